@@ -1,0 +1,49 @@
+"""What a caller may ask of the picture path, as plain values (stdlib only)."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+SATURATION_RANGE: Final = (0.0, 2.0)
+"""Lowest and highest factor on the model's chroma."""
+
+
+class Host(StrEnum):
+    """Whose Color blend mode a layer is made for."""
+
+    NONE = "none"
+    GIMP = "gimp"
+    PHOTOSHOP = "photoshop"
+
+
+class Output(StrEnum):
+    """What comes back."""
+
+    COMPOSITE = "composite"
+    LAYER = "layer"
+
+
+class Blend(StrEnum):
+    """The mode that the layer will be used in."""
+
+    COLOR = "color"
+    MULTIPLY = "multiply"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """One request to the picture path, everything but the pixels.
+
+    Attributes:
+        output: a finished picture, or a layer to be put above the photograph.
+        host: whose Color mode the layer is made for; without effect on a composite.
+        blend: the mode that the layer is made for.
+        size: the network's short side in pixels; None takes the model's default.
+        saturation: factor on the model's chroma, 0..2; hints are not scaled.
+    """
+
+    output: Output = Output.LAYER
+    host: Host = Host.NONE
+    blend: Blend = Blend.COLOR
+    size: int | None = None
+    saturation: float = 1.0

@@ -1,0 +1,1 @@
+"""Training of the generators that colorize-server runs (pix2pix, from lightness to chroma)."""
