@@ -1,0 +1,440 @@
+"""Client of the colorize server's HTTP protocol, version 1 (server/PROTOCOL.md).
+
+Standard library only and no GIMP calls, so that it may run on a worker thread and be tested without GIMP.
+Every error is a `ServerError` whose text tells a painter what happened and what to do.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import http.client
+import json
+import os
+import secrets
+import urllib.parse
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import TracebackType
+
+PROTOCOL = 1
+PRODUCT = "colorize-server"
+CLIENT_NAME = f"gimp/{os.getpid()}"
+HEALTH_TIMEOUT_S = 5.0
+ANSWER_TIMEOUT_S = 1800.0
+"""The daemon has its own deadline; this only ends a wait for one that hangs."""
+MAX_JSON_BYTES = 1 << 20
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+class ServerError(Exception):
+    """What went wrong with the server, and what to do.
+
+    Attributes:
+        message: one sentence, what happened.
+        hint: one sentence, what to do.
+        code: code of PROTOCOL.md where the server gave one, else empty.
+    """
+
+    def __init__(self, message: str, hint: str = "", code: str = "") -> None:
+        super().__init__(f"{message} {hint}".strip())
+        self.message = message
+        self.hint = hint
+        self.code = code
+
+
+class NoServerError(ServerError):
+    """Nothing answers at the address."""
+
+
+class StrangerError(ServerError):
+    """Something answers at the address, but it is not this installation's server."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """Where the server listens, and the token that it must know.
+
+    Attributes:
+        host: loopback name or address.
+        port: TCP port.
+        token: this installation's token; never sent before the server has proved that it knows it.
+    """
+
+    host: str
+    port: int
+    token: str
+
+    @property
+    def address(self) -> str:
+        """The address as the artist would write it."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}"
+
+
+@dataclass(frozen=True)
+class Health:
+    """What `GET /v1/health` said, once the proof was checked.
+
+    Attributes:
+        raw: the whole JSON object.
+    """
+
+    raw: dict[str, Any]
+
+    @property
+    def state(self) -> str:
+        """``starting``, ``ready``, ``failed`` or ``stopping``."""
+        return str(self.raw.get("state", ""))
+
+    @property
+    def version(self) -> str:
+        """Version of the server."""
+        return str(self.raw.get("version", "?"))
+
+    @property
+    def backend(self) -> str:
+        """Backend and device in words, such as ``onnxruntime on CPU``."""
+        backend = self.raw.get("backend") or {}
+        active = backend.get("active")
+        if not active:
+            return "no backend yet"
+        return f"{active} on {backend['device']}" if backend.get("device") else str(active)
+
+    @property
+    def backend_reason(self) -> str:
+        """Why this backend is in use, in the server's words; may be empty."""
+        return str((self.raw.get("backend") or {}).get("reason") or "")
+
+    @property
+    def model(self) -> str:
+        """Name and version of the model."""
+        model = self.raw.get("model") or {}
+        return f"{model['name']} {model.get('version', '')}".strip() if model.get("name") else "no model yet"
+
+    @property
+    def model_sha256(self) -> str:
+        """Digest of the model file; empty while there is none."""
+        return str((self.raw.get("model") or {}).get("sha256") or "")
+
+    @property
+    def sizes(self) -> list[int]:
+        """Network short sides that the model vouches for, ascending; empty while there is no model."""
+        return sorted(int(size) for size in (self.raw.get("model") or {}).get("sizes") or ())
+
+    @property
+    def default_size(self) -> int:
+        """The model's own choice among `sizes`; 0 while there is no model."""
+        return int((self.raw.get("model") or {}).get("default_size") or 0)
+
+    def failure(self) -> ServerError | None:
+        """Return the error of a server that runs but cannot work, else None."""
+        if self.state == "failed":
+            error = self.raw.get("error") or {}
+            message = error.get("message") or "The colorize server could not load its model."
+            hint = error.get("hint") or "Run 'colorize-server status' in a terminal to see why."
+            return ServerError(str(message), str(hint), str(error.get("code") or ""))
+        return None
+
+
+@dataclass(frozen=True)
+class Request:
+    """One picture as raw pixels, and what is wanted.
+
+    Attributes:
+        width: of the picture, in pixels.
+        height: of the picture, in pixels.
+        channels: 1 grey (babl Y'), 2 grey and alpha.
+        depth: bits of a sample, 8 or 16.
+        picture: rows from the top, no padding, channels interleaved, 16-bit samples little-endian.
+        hints: RGBA8 of the same size, or None.
+        size: network short side; 0 for the model's default.
+        saturation: factor on the model's chroma, 0..2.
+        doubt: whether the answer is to include the doubt picture.
+        output: ``layer`` or ``composite``.
+    """
+
+    width: int
+    height: int
+    channels: int
+    depth: int
+    picture: bytes
+    hints: bytes | None = None
+    size: int = 0
+    saturation: float = 1.0
+    doubt: bool = False
+    output: str = "layer"
+
+    def query(self) -> str:
+        """Return the query string of ``POST /v1/colorize``."""
+        values: dict[str, object] = {
+            "width": self.width,
+            "height": self.height,
+            "channels": self.channels,
+            "depth": self.depth,
+            "profile": "srgb",
+            "output": self.output,
+            "host": "gimp",
+            "saturation": f"{self.saturation:.4g}",
+        }
+        if self.size:
+            values["size"] = self.size
+        if self.hints is not None:
+            values["hints"] = "rgba8"
+        if self.doubt:
+            values["include"] = "doubt"
+        return urllib.parse.urlencode(values)
+
+    @property
+    def answer_channels(self) -> int:
+        """Channels of the answer: RGB, and alpha when the picture has it."""
+        return 3 if self.channels in (1, 3) else 4
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The colour that the server made.
+
+    Attributes:
+        picture: RGB or RGBA, the request's size and depth, same layout.
+        doubt: one byte a pixel, or None.
+        model: name and version of the model.
+        model_sha256: digest of the model file.
+        backend: what ran the model.
+        size: network short side that was used.
+    """
+
+    picture: bytes
+    doubt: bytes | None
+    model: str
+    model_sha256: str
+    backend: str
+    size: int
+
+
+def parse_address(text: str) -> tuple[str, int]:
+    """Return host and port of an address that the artist wrote.
+
+    Args:
+        text: ``http://127.0.0.1:47811``, ``localhost:47811`` or the like.
+
+    Raises:
+        ServerError: if it is not the address of a port on this computer.
+    """
+    example = "Write it like http://127.0.0.1:47811, or leave it empty."
+    text = text.strip()
+    try:
+        parts = urllib.parse.urlsplit(text if "//" in text else f"http://{text}")
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        raise ServerError(f"“{text}” is not a server address.", example) from None
+    if parts.scheme != "http" or not host or port is None or parts.path.strip("/") or parts.query or parts.username:
+        raise ServerError(f"“{text}” is not a server address.", example)
+    if host not in LOOPBACK:
+        raise ServerError(
+            f"The server address “{text}” is on another computer, where the photograph must not go.", example
+        )
+    return host, port
+
+
+def check_health(server: Server) -> Health:
+    """Ask the server how it is, and check that it is ours.
+
+    Raises:
+        NoServerError: nothing answers there.
+        StrangerError: something else answers there, or it does not know the token.
+        ServerError: it answers, but cannot be worked with.
+    """
+    with Connection(server, HEALTH_TIMEOUT_S) as connection:
+        return connection.health
+
+
+def colorize(server: Server, request: Request) -> Answer:
+    """Send one picture and return its colour; blocks until the answer is there.
+
+    The proof is asked for on the very connection that then carries the token and the picture, so that neither can
+    reach a stranger who took the port in between.
+
+    Raises:
+        ServerError: in words, whatever went wrong.
+    """
+    with Connection(server, HEALTH_TIMEOUT_S) as connection:
+        failure = connection.health.failure()
+        if failure:
+            raise failure
+        return connection.colorize(request)
+
+
+class Connection:
+    """One TCP connection to a server that has proved that it knows the token.
+
+    Args:
+        server: where it listens.
+        timeout_s: how long connecting and the health answer may take.
+
+    Attributes:
+        health: what the server said of itself on this connection.
+
+    Raises:
+        ServerError: see `check_health`.
+    """
+
+    def __init__(self, server: Server, timeout_s: float) -> None:
+        self._server = server
+        self._http = http.client.HTTPConnection(server.host, server.port, timeout=timeout_s)
+        try:
+            self.health = self._prove()
+        except BaseException:
+            self._http.close()
+            raise
+        # A new connection would be one without a proof.
+        self._http.auto_open = 0
+
+    def __enter__(self) -> Connection:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._http.close()
+
+    def _prove(self) -> Health:
+        where = f"port {self._server.port}"
+        nonce = secrets.token_hex(16)
+        try:
+            self._http.request("GET", f"/v1/health?nonce={nonce}", headers={"X-Colorize-Client": CLIENT_NAME})
+            response = self._http.getresponse()
+            body = response.read(MAX_JSON_BYTES)
+        except TimeoutError:
+            raise ServerError(
+                f"The program on {where} does not answer.",
+                "Run 'colorize-server stop' in a terminal, then colorize again.",
+            ) from None
+        except (http.client.HTTPException, ConnectionResetError, BrokenPipeError):
+            raise self._stranger() from None
+        except OSError as error:
+            raise NoServerError(
+                f"No colorize server answers on {where} ({error.strerror or error}).",
+                "Start it with Filters > Colorize > Start Server, or run 'colorize-server start' in a terminal.",
+            ) from None
+        try:
+            health = json.loads(body)
+        except ValueError:
+            raise self._stranger() from None
+        if not isinstance(health, dict) or health.get("product") != PRODUCT:
+            raise self._stranger()
+        key = self._server.token.encode("ascii", "replace")
+        expected = hmac.new(key, nonce.encode("ascii"), hashlib.sha256).hexdigest()
+        if not hmac.compare_digest(expected.encode(), str(health.get("proof", "")).encode("utf-8", "replace")):
+            raise StrangerError(
+                f"The colorize server on {where} does not know this installation's token, so nothing was sent to it.",
+                "Another user's server may hold the port; run 'colorize-server status' in a terminal to see which.",
+            )
+        if health.get("protocol") != PROTOCOL:
+            raise ServerError(
+                f"The colorize server speaks version {health.get('protocol')} of the protocol, "
+                f"this plug-in version {PROTOCOL}.",
+                "Run 'colorize-server install gimp' in a terminal and restart GIMP.",
+            )
+        return Health(health)
+
+    def _stranger(self) -> StrangerError:
+        return StrangerError(
+            f"Port {self._server.port} is held by a program that is not the colorize server; nothing was sent to it.",
+            "End that program, or run 'colorize-server start' in a terminal, which takes the next free port.",
+        )
+
+    def colorize(self, request: Request) -> Answer:
+        """Send one picture and return its colour.
+
+        Raises:
+            ServerError: in words, whatever went wrong.
+        """
+        parts = [request.picture] if request.hints is None else [request.picture, request.hints]
+        headers = {
+            "Content-Type": "application/octet-stream",
+            "Content-Length": str(sum(len(part) for part in parts)),
+            "X-Colorize-Token": self._server.token,
+            "X-Colorize-Client": CLIENT_NAME,
+        }
+        if self._http.sock is None:
+            raise self._stopped("closed the connection")
+        self._http.sock.settimeout(ANSWER_TIMEOUT_S)
+        try:
+            try:
+                self._http.request("POST", f"/v1/colorize?{request.query()}", iter(parts), headers)
+            except (BrokenPipeError, ConnectionResetError):
+                # It refused before it had read everything; its reason may still be there to read.
+                if self._http.sock is None:
+                    raise
+            response = self._http.getresponse()
+            if response.status != 200:
+                raise _refusal(response.status, response.read(MAX_JSON_BYTES))
+            return _read_answer(response, request)
+        except TimeoutError:
+            raise self._stopped("did not answer for half an hour") from None
+        except (OSError, http.client.HTTPException):
+            raise self._stopped("stopped while it was working") from None
+
+    def _stopped(self, how: str) -> ServerError:
+        return ServerError(
+            f"The colorize server {how}.",
+            "Colorize again (a new server is started then); "
+            "if it happens again, run 'colorize-server status' in a terminal.",
+        )
+
+
+def _refusal(status: int, body: bytes) -> ServerError:
+    """Return the error that the server's JSON names."""
+    try:
+        error = json.loads(body)
+        return ServerError(str(error["message"]), str(error.get("hint", "")), str(error.get("code", "")))
+    except (ValueError, KeyError, TypeError):
+        return ServerError(
+            f"The colorize server answered with error {status} and no explanation.",
+            "Run 'colorize-server status' in a terminal; its log holds the details.",
+        )
+
+
+def _read_answer(response: http.client.HTTPResponse, request: Request) -> Answer:
+    """Read the answer's pictures, and check that they are what was asked for."""
+    pixels = request.width * request.height
+    lengths = [pixels * request.answer_channels * (request.depth // 8), pixels if request.doubt else 0]
+    expected = {
+        "X-Colorize-Width": request.width,
+        "X-Colorize-Height": request.height,
+        "X-Colorize-Channels": request.answer_channels,
+        "X-Colorize-Depth": request.depth,
+    }
+    wrong = [name for name, value in expected.items() if response.headers.get(name) != str(value)]
+    if wrong or response.length not in (None, sum(lengths)):
+        raise ServerError(
+            "The colorize server sent a picture of another kind than was asked for.",
+            "Run 'colorize-server install gimp' in a terminal, so that plug-in and server are of one version.",
+        )
+    parts = list(_read_parts(response, lengths))
+    return Answer(
+        picture=parts[0],
+        doubt=parts[1] if request.doubt else None,
+        model=response.headers.get("X-Colorize-Model", ""),
+        model_sha256=response.headers.get("X-Colorize-Model-Sha256", ""),
+        backend=response.headers.get("X-Colorize-Backend", ""),
+        size=int(response.headers.get("X-Colorize-Size", "0")),
+    )
+
+
+def _read_parts(response: http.client.HTTPResponse, lengths: list[int]) -> Iterator[bytes]:
+    """Read exactly `lengths` bytes, part by part; reading by length spares a copy of the whole."""
+    done = 0
+    for length in lengths:
+        part = response.read(length) if length else b""
+        done += len(part)
+        if len(part) != length:
+            raise ServerError(
+                f"The colorize server's answer was cut off after {done:,} of {sum(lengths):,} bytes.",
+                "Colorize again; if it happens again, run 'colorize-server status' in a terminal.",
+            )
+        yield part

@@ -1,0 +1,145 @@
+"""The dialog of Colorize Photograph, and the report window of About and Doctor.  Main thread, with a display only."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import gi
+
+gi.require_version("Gtk", "3.0")
+gi.require_version("GimpUi", "3.0")
+from client import ServerError
+from gi.repository import Gimp, GimpUi, GLib, GObject, Gtk
+from source import HINTS_NAME, all_layers
+
+if TYPE_CHECKING:
+    from client import Health, Server
+    from progress import Task
+
+POLL_MS = 200
+SPACING = 6
+DETAIL_WORDS = {0: "Model's choice"}
+
+
+def ask(
+    procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, image: Gimp.Image, connecting: Task[tuple[Server, Health]]
+) -> bool:
+    """Show the dialog and keep what the artist sets in `config`.
+
+    Args:
+        procedure: the procedure whose arguments are shown.
+        config: their values; GIMP remembers them.
+        image: the image that is going to be colorized.
+        connecting: on its way to the server while the artist reads; tells which sizes its model vouches for.
+
+    Returns:
+        True for OK, False for Cancel.
+    """
+    GimpUi.init("colorize")
+    dialog = GimpUi.ProcedureDialog.new(procedure, config, "Colorize Photograph")
+    sizes = _size_store([], 0, config.get_property("size"))
+    dialog.get_int_combo("size", sizes)
+    dialog.get_scale_entry("saturation", 1.0)
+    dialog.fill(["size", "saturation"])
+    area = dialog.get_content_area()
+    area.pack_start(_hints_row(config, image), False, False, 0)
+    dialog.fill(["scope", "doubt", "hide-previous"])
+    dialog.get_label("advanced-title", "Advanced", False, False)
+    dialog.fill_box("advanced-box", ["server"])
+    dialog.fill_expander("advanced", "advanced-title", False, "advanced-box")
+    dialog.fill(["advanced"])
+    if image.get_base_type() != Gimp.ImageBaseType.RGB:
+        kind = "grey" if image.get_base_type() == Gimp.ImageBaseType.GRAY else "indexed"
+        note = f"This image is {kind}. It is converted to RGB in the same step, which one Undo takes back."
+        area.pack_start(_note(note), False, False, 0)
+    status = _note("Looking for the colorize server…")
+    area.pack_start(status, False, False, 0)
+    area.show_all()
+    timer = GLib.timeout_add(POLL_MS, _show_server, connecting, status, sizes, config)
+    try:
+        return bool(dialog.run())
+    finally:
+        # A timer that has ended by itself is no longer there to be removed.
+        if GLib.MainContext.default().find_source_by_id(timer) is not None:
+            GLib.source_remove(timer)
+        dialog.destroy()
+
+
+def _show_server(
+    connecting: Task[tuple[Server, Health]], status: Gtk.Label, sizes: Gtk.ListStore, config: Gimp.ProcedureConfig
+) -> bool:
+    """Tell how far the connection is; called again until this returns False."""
+    if not connecting.is_done:
+        if connecting.text:
+            status.set_text(f"{connecting.text}…")
+        return True
+    try:
+        _, health = connecting.result()
+    except ServerError as error:
+        status.set_text(str(error))
+        return False
+    status.set_text(f"{health.model}, {health.backend}")
+    _fill_sizes(sizes, health.sizes, health.default_size, config.get_property("size"))
+    return False
+
+
+def _size_store(sizes: list[int], default: int, current: int) -> Gtk.ListStore:
+    store = GimpUi.IntStore.new([DETAIL_WORDS[0]])
+    _fill_sizes(store, sizes, default, current)
+    return store
+
+
+def _fill_sizes(store: Gtk.ListStore, sizes: list[int], default: int, current: int) -> None:
+    """Offer the model's sizes, and the one that is set, so that filling never changes it."""
+    offered = {0: f"{DETAIL_WORDS[0]} ({default} px)" if default else DETAIL_WORDS[0]}
+    offered.update({size: f"{size} px" for size in sizes})
+    if current not in offered:
+        offered[current] = f"{current} px" + (" (not offered by this model)" if sizes else "")
+    row = store.get_iter_first()
+    present = {}
+    while row is not None:
+        present[store.get_value(row, 0)] = row
+        row = store.iter_next(row)
+    for value, label in offered.items():
+        row = present.get(value) or store.append()
+        store.set(row, [0, 1], [value, label])
+
+
+def _hints_row(config: Gimp.ProcedureConfig, image: Gimp.Image) -> Gtk.Box:
+    """Return a row in which a layer's name can be typed or chosen."""
+    row = Gtk.Box(orientation=Gtk.Orientation.HORIZONTAL, spacing=SPACING)
+    label = Gtk.Label.new_with_mnemonic("_Hints layer")
+    combo = Gtk.ComboBoxText.new_with_entry()
+    names = [HINTS_NAME, *(layer.get_name() for layer in all_layers(image))]
+    for name in dict.fromkeys(names):
+        combo.append_text(name)
+    entry = combo.get_child()
+    entry.set_placeholder_text("none")
+    combo.set_tooltip_text(
+        "A transparent layer with strokes of the colours you want. Without a layer of this name, no hints are used."
+    )
+    label.set_mnemonic_widget(entry)
+    config.bind_property(
+        "hints-layer", entry, "text", GObject.BindingFlags.SYNC_CREATE | GObject.BindingFlags.BIDIRECTIONAL
+    )
+    row.pack_start(label, False, False, 0)
+    row.pack_start(combo, True, True, 0)
+    return row
+
+
+def _note(text: str) -> Gtk.Label:
+    label = Gtk.Label(label=text, xalign=0.0, wrap=True, max_width_chars=48)
+    label.get_style_context().add_class("dim-label")
+    return label
+
+
+def show_report(title: str, text: str) -> None:
+    """Show a text that can be selected and copied."""
+    GimpUi.init("colorize")
+    dialog = GimpUi.Dialog(title=title, role="colorize-report", use_header_bar=0)
+    dialog.add_button("_Close", Gtk.ResponseType.CLOSE)
+    label = Gtk.Label(label=text, xalign=0.0, selectable=True, wrap=True, max_width_chars=90, margin=2 * SPACING)
+    dialog.get_content_area().pack_start(label, True, True, 0)
+    dialog.show_all()
+    dialog.run()
+    dialog.destroy()

@@ -1,0 +1,234 @@
+"""Find this user's colorize server, and start it when none runs.
+
+Standard library only and no GIMP calls, so that it may run on a worker thread and be tested without GIMP.
+
+Where the server keeps its state is decided by the server (colorize_server/state.py); `state_file` must find the same
+place.  ``colorize-server install gimp`` writes ``server.json`` beside this file, with the absolute path of the state
+file and the command that starts the server: a GIMP from Flatpak or an application bundle has other folders and
+another PATH than the server.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from client import Health, NoServerError, Server, ServerError, StrangerError, check_health, parse_address
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+INSTALLED_FILE = Path(__file__).with_name("server.json")
+STATE_DIR_VARIABLE = "COLORIZE_STATE_DIR"
+IDLE_EXIT_MINUTES = 30
+APPEAR_TIMEOUT_S = 60.0
+"""From the start of the process to its first answer; importing on a cold disk takes its time."""
+READY_TIMEOUT_S = 600.0
+"""From the first answer to a loaded model; a GPU may have to build its engine first."""
+POLL_S = 0.15
+
+HOW_TO_START = "Run 'colorize-server start' in a terminal, then colorize again."
+HOW_TO_INSTALL = "Install colorize-server, run 'colorize-server install gimp' in a terminal, and restart GIMP."
+
+
+def installed() -> dict[str, Any]:
+    """Return what the installer recorded: ``command``, ``state_file`` and ``version``; empty if there is nothing."""
+    try:
+        record = json.loads(INSTALLED_FILE.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def state_file() -> Path:
+    """Return where the server of this user writes its state; the file need not exist."""
+    named = os.environ.get(STATE_DIR_VARIABLE)
+    if named:
+        return Path(named) / "state.json"
+    recorded = installed().get("state_file")
+    if recorded:
+        return Path(str(recorded))
+    return _default_state_dir() / "state.json"
+
+
+def _default_state_dir() -> Path:
+    """Return the folder that platformdirs' user_state_dir names."""
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "colorize-server"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "colorize-server"
+    state_home = os.environ.get("XDG_STATE_HOME", "").strip()
+    return (Path(state_home) if state_home else Path.home() / ".local" / "state") / "colorize-server"
+
+
+def locate(address: str = "") -> Server | None:
+    """Return where the server should be, or None if no server has told.
+
+    Args:
+        address: what the artist wrote; empty for the server of the state file.
+
+    Raises:
+        ServerError: if the address is none, or if there is no token to check a server there with.
+    """
+    state = _read_state()
+    if not address.strip():
+        if state is None:
+            return None
+        # A server that listens on every address is asked on the loopback.
+        host = "127.0.0.1" if state["host"] in ("0.0.0.0", "::", "") else state["host"]  # noqa: S104 - compared
+        return Server(host, state["port"], state["token"])
+    host, port = parse_address(address)
+    if state is None:
+        raise ServerError(
+            f"There is no token of this installation to check the server at {address.strip()} with.", HOW_TO_START
+        )
+    return Server(host, port, state["token"])
+
+
+def _read_state() -> dict[str, Any] | None:
+    try:
+        state = json.loads(state_file().read_text("utf-8"))
+        return {"host": str(state["host"]), "port": int(state["port"]), "token": str(state["token"])}
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def commands() -> Iterator[list[str]]:
+    """Yield the commands that may start a server, best first: the recorded one, then the one on PATH."""
+    recorded = installed().get("command")
+    if isinstance(recorded, list) and recorded:
+        yield [str(part) for part in recorded]
+    found = shutil.which("colorize-server")
+    if found:
+        yield [found]
+
+
+def start() -> subprocess.Popen[bytes]:
+    """Start a server that outlives GIMP and ends by itself when it has long been idle.
+
+    Raises:
+        ServerError: if there is no program to start, or the sandbox forbids it.
+    """
+    tried = []
+    for command in commands():
+        argv = [*command, "start", "--idle-exit", str(IDLE_EXIT_MINUTES)]
+        sandboxed = Path("/.flatpak-info").exists()
+        if sandboxed:
+            argv = ["flatpak-spawn", "--host", *argv]
+        try:
+            return _spawn(argv)
+        except OSError as error:
+            tried.append(f"{command[0]}: {error.strerror or error}")
+    if tried:
+        raise ServerError(f"The colorize server could not be started ({'; '.join(tried)}).", HOW_TO_INSTALL)
+    raise ServerError("No colorize server runs, and no program to start one was found.", HOW_TO_INSTALL)
+
+
+def _spawn(argv: list[str]) -> subprocess.Popen[bytes]:
+    options: dict[str, Any] = {"start_new_session": True}
+    if sys.platform == "win32":
+        # No console window, and no share in what ends GIMP's own processes.
+        flags = subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP
+        options = {"creationflags": flags}
+    return subprocess.Popen(  # noqa: S603 - the recorded command, no shell
+        argv,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        close_fds=True,
+        cwd=Path.home(),
+        env=_clean_environment(),
+        **options,
+    )
+
+
+def _clean_environment() -> dict[str, str]:
+    """Return the environment without what GIMP set for its own Python and libraries.
+
+    Bundles (AppImage, Snap, macOS, Windows) point Python and the loader at their own files, with which another
+    Python does not start.  A user's own LD_LIBRARY_PATH stays: GPU libraries may depend on it.
+    """
+    dropped = {"PYTHONHOME", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "GI_TYPELIB_PATH", "GIO_MODULE_DIR"}
+    if "APPDIR" in os.environ or "SNAP" in os.environ or sys.platform == "darwin":
+        dropped |= {"LD_LIBRARY_PATH", "LD_PRELOAD", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH"}
+    return {name: value for name, value in os.environ.items() if name not in dropped}
+
+
+def find(address: str = "") -> tuple[Server, Health]:
+    """Return the running server and its health; starts nothing.
+
+    Raises:
+        NoServerError: none runs.
+        ServerError: in words, whatever else is wrong.
+    """
+    server = locate(address)
+    if server is None:
+        raise NoServerError("No colorize server runs.", HOW_TO_START)
+    return server, check_health(server)
+
+
+def connect(address: str = "", tell: Callable[[str], None] = lambda text: None) -> tuple[Server, Health]:
+    """Return a server that is ready to work, after starting it when none runs; blocks.
+
+    A server at an address that the artist wrote is never started: it is the artist's own business.
+
+    Args:
+        address: what the artist wrote; empty for this user's own server.
+        tell: called with a line for the progress bar.
+
+    Raises:
+        ServerError: in words, whatever went wrong.
+    """
+    tell("Looking for the colorize server")
+    try:
+        server, health = find(address)
+    except (NoServerError, StrangerError):
+        # A stranger on the port of an old state file is no obstacle: our server takes the next free port.
+        if address.strip():
+            raise
+        tell("Starting the colorize server")
+        server, health = _wait_for_answer(start())
+    return server, _wait_until_ready(server, health, tell)
+
+
+def _wait_for_answer(process: subprocess.Popen[bytes]) -> tuple[Server, Health]:
+    deadline = time.monotonic() + APPEAR_TIMEOUT_S
+    while True:
+        try:
+            return find()
+        except (NoServerError, StrangerError) as error:
+            reason = error
+        ended = process.poll()
+        if ended:
+            raise ServerError(
+                f"The colorize server was started but ended at once (exit code {ended}).",
+                "Run 'colorize-server start' in a terminal to see why, then colorize again.",
+            )
+        if time.monotonic() > deadline:
+            raise ServerError(
+                f"The colorize server was started, but after {APPEAR_TIMEOUT_S:.0f} seconds: {reason.message}",
+                HOW_TO_START,
+            )
+        time.sleep(POLL_S)
+
+
+def _wait_until_ready(server: Server, health: Health, tell: Callable[[str], None]) -> Health:
+    deadline = time.monotonic() + READY_TIMEOUT_S
+    while health.state != "ready":
+        failure = health.failure()
+        if failure:
+            raise failure
+        if health.state == "stopping":
+            raise ServerError("The colorize server is just stopping.", "Wait a moment, then colorize again.")
+        if time.monotonic() > deadline:
+            raise ServerError("The colorize server does not get its model ready.", "Run 'colorize-server status'.")
+        tell("The colorize server is loading its model")
+        time.sleep(POLL_S)
+        health = check_health(server)
+    return health

@@ -1,0 +1,1 @@
+"""Put the plug-ins where GIMP and Photoshop look for them."""

@@ -1,0 +1,300 @@
+"""Runs inside GIMP (python-fu-eval) and does what the tests outside ask for, one JSON line at a time.
+
+Requests come through one named pipe and answers go through another; images and layers travel as their numbers.
+"""
+
+import json
+import os
+import sys
+import traceback
+from pathlib import Path
+
+import gi
+
+gi.require_version("Gimp", "3.0")
+gi.require_version("Gegl", "0.4")
+from gi.repository import Gegl, Gimp, Gio  # noqa: E402 - the versions come first
+
+PARASITE = "colorize-server"
+
+
+def serve(folder):
+    """Answer requests until the one named quit."""
+    Gegl.init(None)
+    folder = Path(folder)
+    with (folder / "requests").open(encoding="utf-8") as requests, (folder / "answers").open("w") as answers:
+        for line in requests:
+            request = json.loads(line)
+            if request["call"] == "quit":
+                answers.write('{"value": null}\n')
+                answers.flush()
+                return
+            try:
+                answer = {"value": globals()[request["call"]](**request["arguments"])}
+            except Exception:  # noqa: BLE001 - goes to the test as text
+                answer = {"error": traceback.format_exc()}
+            answers.write(json.dumps(answer) + "\n")
+            answers.flush()
+            sys.stdout.flush()
+
+
+def _image(number):
+    return Gimp.Image.get_by_id(number)
+
+
+def _layers(image):
+    found, pending = [], list(image.get_layers())
+    while pending:
+        layer = pending.pop(0)
+        found.append(layer)
+        if layer.is_group():
+            pending[:0] = layer.get_children()
+    return found
+
+
+def _area(drawable):
+    return Gegl.Rectangle.new(0, 0, drawable.get_width(), drawable.get_height())
+
+
+def open_image(path, with_display=False):
+    image = Gimp.file_load(Gimp.RunMode.NONINTERACTIVE, Gio.File.new_for_path(path))
+    if with_display:
+        Gimp.Display.new(image)
+    return {"image": image.get_id(), "layers": [layer.get_id() for layer in image.get_layers()]}
+
+
+def new_image(width, height, base="RGB", precision="U8_NON_LINEAR"):
+    image = Gimp.Image.new_with_precision(
+        width, height, getattr(Gimp.ImageBaseType, base), getattr(Gimp.Precision, precision)
+    )
+    return image.get_id()
+
+
+def add_layer(image, name, width, height, pixels=None, pixel_format="R'G'B'A u8", x=0, y=0, group=None, position=0):
+    """Add a layer; ``pixels`` is the path of a raw file, without it the layer is empty (transparent)."""
+    image = _image(image)
+    kind = {0: Gimp.ImageType.RGBA_IMAGE, 1: Gimp.ImageType.GRAYA_IMAGE}[int(image.get_base_type())]
+    if pixels and "A" not in pixel_format:
+        kind = {0: Gimp.ImageType.RGB_IMAGE, 1: Gimp.ImageType.GRAY_IMAGE}[int(image.get_base_type())]
+    layer = Gimp.Layer.new(image, name, width, height, kind, 100.0, Gimp.LayerMode.NORMAL)
+    image.insert_layer(layer, Gimp.Layer.get_by_id(group) if group else None, position)
+    layer.set_offsets(x, y)
+    if pixels:
+        put_pixels(layer.get_id(), Path(pixels).read_bytes(), pixel_format)
+    return layer.get_id()
+
+
+def put_pixels(layer, pixels, pixel_format):
+    drawable = Gimp.Drawable.get_by_id(layer)
+    buffer = drawable.get_buffer()
+    buffer.set(_area(drawable), pixel_format, pixels)
+    buffer.flush()
+    drawable.update(0, 0, drawable.get_width(), drawable.get_height())
+
+
+def add_group(image, name, mode="NORMAL"):
+    image = _image(image)
+    group = Gimp.GroupLayer.new(image, name)
+    group.set_mode(getattr(Gimp.LayerMode, mode))
+    image.insert_layer(group, None, 0)
+    return group.get_id()
+
+
+def move_into(image, layer, group):
+    _image(image).reorder_item(Gimp.Layer.get_by_id(layer), Gimp.Layer.get_by_id(group), 0)
+
+
+def add_text_layer(image, text, size):
+    image = _image(image)
+    font = Gimp.context_get_font()
+    layer = Gimp.TextLayer.new(image, text, font, size, Gimp.Unit.pixel())
+    image.insert_layer(layer, None, 0)
+    return layer.get_id()
+
+
+def convert(image, base=None, precision=None, profile=None):
+    image = _image(image)
+    if precision:
+        image.convert_precision(getattr(Gimp.Precision, precision))
+    if profile:
+        image.convert_color_profile(
+            Gimp.ColorProfile.new_from_file(Gio.File.new_for_path(profile)), Gimp.ColorRenderingIntent.PERCEPTUAL, False
+        )
+    if base == "GRAY":
+        image.convert_grayscale()
+    if base == "INDEXED":
+        image.convert_indexed(Gimp.ConvertDitherType.NONE, Gimp.ConvertPaletteType.GENERATE, 64, False, False, "")
+
+
+def add_alpha(layer, clear=None):
+    """Give a layer alpha; ``clear`` = x, y, width, height of an area to be erased."""
+    layer = Gimp.Layer.get_by_id(layer)
+    layer.add_alpha()
+    if clear:
+        image = layer.get_image()
+        image.select_rectangle(Gimp.ChannelOps.REPLACE, *clear)
+        layer.edit_clear()
+        Gimp.Selection.none(image)
+
+
+def set_offsets(layer, x, y):
+    Gimp.Layer.get_by_id(layer).set_offsets(x, y)
+
+
+def set_visible(layer, visible):
+    Gimp.Layer.get_by_id(layer).set_visible(visible)
+
+
+def select(image, x, y, width, height):
+    _image(image).select_rectangle(Gimp.ChannelOps.REPLACE, x, y, width, height)
+
+
+def float_selection(layer):
+    return bool(Gimp.Selection.float(Gimp.Layer.get_by_id(layer).get_image(), [Gimp.Layer.get_by_id(layer)], 5, 5))
+
+
+def add_mask(layer, hide=None):
+    """Give a layer a white mask, black in the area ``hide``; returns the mask's number."""
+    layer = Gimp.Layer.get_by_id(layer)
+    mask = layer.create_mask(Gimp.AddMaskType.WHITE)
+    layer.add_mask(mask)
+    if hide:
+        fill(mask.get_id(), hide, [0, 0, 0])
+    return mask.get_id()
+
+
+def fill(drawable, area, rgb):
+    """Fill an area of a drawable with a colour, as a bucket fill on a selection does."""
+    drawable = Gimp.Drawable.get_by_id(drawable)
+    image = drawable.get_image()
+    image.select_rectangle(Gimp.ChannelOps.REPLACE, *area)
+    colour = Gegl.Color.new("black")
+    colour.set_rgba(*(channel / 255 for channel in rgb), 1.0)
+    Gimp.context_set_foreground(colour)
+    drawable.edit_fill(Gimp.FillType.FOREGROUND)
+    Gimp.Selection.none(image)
+
+
+def colorize(image, drawables, procedure="plug-in-colorize-photograph", run_mode="NONINTERACTIVE", **values):
+    """Run a procedure of the plug-in on an image; returns its status, error text and new layer."""
+    procedure = Gimp.get_pdb().lookup_procedure(procedure)
+    config = procedure.create_config()
+    config.set_property("run-mode", getattr(Gimp.RunMode, run_mode))
+    config.set_property("image", _image(image))
+    config.set_core_object_array("drawables", [Gimp.Item.get_by_id(number) for number in drawables])
+    for name, value in values.items():
+        config.set_property(name, value)
+        if config.get_property(name) != value:
+            raise ValueError(f"{name} does not take {value!r}")
+    result = procedure.run(config)
+    status = result.index(0)
+    layer = result.index(1) if status == Gimp.PDBStatusType.SUCCESS and result.length() > 1 else None
+    return {
+        "status": status.value_nick,
+        "error": "" if status == Gimp.PDBStatusType.SUCCESS else Gimp.get_pdb().get_last_error(),
+        "layer": layer.get_id() if layer else None,
+    }
+
+
+def report(procedure):
+    """Run Start Server or About and Doctor; returns status, error text and report."""
+    procedure = Gimp.get_pdb().lookup_procedure(procedure)
+    config = procedure.create_config()
+    config.set_property("run-mode", Gimp.RunMode.NONINTERACTIVE)
+    result = procedure.run(config)
+    status = result.index(0)
+    succeeded = status == Gimp.PDBStatusType.SUCCESS
+    return {
+        "status": status.value_nick,
+        "error": "" if succeeded else Gimp.get_pdb().get_last_error(),
+        "report": result.index(1) if succeeded else "",
+    }
+
+
+def menu_entries(procedures):
+    """Return label and menu paths of each procedure that GIMP knows."""
+    known = {}
+    for name in procedures:
+        procedure = Gimp.get_pdb().lookup_procedure(name)
+        if procedure:
+            known[name] = [procedure.get_menu_label(), procedure.get_menu_paths()]
+    return known
+
+
+def describe(image):
+    image = _image(image)
+    return {
+        "base": image.get_base_type().value_nick,
+        "precision": image.get_precision().value_nick,
+        "dirty": image.is_dirty(),
+        "selected": [layer.get_id() for layer in image.get_selected_layers()],
+        "selection_empty": Gimp.Selection.is_empty(image),
+        "parasite": _parasite(image),
+        "layers": [_describe_layer(image, layer) for layer in _layers(image)],
+    }
+
+
+def _describe_layer(image, layer):
+    _, x, y = layer.get_offsets()
+    return {
+        "id": layer.get_id(),
+        "tattoo": layer.get_tattoo(),
+        "name": layer.get_name(),
+        "kind": type(layer).__name__,
+        "mode": layer.get_mode().value_nick,
+        "opacity": layer.get_opacity(),
+        "offsets": [x, y],
+        "size": [layer.get_width(), layer.get_height()],
+        "parent": layer.get_parent().get_id() if layer.get_parent() else None,
+        "position": image.get_item_position(layer),
+        "visible": layer.get_visible(),
+        "alpha": layer.has_alpha(),
+        "mask": layer.get_mask().get_id() if layer.get_mask() else None,
+        "edits_mask": layer.get_edit_mask() if layer.get_mask() else False,
+        "spaces": [layer.get_blend_space().value_nick, layer.get_composite_space().value_nick],
+        "composite_mode": layer.get_composite_mode().value_nick,
+        "parasite": _parasite(layer),
+    }
+
+
+def _parasite(holder):
+    parasite = holder.get_parasite(PARASITE)
+    return json.loads(bytes(parasite.get_data())) if parasite else None
+
+
+def dump(drawable, path, pixel_format):
+    """Write a drawable's pixels as a raw file."""
+    drawable = Gimp.Drawable.get_by_id(drawable)
+    data = drawable.get_buffer().get(_area(drawable), 1.0, pixel_format, Gegl.AbyssPolicy.NONE)
+    Path(path).write_bytes(data)
+
+
+def dump_visible(image, path, pixel_format):
+    """Write what the image shows as a raw file."""
+    image = _image(image)
+    layer = Gimp.Layer.new_from_visible(image, image, "visible")
+    data = layer.get_buffer().get(_area(layer), 1.0, pixel_format, Gegl.AbyssPolicy.NONE)
+    layer.delete()
+    Path(path).write_bytes(data)
+
+
+def save(image, path):
+    Gimp.file_save(Gimp.RunMode.NONINTERACTIVE, _image(image), Gio.File.new_for_path(path), None)
+
+
+def open_images():
+    return [image.get_id() for image in Gimp.get_images()]
+
+
+def close(image):
+    _image(image).delete()
+
+
+def close_displays():
+    """Close every window of every image, as the artist would; images without a window end with it."""
+    for display in Gimp.get_displays():
+        display.delete()
+
+
+def process_ids():
+    return {"driver": os.getpid()}
