@@ -1,0 +1,50 @@
+"""Errors that the training tools show to people: each names the cause and the remedy.
+
+::
+
+    TrainingError
+    ├── ConfigError        a setting is missing, unknown or out of range
+    ├── DataError          no usable pictures, a damaged shard
+    ├── CheckpointError    missing, damaged, or of another network
+    ├── DiskError          no space left, read-only folder
+    ├── DivergedError      the loss is not a number any more
+    └── ExportError        the ONNX file does not agree with the network
+"""
+
+
+class TrainingError(Exception):
+    """A failure that the user can do something about.
+
+    Args:
+        cause: what happened, one sentence.
+        remedy: what to do about it, one sentence.
+    """
+
+    def __init__(self, cause: str, remedy: str) -> None:
+        super().__init__(f"{cause} {remedy}")
+        self.cause = cause
+        self.remedy = remedy
+
+
+class ConfigError(TrainingError):
+    """A setting is missing, unknown or out of range."""
+
+
+class DataError(TrainingError):
+    """There is nothing to train on, or a shard cannot be read."""
+
+
+class CheckpointError(TrainingError):
+    """A checkpoint is missing, damaged, or belongs to another network."""
+
+
+class DiskError(TrainingError):
+    """A file cannot be written: no space left, or no permission."""
+
+
+class DivergedError(TrainingError):
+    """The loss is not a finite number."""
+
+
+class ExportError(TrainingError):
+    """The exported ONNX model does not agree with the PyTorch network."""

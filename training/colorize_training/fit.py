@@ -1,0 +1,228 @@
+"""The training loop: batches, steps, progress, checkpoints, pause and stop."""
+
+import signal
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import FrameType
+from typing import Final
+
+import torch
+from torch import distributed
+from torch.utils.tensorboard import SummaryWriter
+from tqdm import tqdm
+
+from colorize_training.checkpoint import (
+    checkpoint_path,
+    checkpoints,
+    demand_same_network,
+    drop_old_checkpoints,
+    read_checkpoint,
+    write_checkpoint,
+)
+from colorize_training.config import TrainConfig
+from colorize_training.dataset import Samples, batches
+from colorize_training.errors import CheckpointError
+from colorize_training.machine import default_device, default_precision, world_of_torchrun
+from colorize_training.preview import sample_grid
+from colorize_training.trainer import Trainer
+
+PAUSE_NAME: Final = "PAUSE"
+"""While a file of this name lies beside the run's folder, the loop sleeps between two batches."""
+
+_PAUSE_POLL_S: Final = 2.0
+_LOG_EVERY_STEPS: Final = 20
+_GRID_EVERY_STEPS: Final = 500
+_RATE_WINDOW_STEPS: Final = 50
+
+
+@dataclass(frozen=True)
+class FitOptions:
+    """How a run is carried out; nothing here changes what is learned."""
+
+    out: Path  # folder of checkpoints and logs
+    data: Path
+    resume: bool = False
+    resume_from: Path | None = None  # a checkpoint elsewhere, full or half
+    save_every_s: float = 300.0
+    half_every_pictures: int = 0  # keep a half-precision checkpoint each so many pictures; 0 = only at the end
+    max_steps: int = 0  # stop early (tests); 0 = until the stage's pictures are seen
+    precision: str = ""  # "" = what the machine does best
+    workers: int = 1  # processes that prepare batches; more than one only helps a GPU
+    is_quiet: bool = False
+
+
+class _StopRequest:
+    """Set by Ctrl+C or SIGTERM: the running step ends, a checkpoint is written, the loop returns."""
+
+    def __init__(self) -> None:
+        self.is_set = False
+
+    def __call__(self, _signal: int, _frame: FrameType | None) -> None:
+        if self.is_set:  # the second Ctrl+C is meant
+            raise KeyboardInterrupt
+        self.is_set = True
+
+
+@contextmanager
+def _stop_on_signals() -> Iterator[_StopRequest]:
+    stop = _StopRequest()
+    former = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
+
+
+def _prepare_trainer(config: TrainConfig, options: FitOptions, is_distributed: bool) -> Trainer:
+    device = default_device()
+    trainer = Trainer(config, device, options.precision or default_precision(device), is_distributed)
+    if options.resume or options.resume_from:
+        path = options.resume_from
+        if path is None:
+            found = checkpoints(options.out)
+            if not found:
+                raise CheckpointError(f"There is no checkpoint in {options.out}.", "Leave --resume out to start anew.")
+            path = found[-1]
+        checkpoint = read_checkpoint(path)
+        demand_same_network(checkpoint, config, path)
+        trainer.resume(checkpoint, path)
+    elif config.start_from:
+        path = Path(config.start_from)
+        if path.is_dir():
+            found = checkpoints(path)
+            path = found[-1] if found else path / "checkpoint-*.safetensors"
+        checkpoint = read_checkpoint(path)
+        demand_same_network(checkpoint, config, path)
+        trainer.start_from(checkpoint, path)
+    elif checkpoints(options.out):
+        raise CheckpointError(
+            f"{options.out} already holds a run.", "Go on with --resume, or choose another folder with --out."
+        )
+    return trainer
+
+
+class _Saver:
+    """Write checkpoints of the first process."""
+
+    def __init__(self, trainer: Trainer, options: FitOptions) -> None:
+        self._trainer, self._options = trainer, options
+        self._last_s = time.monotonic()
+        self._last_half = trainer.progress.pictures // max(1, options.half_every_pictures)
+
+    def save(self) -> Path:
+        t = self._trainer
+        path = checkpoint_path(self._options.out, t.progress.pictures)
+        write_checkpoint(path, t.config, t.progress, t.tensors())
+        drop_old_checkpoints(self._options.out)
+        self._last_s = time.monotonic()
+        return path
+
+    def save_half(self) -> Path:
+        t = self._trainer
+        path = self._options.out / f"half-{t.progress.pictures:08d}.safetensors"
+        write_checkpoint(path, t.config, t.progress, t.tensors(), is_half=True)
+        return path
+
+    def save_if_due(self) -> None:
+        if time.monotonic() - self._last_s >= self._options.save_every_s:
+            self.save()
+        every = self._options.half_every_pictures
+        if every > 0 and self._trainer.progress.pictures // every > self._last_half:
+            self._last_half = self._trainer.progress.pictures // every
+            self.save_half()
+
+
+def _sleep_while_paused(folder: Path, stop: _StopRequest) -> None:
+    pause = folder.parent / PAUSE_NAME
+    while pause.exists() and not stop.is_set:
+        time.sleep(_PAUSE_POLL_S)
+
+
+def fit(config: TrainConfig, options: FitOptions) -> Path:
+    """Train one stage until its pictures are seen, or until Ctrl+C.
+
+    Returns:
+        The path of the last checkpoint.
+
+    Raises:
+        TrainingError: with cause and remedy; checkpoints stay intact.
+    """
+    rank, world = world_of_torchrun()
+    if world > 1:
+        distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    try:
+        return _fit(config, options, rank, world)
+    finally:
+        if world > 1:
+            distributed.destroy_process_group()
+
+
+def _fit(config: TrainConfig, options: FitOptions, rank: int, world: int) -> Path:
+    samples = Samples(options.data, config)
+    trainer = _prepare_trainer(config, options, world > 1)
+    batch = config.optim.batch
+    saver = _Saver(trainer, options)
+    writer = SummaryWriter(str(options.out / "tensorboard")) if rank == 0 else None
+    loader = batches(samples, trainer.progress.step, batch, rank, world, options.workers)
+    bar = tqdm(
+        total=config.pictures,
+        initial=trainer.progress.pictures,
+        unit="img",
+        disable=options.is_quiet or rank != 0,
+        mininterval=10,
+        desc=config.name,
+        smoothing=0.02,
+    )
+    last = options.out
+    recent: deque[dict[str, float]] = deque(maxlen=_RATE_WINDOW_STEPS)
+    first_step = trainer.progress.step
+    try:
+        with _stop_on_signals() as stop:
+            for data in loader:
+                if trainer.progress.pictures >= config.pictures or stop.is_set:
+                    break
+                if options.max_steps and trainer.progress.step - first_step >= options.max_steps:
+                    break
+                recent.append(trainer.step(data, world))
+                bar.update(batch * world)
+                if writer is not None:
+                    _log(writer, bar, trainer, recent)
+                    if trainer.progress.step % _GRID_EVERY_STEPS == 1:
+                        grid = sample_grid(trainer.averaged_generator(), data)
+                        writer.add_image("input | ours | truth", grid, trainer.progress.pictures)
+                    saver.save_if_due()
+                _sleep_while_paused(options.out, stop)
+    finally:
+        bar.close()
+        if writer is not None:
+            writer.close()
+    if rank == 0:
+        last = saver.save()
+        if trainer.progress.pictures >= config.pictures:
+            saver.save_half()
+    return last
+
+
+def _log(writer: SummaryWriter, bar: "tqdm[object]", trainer: Trainer, recent: deque[dict[str, float]]) -> None:
+    if trainer.progress.step % _LOG_EVERY_STEPS:
+        return
+    for name in recent[-1]:
+        values = [terms[name] for terms in recent if name in terms]
+        mean = sum(values) / len(values)
+        writer.add_scalar(f"train/{name}", mean, trainer.progress.pictures)  # type: ignore[no-untyped-call]
+        if name == "pixel":
+            bar.set_postfix(pixel=f"{mean:.3f}", refresh=False)
+
+
+def with_overrides(config: TrainConfig, pictures: int | None, start_from: str | None) -> TrainConfig:
+    """Apply the command line's overrides."""
+    if pictures is not None:
+        config = replace(config, pictures=pictures)
+    if start_from is not None:
+        config = replace(config, start_from=start_from)
+    return config

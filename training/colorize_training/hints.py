@@ -1,0 +1,82 @@
+"""Simulated colour hints: points and short strokes of the true chroma, as a painter would give them.
+
+Zhang, Zhu, Isola et al., "Real-Time User-Guided Image Colorization with Learned Deep Priors" (SIGGRAPH 2017),
+section 3.2, extended by strokes and by fractional coverage (soft brushes, down-scaled layers).
+"""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from colorize_training.config import HintConfig
+
+_GEOMETRIC_P = 0.12
+"""Few hints are more common than many: half of the draws have at most five."""
+
+
+def draw_hints(chroma: NDArray[np.float32], rng: np.random.Generator, config: HintConfig) -> NDArray[np.float32]:
+    """Simulate the hints of one sample.
+
+    Args:
+        chroma: (2, H, W) true a* / 110, b* / 110.
+        rng: the sample's generator.
+        config: how many and how often.
+
+    Returns:
+        (3, H, W) float32: a*, b* (network units, zero where nothing was painted) and coverage 0..1.
+    """
+    _, height, width = chroma.shape
+    hints = np.zeros((3, height, width), np.float32)
+    if rng.random() >= config.share:
+        return hints
+    count = min(int(rng.geometric(_GEOMETRIC_P)), config.max_points)
+    if rng.random() < 0.1:
+        count = int(rng.integers(1, config.max_points + 1))
+    for _ in range(count):
+        half = int(rng.integers(0, 5))  # the mean over 1 to 9 px
+        y, x = int(rng.integers(height)), int(rng.integers(width))
+        steps = int(rng.integers(2, 12)) if rng.random() < 0.25 else 1
+        dy, dx = rng.normal(0, 1.5, 2)
+        coverage = 1.0 if rng.random() < 0.6 else float(rng.uniform(0.15, 1.0))
+        top, bottom = max(0, y - half), min(height, y + half + 1)
+        left, right = max(0, x - half), min(width, x + half + 1)
+        colour = chroma[:, top:bottom, left:right].mean(axis=(1, 2))
+        brush = half if rng.random() < 0.5 else min(half, 1)
+        for step in range(steps):
+            cy, cx = int(y + step * dy), int(x + step * dx)
+            top, bottom = max(0, cy - brush), min(height, cy + brush + 1)
+            left, right = max(0, cx - brush), min(width, cx + brush + 1)
+            if top >= bottom or left >= right:
+                break
+            hints[:2, top:bottom, left:right] = colour[:, None, None]
+            hints[2, top:bottom, left:right] = coverage
+    return hints
+
+
+def uniform_hints(chroma: Tensor, count: int, seed: int) -> Tensor:
+    """Place ``count`` hints of 3x3 px at seeded uniform positions, each the mean of the true chroma under it.
+
+    Args:
+        chroma: (2, H, W) true network chroma.
+        count: number of hints; the first n positions are the same for every count.
+        seed: of the positions.
+
+    Returns:
+        (3, H, W) float32 hints of the model contract.
+    """
+    _, height, width = chroma.shape
+    rng = np.random.default_rng(seed)
+    positions = [(int(rng.integers(1, height - 1)), int(rng.integers(1, width - 1))) for _ in range(count)]
+    hints = torch.zeros(3, height, width)
+    for y, x in positions:
+        window = (slice(None), slice(y - 1, y + 2), slice(x - 1, x + 2))
+        hints[:2][window] = chroma[window].mean(dim=(1, 2), keepdim=True)
+        hints[2, y - 1 : y + 2, x - 1 : x + 2] = 1.0
+    return hints
+
+
+def turn_hue(chroma: Tensor, angle: float) -> Tensor:
+    """Turn (2, H, W) chroma by an angle (radians) in the a*b* plane; new tensor."""
+    c, s = float(np.cos(angle)), float(np.sin(angle))
+    return torch.stack([c * chroma[0] - s * chroma[1], s * chroma[0] + c * chroma[1]])
