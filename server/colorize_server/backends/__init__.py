@@ -1,0 +1,117 @@
+"""Backends: whatever can run a generator.  They share one small protocol, so that all are compared and tested alike."""
+
+import importlib
+from typing import Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..contract import CHANNELS, INPUT_HINTS, INPUT_LUMINANCE, OUTPUT_CHROMA, OUTPUT_DOUBT
+from ..errors import BackendError, ModelError
+from ..model import Model
+
+Tensor = NDArray[np.float32]
+
+
+class Backend(Protocol):
+    """A model that is loaded and can be run by one thread at a time.
+
+    Attributes:
+        name: as in `--backend`.
+        device: what it runs on, for people.
+        providers: execution providers in use, best first (empty where the word has no meaning).
+        reason: why this backend was taken, in one sentence.
+    """
+
+    name: str
+    device: str
+    providers: tuple[str, ...]
+    reason: str
+
+    def run(self, luminance: Tensor, hints: Tensor) -> tuple[Tensor, Tensor]:
+        """Run the generator.
+
+        Args:
+            luminance: (N, 1, H, W) float32, see `contract`.
+            hints: (N, 3, H, W) float32.
+
+        Returns:
+            chroma (N, 2, H, W) and doubt (N, 1, H, W), float32; the caller owns them.
+
+        Raises:
+            CancelledError: `cancel` was called while it ran.
+            BackendError: it failed.
+        """
+
+    def cancel(self) -> None:
+        """End a run under way as soon as possible; thread-safe; without effect when none is."""
+
+    def close(self) -> None:
+        """Free what it holds."""
+
+
+BACKENDS: Final[dict[str, str]] = {
+    "onnxruntime": "colorize_server.backends.onnxruntime_backend:open_onnxruntime",
+}
+"""Name to "module:function"; imported only when asked for, so that optional packages stay optional."""
+
+AUTO_ORDER: Final = ("onnxruntime",)
+"""What `auto` tries, best first."""
+
+
+def open_backend(name: str, model: Model, *, device: int = 0, require_gpu: bool = False) -> Backend:
+    """Load `model` into the backend called `name` ("auto" takes the best that works here).
+
+    Raises:
+        BackendError: it cannot run here; the message says why and what to install.
+        ModelError: the model breaks the contract.
+    """
+    if name != "auto":
+        return _open(name, model, device, require_gpu=require_gpu)
+    refusals: list[str] = []
+    for candidate in AUTO_ORDER:
+        try:
+            backend = _open(candidate, model, device, require_gpu=require_gpu)
+        except BackendError as error:
+            refusals.append(f"{candidate}: {error.message}")
+            continue
+        if refusals:
+            backend.reason = f"{backend.reason} Not taken: {' '.join(refusals)}"
+        return backend
+    raise BackendError(f"No backend can run here. {' '.join(refusals)}", "Run colorize-server doctor.")
+
+
+def _open(name: str, model: Model, device: int, *, require_gpu: bool) -> Backend:
+    if name not in BACKENDS:
+        raise BackendError(f"There is no backend {name}.", f"Use one of auto, {', '.join(BACKENDS)}.")
+    module, function = BACKENDS[name].split(":")
+    backend: Backend = getattr(importlib.import_module(module), function)(model, device=device, require_gpu=require_gpu)
+    return backend
+
+
+def check_signature(
+    model: Model, inputs: dict[str, tuple[str, list[object]]], outputs: dict[str, tuple[str, list[object]]]
+) -> None:
+    """Check names, types and channels of a loaded graph against the model contract.
+
+    Args:
+        model: for the message.
+        inputs: name to (element type as ONNX Runtime or TensorRT spells float32, shape).
+        outputs: likewise.
+
+    Raises:
+        ModelError: the model breaks the contract; the message names the tensor.
+    """
+    wanted = ({INPUT_LUMINANCE, INPUT_HINTS}, {OUTPUT_CHROMA, OUTPUT_DOUBT})
+    for found, names, kind in ((inputs, wanted[0], "inputs"), (outputs, wanted[1], "outputs")):
+        if set(found) != names:
+            raise ModelError(
+                f"The model {model.path} has the {kind} {sorted(found)}, not {sorted(names)}.",
+                "Only models from colorize-train export can be used.",
+            )
+        for name, (element, shape) in found.items():
+            if element != "float32" or len(shape) != 4 or shape[1] != CHANNELS[name]:
+                raise ModelError(
+                    f"The model {model.path} has {name} as {element} {shape}, not float32 (N, {CHANNELS[name]}, H, W).",
+                    "Only models from colorize-train export can be used.",
+                )

@@ -1,0 +1,88 @@
+"""ONNX Runtime on the CPU: runs everywhere.  The only module that imports onnxruntime for inference."""
+
+import threading
+
+import numpy as np
+import onnxruntime
+
+from ..contract import INPUT_HINTS, INPUT_LUMINANCE, OUTPUT_CHROMA, OUTPUT_DOUBT
+from ..errors import BackendError, CancelledError, ModelError, OutOfMemoryError
+from ..model import Model
+from . import Tensor, check_signature
+
+CPU_PROVIDER = "CPUExecutionProvider"
+
+
+class OnnxRuntimeBackend:
+    """A generator in an ONNX Runtime session; see `Backend`."""
+
+    name = "onnxruntime"
+
+    def __init__(self, model: Model) -> None:
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3
+        # The arena keeps the largest picture's memory for ever; a daemon that idles for weeks gives it back instead.
+        options.enable_cpu_mem_arena = False
+        try:
+            self._session = onnxruntime.InferenceSession(model.data, options, providers=[CPU_PROVIDER])
+        except Exception as error:  # ONNX Runtime's own exceptions share no public base class
+            raise ModelError(
+                f"ONNX Runtime cannot load the model {model.path}: {error}", "Export or copy the model again."
+            ) from error
+        check_signature(model, *(_described(nodes) for nodes in (self._session.get_inputs(), self._session.get_outputs())))
+        self.device = "CPU"
+        self.providers = tuple(self._session.get_providers())
+        self.reason = "ONNX Runtime on the CPU works everywhere."
+        self._lock = threading.Lock()
+        self._running: onnxruntime.RunOptions | None = None
+
+    def run(self, luminance: Tensor, hints: Tensor) -> tuple[Tensor, Tensor]:
+        """Run the generator; see `Backend.run`."""
+        options = onnxruntime.RunOptions()
+        with self._lock:
+            self._running = options
+        try:
+            chroma, doubt = self._session.run(
+                [OUTPUT_CHROMA, OUTPUT_DOUBT],
+                {INPUT_LUMINANCE: np.ascontiguousarray(luminance), INPUT_HINTS: np.ascontiguousarray(hints)},
+                options,
+            )
+        except Exception as error:  # see above
+            if options.terminate:
+                raise CancelledError("The work was cancelled.") from error
+            if "bad_alloc" in str(error) or "Failed to allocate" in str(error):
+                raise OutOfMemoryError(
+                    "The network needs more memory than is left.", "Choose a smaller size, or close other programs."
+                ) from error
+            raise BackendError(f"ONNX Runtime failed: {error}", "Try again; if it repeats, run colorize-server doctor.") from error
+        finally:
+            with self._lock:
+                self._running = None
+        return chroma, doubt
+
+    def cancel(self) -> None:
+        """End the run under way, between two of its operators."""
+        with self._lock:
+            if self._running is not None:
+                self._running.terminate = True
+
+    def close(self) -> None:
+        """Drop the session."""
+        del self._session
+
+
+def _described(nodes: list[onnxruntime.NodeArg]) -> dict[str, tuple[str, list[object]]]:
+    types = {"tensor(float)": "float32"}
+    return {n.name: (types.get(n.type, n.type), list(n.shape)) for n in nodes}
+
+
+def open_onnxruntime(model: Model, *, device: int = 0, require_gpu: bool = False) -> OnnxRuntimeBackend:
+    """Open the CPU backend; `device` has no meaning here.
+
+    Raises:
+        BackendError: a GPU was required.
+    """
+    del device
+    if require_gpu:
+        raise BackendError("ONNX Runtime runs on the CPU here, and a GPU was required.", "Leave out --require-gpu.")
+    return OnnxRuntimeBackend(model)

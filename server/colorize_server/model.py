@@ -1,0 +1,147 @@
+"""The model file: an ONNX graph with its card inside, checked before anything runs it."""
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from .contract import CARD_KEY, CARD_REQUIRED
+from .errors import ModelError, SizeNotOfferedError
+
+MODELS_FOLDER: Final = Path(__file__).parent / "models"
+SHIPPED_MODEL: Final = "colorize-base"
+"""Name of the model that ships with the package."""
+MAX_SIDE_MULTIPLE: Final = 1024
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What a model says of itself; see `contract.CARD_KEY`.
+
+    Attributes:
+        name: for health, layers and messages.
+        version: likewise.
+        multiple_of: H and W of every input are multiples of it.
+        sizes: network short sides that the model is vouched for, ascending.
+        default_size: one of `sizes`.
+        licence: SPDX identifier of the weights.
+        saturation: factor on the model's chroma that its authors chose.
+        rest: everything else on the card (training, metrics).
+    """
+
+    name: str
+    version: str
+    multiple_of: int
+    sizes: tuple[int, ...]
+    default_size: int
+    licence: str
+    saturation: float = 1.0
+    rest: dict[str, Any] = field(default_factory=dict)
+
+    def check_size(self, size: int | None) -> int:
+        """Return `size`, or the default for None.
+
+        Raises:
+            SizeNotOfferedError: the model is not vouched for at that size.
+        """
+        if size is None:
+            return self.default_size
+        if size not in self.sizes:
+            offered = ", ".join(map(str, self.sizes))
+            raise SizeNotOfferedError(f"{self.name} was not tested at size {size}.", f"Use one of {offered}.")
+        return size
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model file that was read whole and whose card is sound.
+
+    Attributes:
+        path: where it was read.
+        data: the ONNX file's bytes.
+        sha256: of `data`, hexadecimal.
+        card: its card.
+    """
+
+    path: Path
+    data: bytes = field(repr=False)
+    sha256: str
+    card: ModelCard
+
+
+def shipped_model_path() -> Path:
+    """Return the path of the model that ships with the package."""
+    return MODELS_FOLDER / f"{SHIPPED_MODEL}.onnx"
+
+
+def load_model(path: Path) -> Model:
+    """Read a model file and check its card and, where a `.sha256` file stands beside it, its checksum.
+
+    The graph itself is checked by the backend that loads it (`backends.check_signature`).
+
+    Raises:
+        ModelError: the file is missing, damaged, or has no sound card; the message names it.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ModelError(
+            f"The model {path} cannot be read: {error.strerror or error}.", "Reinstall colorize-server, or name another with --model."
+        ) from error
+    sha256 = hashlib.sha256(data).hexdigest()
+    beside = path.with_suffix(".sha256")
+    if beside.is_file():
+        expected = beside.read_text(encoding="ascii", errors="replace").split()
+        if not expected or expected[0] != sha256:
+            raise ModelError(
+                f"The model {path} is damaged: its checksum is not the one in {beside.name}.",
+                "Reinstall colorize-server, or copy the model again.",
+            )
+    return Model(path, data, sha256, _card(path, data))
+
+
+def _card(path: Path, data: bytes) -> ModelCard:
+    import onnx  # noqa: PLC0415  (here, so that clients of the other names of this module do not pay for it)
+
+    damaged = ModelError(f"The model {path} is damaged or is not an ONNX file.", "Copy or export the model again.")
+    try:
+        proto = onnx.load_model_from_string(data)
+    except Exception as error:  # protobuf's DecodeError has no public home
+        raise damaged from error
+    if not proto.graph.node:
+        raise damaged
+    texts = {p.key: p.value for p in proto.metadata_props}
+    try:
+        raw = json.loads(texts[CARD_KEY])
+        missing = [k for k in CARD_REQUIRED if k not in raw]
+        if missing:
+            raise ModelError(
+                f"The card of the model {path} lacks {', '.join(missing)}.", "Export the model again with colorize-train export."
+            )
+        sizes = tuple(sorted(int(s) for s in raw["sizes"]))
+        card = ModelCard(
+            name=str(raw["name"]),
+            version=str(raw["version"]),
+            multiple_of=int(raw["multiple_of"]),
+            sizes=sizes,
+            default_size=int(raw["default_size"]),
+            licence=str(raw["licence"]),
+            saturation=float(raw.get("saturation", 1.0)),
+            rest={k: v for k, v in raw.items() if k not in CARD_REQUIRED},
+        )
+    except KeyError as error:
+        raise ModelError(
+            f"The model {path} has no card ({CARD_KEY}).", "Only models from colorize-train export can be used."
+        ) from error
+    except (ValueError, TypeError) as error:
+        raise ModelError(f"The card of the model {path} cannot be read: {error}.", "Export the model again.") from error
+    sound = (
+        card.sizes
+        and card.default_size in card.sizes
+        and 1 <= card.multiple_of <= MAX_SIDE_MULTIPLE
+        and 16 <= card.sizes[0] <= card.sizes[-1] <= 4096
+    )
+    if not sound:
+        raise ModelError(f"The card of the model {path} contradicts itself.", "Export the model again.")
+    return card

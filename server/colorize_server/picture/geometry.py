@@ -1,0 +1,74 @@
+"""Which size the network sees, and how the picture is padded to it (stdlib and numpy)."""
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from ..errors import PictureError
+
+MIN_SIDE: Final = 8
+"""Pixels; a picture with a shorter side holds nothing that a network could recognise."""
+MAX_NETWORK_ASPECT: Final = 4
+"""The network's long side is capped at this many times its short side ..."""
+CAPPED_FROM_ASPECT: Final = 3
+"""... for pictures longer than this; only those beyond `MAX_NETWORK_ASPECT` are squeezed by it."""
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkPlan:
+    """The sizes of one picture on its way through the network, all in pixels.
+
+    Attributes:
+        height: of the photograph.
+        width: of the photograph.
+        network_height: of the photograph as the network sees it, before padding.
+        network_width: likewise.
+        padded_height: multiple of the model's `multiple_of`.
+        padded_width: likewise.
+        size: the network's short side that was asked for.
+    """
+
+    height: int
+    width: int
+    network_height: int
+    network_width: int
+    padded_height: int
+    padded_width: int
+    size: int
+
+
+def plan_network(height: int, width: int, size: int, multiple_of: int) -> NetworkPlan:
+    """Plan the network's input for a photograph of `height` x `width`.
+
+    The short side becomes `size` and the aspect ratio is kept, up to the cap of `MAX_NETWORK_ASPECT`.
+
+    Raises:
+        PictureError: a side is under `MIN_SIDE`.
+    """
+    if min(height, width) < MIN_SIDE:
+        raise PictureError(
+            f"The picture is only {width} x {height} pixels.",
+            f"Each side must have at least {MIN_SIDE} pixels.",
+            code="picture_too_small",
+        )
+    aspect = max(height, width) / min(height, width)
+    if aspect > CAPPED_FROM_ASPECT:
+        aspect = min(aspect, MAX_NETWORK_ASPECT)
+    long_side = max(size, round(size * aspect))
+    net_h, net_w = (size, long_side) if height <= width else (long_side, size)
+    return NetworkPlan(
+        height, width, net_h, net_w, _round_up(net_h, multiple_of), _round_up(net_w, multiple_of), size
+    )
+
+
+def _round_up(value: int, multiple: int) -> int:
+    return math.ceil(value / multiple) * multiple
+
+
+def pad_by_reflection(planes: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Pad (..., h, w) at the bottom and the right to (..., height, width) by reflection without repeating the edge."""
+    h, w = planes.shape[-2:]
+    still = [(0, 0)] * (planes.ndim - 2)
+    return np.pad(planes, [*still, (0, height - h), (0, width - w)], mode="reflect")

@@ -1,0 +1,151 @@
+"""Join lightness and chroma to the RGB that a host needs, inside the gamut, and encode it.
+
+Three ways to hold the photograph's lightness, one for each place the result may go:
+
+- none: L* (D65) of the result is the photograph's.
+- GIMP: LCh Color works in babl's Lab, which is relative to D50.  The layer's lightness *there* is the photograph's,
+  so that GIMP's blend gives the layer's own colours back.
+- Photoshop: Color keeps luma, .30 R + .59 G + .11 B of encoded values.  The layer has the photograph's luma, and the
+  a*b* of our own composite: L* moves instead, by 2 to 5 on strong colours.
+"""
+
+from functools import cached_property
+from typing import Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..color.gamut import chroma_in_gamut, linear_from_lab_rows
+from ..color.icc import GreyProfile
+from ..color.rgb import LINEAR_SRGB, LUMA_WEIGHTS, SRGB, RgbSpace
+from ..options import Blend, Host, Options, Output
+from ..photograph import RGB_PROFILES, Photograph
+
+Plane: TypeAlias = NDArray[np.float32]
+
+MULTIPLY_LIGHTNESS: Final = 88.0
+"""L* of a layer for Multiply: light enough that black lines stay, dark enough that paper takes colour."""
+LUMA_STEPS: Final = 3
+"""Newton steps to the lightness that gives the photograph's luma; 3 bring it within 0.1 level."""
+_INDEX_LEVELS: Final = 65535
+
+
+def output_space(photograph: Photograph, *, keep_profile: bool) -> RgbSpace:
+    """Return the space of the result: the photograph's own for raw pixels, sRGB for files.
+
+    Grey goes to sRGB, linear grey to linear sRGB.
+    """
+    if not keep_profile:
+        return SRGB
+    if isinstance(photograph.profile, GreyProfile):
+        return LINEAR_SRGB if photograph.profile.name == "linear" else SRGB
+    return RGB_PROFILES.get(photograph.profile.name, SRGB)
+
+
+class Joiner:
+    """Makes finished pixels of one picture from its lightness and chroma.
+
+    Thread-safe: it holds only tables.
+
+    Args:
+        photograph: whose lightness (or luma) is kept.
+        options: output, host and blend.
+        space: RGB space of the result.
+    """
+
+    def __init__(self, photograph: Photograph, options: Options, space: RgbSpace) -> None:
+        self._photograph = photograph
+        self._space = space
+        self._multiply = options.output is Output.LAYER and options.blend is Blend.MULTIPLY
+        is_layer = options.output is Output.LAYER and not self._multiply
+        self._host = options.host if is_layer else Host.NONE
+        gimp = self._host is Host.GIMP
+        self.white = "D50" if gimp else "D65"
+        self._matrix = np.linalg.inv(space.to_relative_xyz_d50 if gimp else space.to_relative_xyz)
+        self._depth_max = photograph.levels - 1
+
+    def pixels(self, start: int, stop: int, lightness: Plane, a: Plane, b: Plane) -> NDArray[np.uint8 | np.uint16]:
+        """Return finished pixels of rows [start, stop).
+
+        Args:
+            start: first row.
+            stop: row after the last.
+            lightness: (rows, width) float32, L* of the photograph relative to `white`.
+            a: likewise, a*.
+            b: likewise, b*.
+
+        Returns:
+            (3, rows, width), the photograph's dtype; new array.
+        """
+        if self._multiply:
+            lightness = np.full_like(lightness, MULTIPLY_LIGHTNESS)
+        elif self._host is Host.PHOTOSHOP:
+            # First the colour that our own composite has, then the lightness at which it has the photograph's luma.
+            a, b, _ = chroma_in_gamut(lightness, a, b, self._matrix)
+            lightness = self._lightness_of_luma(start, stop, lightness, a, b)
+        return self._encode(chroma_in_gamut(lightness, a, b, self._matrix)[2])
+
+    def _lightness_of_luma(self, start: int, stop: int, lightness: Plane, a: Plane, b: Plane) -> Plane:
+        target = self._base_luma(start, stop)
+        # The slope of luma over lightness hardly depends on chroma: take the neutral's.
+        slope = np.interp(lightness, self._slope_at, self._slope).astype(np.float32)
+        light = lightness.copy()
+        for _ in range(LUMA_STEPS):
+            linear = np.clip(linear_from_lab_rows(light, a, b, self._matrix), 0, 1)
+            error = self._luma(linear)
+            error -= target
+            error /= slope
+            light -= error
+            np.clip(light, 0, 100, out=light)
+        return light
+
+    def _luma(self, linear: NDArray[np.float32]) -> Plane:
+        encoded = [self._encode_table.take(_index(linear[c])) for c in range(3)]
+        return sum(np.float32(w) * e for w, e in zip(LUMA_WEIGHTS, encoded, strict=True))
+
+    def _base_luma(self, start: int, stop: int) -> Plane:
+        profile = self._photograph.profile
+        if not isinstance(profile, GreyProfile) and profile.name == self._space.name:
+            rows = self._photograph.pixels[start:stop]
+            scale = 1 / self._depth_max
+            return sum(np.float32(w * scale) * rows[..., c] for c, w in enumerate(LUMA_WEIGHTS))
+        linear = self._photograph.linear_rgb(start, stop)
+        if not isinstance(profile, GreyProfile):
+            matrix = (np.linalg.inv(self._space.to_xyz_d50) @ profile.to_xyz_d50).astype(np.float32)
+            linear = np.clip(np.tensordot(matrix, linear, 1), 0, 1)
+        return self._luma(linear)
+
+    @cached_property
+    def _encode_table(self) -> NDArray[np.float32]:
+        """Encoded value 0..1 of each of 65536 steps of linear light."""
+        steps = np.arange(_INDEX_LEVELS + 1, dtype=np.float64) / _INDEX_LEVELS
+        return self._space.curves[0].encode(steps).astype(np.float32)
+
+    @cached_property
+    def _byte_table(self) -> NDArray[np.uint8]:
+        return np.rint(self._encode_table * 255).astype(np.uint8)
+
+    @cached_property
+    def _slope_at(self) -> NDArray[np.float64]:
+        return np.linspace(0, 100, 201)
+
+    @cached_property
+    def _slope(self) -> NDArray[np.float64]:
+        lab = np.zeros((201, 3))
+        lab[:, 0] = self._slope_at
+        grey = self._space.encoded_from_lab(lab)[:, 1]
+        return np.maximum(np.gradient(grey, self._slope_at), 1e-3)
+
+    def _encode(self, linear: NDArray[np.float32]) -> NDArray[np.uint8 | np.uint16]:
+        if self._depth_max == 255:
+            return self._byte_table.take(_index(linear))
+        encoded = np.stack([curve.encode(linear[c]) for c, curve in enumerate(self._space.curves)])
+        encoded *= np.float32(65535)
+        encoded += np.float32(0.5)
+        return encoded.astype(np.uint16)
+
+
+def _index(linear: NDArray[np.float32]) -> NDArray[np.uint16]:
+    scaled = linear * np.float32(_INDEX_LEVELS)
+    scaled += np.float32(0.5)
+    return scaled.astype(np.uint16)
