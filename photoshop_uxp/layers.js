@@ -1,0 +1,235 @@
+// @ts-check
+/**
+ * Document edits and nothing else: temporary copies, modes, new layers in their right places.
+ *
+ * Every function that edits must be called from inside a modal scope.
+ */
+
+const { action, app, constants } = require("photoshop");
+const { PanelError } = require("./errors.js");
+
+/**
+ * @typedef {import("photoshop").Document} Document
+ * @typedef {import("photoshop").Layer} Layer
+ * @typedef {import("photoshop").ExecutionContext} ExecutionContext
+ */
+
+/**
+ * @param {number} id
+ * @returns {Document | null}
+ */
+function documentById(id) {
+  return Array.from(app.documents).find((document) => document.id === id) || null;
+}
+
+/**
+ * @param {Iterable<Layer>} layers
+ * @returns {Generator<Layer>} every layer, groups and what they hold, from top to bottom
+ */
+function* everyLayer(layers) {
+  for (const layer of layers) {
+    yield layer;
+    if (layer.layers) yield* everyLayer(layer.layers);
+  }
+}
+
+/**
+ * @param {Document} document
+ * @param {number} id
+ * @returns {Layer | null}
+ */
+function layerById(document, id) {
+  for (const layer of everyLayer(document.layers)) if (layer.id === id) return layer;
+  return null;
+}
+
+/**
+ * The layers beside a layer, from top to bottom, itself among them.
+ * @param {Document} document
+ * @param {Layer} layer
+ * @returns {Layer[]}
+ */
+function siblingsOf(document, layer) {
+  const holder = layer.parent && layer.parent.layers ? layer.parent.layers : document.layers;
+  return Array.from(holder);
+}
+
+/**
+ * @param {Layer[]} layers
+ * @param {Layer} layer
+ * @returns {number}
+ */
+function indexIn(layers, layer) {
+  return layers.findIndex((each) => each.id === layer.id);
+}
+
+/**
+ * Where a layer is, as indices from the document's top level down: ids differ in a copy, places do not.
+ * @param {Document} document
+ * @param {Layer} layer
+ * @returns {number[]}
+ */
+function pathOf(document, layer) {
+  const path = [indexIn(siblingsOf(document, layer), layer)];
+  for (let parent = layer.parent; parent; parent = parent.parent) path.unshift(indexIn(siblingsOf(document, parent), parent));
+  return path;
+}
+
+/**
+ * Bring a document to the front, because Photoshop's layer commands act on the active one.
+ * @param {Document} document
+ */
+function activate(document) {
+  if (app.activeDocument.id !== document.id) app.activeDocument = document;
+  if (app.activeDocument.id !== document.id) throw new PanelError("activate");
+}
+
+/**
+ * Work on a temporary copy of a document, which is closed unsaved whatever happens.
+ * @template T
+ * @param {ExecutionContext} context
+ * @param {Document} document
+ * @param {(copy: Document) => Promise<T>} work
+ * @returns {Promise<T>}
+ */
+async function withCopy(context, document, work) {
+  const copy = await document.duplicate();
+  // Escape forbids every further call; the host then closes the copy itself.
+  await context.hostControl.registerAutoCloseDocument(copy.id);
+  try {
+    return await work(copy);
+  } finally {
+    if (!context.isCancelled) {
+      await context.hostControl.unregisterAutoCloseDocument(copy.id);
+      copy.closeWithoutSaving();
+      activate(document);
+    }
+  }
+}
+
+/**
+ * Hide everything but one layer of a copy, so that the visible picture is that layer: what Photoshop renders of a
+ * group, a smart object or a text is read in this way.
+ * @param {Document} copy
+ * @param {number[]} path
+ */
+function showOnly(copy, path) {
+  /** @type {Iterable<Layer>} */
+  let level = copy.layers;
+  path.forEach((index, depth) => {
+    const layers = Array.from(level);
+    const kept = layers[index];
+    if (!kept) throw new PanelError("copy");
+    for (const layer of layers) if (layer.visible !== (layer.id === kept.id)) layer.visible = layer.id === kept.id;
+    // Without its hidden base a clipped layer would vanish.
+    if (depth === path.length - 1 && kept.isClippingMask) kept.isClippingMask = false;
+    level = kept.layers || [];
+  });
+}
+
+/**
+ * @param {Document} copy
+ * @param {number[]} path
+ * @returns {Layer}
+ */
+function layerAt(copy, path) {
+  /** @type {Iterable<Layer>} */
+  let level = copy.layers;
+  /** @type {Layer | undefined} */
+  let layer;
+  for (const index of path) {
+    layer = Array.from(level)[index];
+    if (!layer) throw new PanelError("copy");
+    level = layer.layers || [];
+  }
+  if (!layer) throw new PanelError("copy");
+  return layer;
+}
+
+/**
+ * @param {Document} document a greyscale document
+ */
+async function convertToRgb(document) {
+  await document.changeMode(constants.ChangeMode.RGB);
+  if (document.mode !== constants.DocumentMode.RGB) throw new PanelError("convert");
+}
+
+/**
+ * The highest layer of the clipping stack that `layer` belongs to.  A layer put into the middle of a stack would take
+ * over what is clipped above it, so an unclipped layer goes above the whole stack.
+ * @param {Document} document
+ * @param {Layer} layer
+ * @returns {Layer}
+ */
+function topOfStack(document, layer) {
+  const siblings = siblingsOf(document, layer);
+  let index = indexIn(siblings, layer);
+  while (index > 0 && siblings[index - 1].isClippingMask) index--;
+  return siblings[index];
+}
+
+/**
+ * Make a pixel layer directly above another one.
+ * @param {Document} document the active document
+ * @param {Layer} below
+ * @param {string} name
+ * @param {Layer["blendMode"]} blendMode
+ * @returns {Promise<Layer>}
+ */
+async function insertAbove(document, below, name, blendMode) {
+  const layer = await document.createPixelLayer({ name, blendMode, opacity: 100 });
+  if (!layer) throw new PanelError("insert");
+  const isPlaced = () => {
+    const siblings = siblingsOf(document, below);
+    return indexIn(siblings, layer) === indexIn(siblings, below) - 1 && indexIn(siblings, layer) >= 0;
+  };
+  // Moves between groups are reported to go wrong at times: look, try once more from the top, else give up.
+  if (!isPlaced()) layer.move(below, constants.ElementPlacement.PLACEBEFORE);
+  if (!isPlaced()) {
+    layer.bringToFront();
+    layer.move(below, constants.ElementPlacement.PLACEBEFORE);
+  }
+  if (!isPlaced()) throw new PanelError("insert");
+  if (layer.blendMode !== blendMode) layer.blendMode = blendMode;
+  return layer;
+}
+
+/**
+ * Clip a layer to the one below.  Only after it has been moved: a move releases it.
+ * @param {Layer} layer
+ */
+function clip(layer) {
+  layer.isClippingMask = true;
+  if (!layer.isClippingMask) throw new PanelError("clip");
+}
+
+/**
+ * Select layers, as they were before a new one became the active layer.
+ * @param {number[]} ids
+ */
+async function selectLayers(ids) {
+  const commands = ids.map((id, index) => ({
+    _obj: "select",
+    _target: [{ _ref: "layer", _id: id }],
+    makeVisible: false,
+    ...(index > 0 ? { selectionModifier: { _enum: "selectionModifierType", _value: "addToSelection" } } : {}),
+  }));
+  if (commands.length > 0) await action.batchPlay(commands, {});
+}
+
+module.exports = {
+  activate,
+  clip,
+  convertToRgb,
+  documentById,
+  everyLayer,
+  insertAbove,
+  layerAt,
+  layerById,
+  pathOf,
+  selectLayers,
+  showOnly,
+  siblingsOf,
+  topOfStack,
+  withCopy,
+};

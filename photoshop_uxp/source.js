@@ -1,0 +1,286 @@
+// @ts-check
+/**
+ * What is to be coloured: refusals before any pixel is touched, reading, and whether the document is still the same.
+ */
+
+const { app, constants } = require("photoshop");
+const { PanelError } = require("./errors.js");
+const layers = require("./layers.js");
+const { readPixels, readSelection } = require("./pixels.js");
+const { bytesFromHost, fingerprint, hasPaint, intersection, isSamePicture, paste } = require("./samples.js");
+
+/**
+ * @typedef {import("photoshop").Document} Document
+ * @typedef {import("photoshop").Layer} Layer
+ * @typedef {import("photoshop").ExecutionContext} ExecutionContext
+ * @typedef {import("./pixels.js").Pixels} Pixels
+ * @typedef {import("./pixels.js").Mask} Mask
+ * @typedef {import("./samples.js").Bounds} Bounds
+ *
+ * @typedef {object} Plan
+ * @property {number} documentID
+ * @property {boolean} isGrey the document must change to RGB to hold colour
+ * @property {number | null} layerID null: everything that is visible
+ * @property {boolean} isRendered the source is a group, smart object, text ...: Photoshop must render it alone
+ * @property {number | null} hintsID
+ * @property {boolean} wantsMask
+ *
+ * @typedef {object} Snapshot what must not change while the server works
+ * @property {number} width
+ * @property {number} height
+ * @property {string} kind mode, depth and profile
+ * @property {string | null} layerBounds
+ * @property {string} appearance history step and the layers' visibility
+ *
+ * @typedef {object} Taken
+ * @property {Pixels} pixels
+ * @property {string} profile name of PROTOCOL.md
+ * @property {boolean} isForeign the document's profile is none that the server knows: it was read as sRGB
+ * @property {Uint8Array | null} hints RGBA, as large as the pixels
+ * @property {Mask | null} mask
+ * @property {Snapshot} snapshot
+ */
+
+/** Names under which an artist may keep the strokes of colour. */
+const HINTS_NAMES = ["colour hints", "color hints", "farbhinweise"];
+/** How the names of our own layers begin: they are never a source. */
+const OWN_PREFIX = "Colorize ";
+
+const SRGB = "sRGB IEC61966-2.1";
+/** @type {Record<string, string>} Photoshop's names of profiles, and PROTOCOL.md's */
+const PROFILES = { [SRGB]: "srgb", "Adobe RGB (1998)": "adobe-rgb", "ProPhoto RGB": "prophoto" };
+
+const { DocumentMode, BitsPerChannelType, LayerKind } = constants;
+
+/** Kinds of layer that hold no pixels but that Photoshop can render; every other kind but NORMAL is an adjustment. */
+const RENDERED_KINDS = [
+  LayerKind.GROUP,
+  LayerKind.SMARTOBJECT,
+  LayerKind.TEXT,
+  LayerKind.SOLIDFILL,
+  LayerKind.GRADIENTFILL,
+  LayerKind.PATTERNFILL,
+  LayerKind.VIDEO,
+  LayerKind.LAYER3D,
+];
+
+/**
+ * The active document, if it can be coloured.
+ * @returns {Document}
+ */
+function currentDocument() {
+  if (app.documents.length === 0 || !app.activeDocument) throw new PanelError("document");
+  const document = app.activeDocument;
+  if (document.mode !== DocumentMode.RGB && document.mode !== DocumentMode.GRAYSCALE) {
+    throw new PanelError("mode", { mode: `@mode.${document.mode}` });
+  }
+  const depth = document.bitsPerChannel;
+  if (depth !== BitsPerChannelType.EIGHT && depth !== BitsPerChannelType.SIXTEEN) throw new PanelError("depth32");
+  return document;
+}
+
+/**
+ * Decide what to read; refuses with a sentence and touches no pixel.
+ * @param {Document} document
+ * @param {{source: "layer" | "visible", useHints: boolean, maskFromSelection: boolean}} settings
+ * @returns {Plan}
+ */
+function makePlan(document, settings) {
+  const isGrey = document.mode === DocumentMode.GRAYSCALE;
+  const hints = settings.useHints ? findHints(document) : null;
+  if (hints && isGrey) throw new PanelError("hints.grey");
+  const layer = settings.source === "layer" ? sourceLayer(document) : null;
+  const isRendered = layer !== null && layer.kind !== LayerKind.NORMAL;
+  if (isRendered && !RENDERED_KINDS.includes(layer.kind)) throw new PanelError("layer.adjustment", { layer: layer.name });
+  return {
+    documentID: document.id,
+    isGrey,
+    layerID: layer ? layer.id : null,
+    isRendered,
+    hintsID: hints ? hints.id : null,
+    wantsMask: settings.maskFromSelection && Boolean(document.selection.bounds),
+  };
+}
+
+/**
+ * The layer that the artist means: the active one, or what lies below it if that is the hints or an earlier result.
+ * @param {Document} document
+ * @returns {Layer}
+ */
+function sourceLayer(document) {
+  const active = Array.from(document.activeLayers);
+  if (active.length === 0) throw new PanelError("layer.none");
+  if (active.length > 1) throw new PanelError("layer.many");
+  const siblings = layers.siblingsOf(document, active[0]);
+  let index = siblings.findIndex((layer) => layer.id === active[0].id);
+  while (index < siblings.length && isNoPhotograph(siblings[index])) index++;
+  if (index >= siblings.length) throw new PanelError("layer.photograph");
+  return siblings[index];
+}
+
+/**
+ * @param {Layer} layer
+ * @returns {boolean} whether it is the hints or one of our own layers
+ */
+function isNoPhotograph(layer) {
+  return isHints(layer) || layer.name.startsWith(OWN_PREFIX);
+}
+
+/**
+ * @param {Layer} layer
+ * @returns {boolean}
+ */
+function isHints(layer) {
+  return HINTS_NAMES.includes(layer.name.trim().toLowerCase());
+}
+
+/**
+ * @param {Document} document
+ * @returns {Layer}
+ */
+function findHints(document) {
+  for (const layer of layers.everyLayer(document.layers)) {
+    if (!isHints(layer)) continue;
+    if (layer.kind !== LayerKind.NORMAL || layer.isBackgroundLayer) throw new PanelError("hints.kind");
+    return layer;
+  }
+  throw new PanelError("hints.none");
+}
+
+/**
+ * Read picture, hints and selection.  Must be called from inside a modal scope.
+ * @param {ExecutionContext} context
+ * @param {Plan} plan
+ * @returns {Promise<Taken>}
+ */
+async function take(context, plan) {
+  const document = layers.documentById(plan.documentID);
+  if (!document) throw new PanelError("changed.closed");
+  layers.activate(document);
+  const snapshot = snapshotOf(document, plan);
+  const { pixels, profile, isForeign } = await readSource(context, document, plan);
+  const hints = plan.hintsID === null ? null : await readHints(document, plan.hintsID, pixels.bounds);
+  const selected = plan.wantsMask ? document.selection.bounds : null;
+  const mask = selected ? await readSelection(document.id, canvasOf(document), selected) : null;
+  return { pixels, profile, isForeign, hints, mask, snapshot };
+}
+
+/**
+ * @param {ExecutionContext} context
+ * @param {Document} document
+ * @param {Plan} plan
+ * @returns {Promise<{pixels: Pixels, profile: string, isForeign: boolean}>}
+ */
+async function readSource(context, document, plan) {
+  const layer = plan.layerID === null ? null : layers.layerById(document, plan.layerID);
+  if (plan.layerID !== null && !layer) throw new PanelError("changed.layer");
+  const hints = plan.hintsID === null ? null : layers.layerById(document, plan.hintsID);
+  const hidesHints = layer === null && hints !== null;
+  const bounds = layer ? intersection(layer.boundsNoEffects, canvasOf(document)) : canvasOf(document);
+  if (!bounds) throw new PanelError("layer.empty");
+  // Greyscale pixels come without their alpha, and in no profile that holds colour: a copy is converted and read.
+  if (!plan.isGrey && !plan.isRendered && !hidesHints) return readIn(document, layer && layer.id, bounds);
+  const path = layer ? layers.pathOf(document, layer) : null;
+  const hintsPath = hints ? layers.pathOf(document, hints) : null;
+  return layers.withCopy(context, document, async (copy) => {
+    if (plan.isGrey) await layers.convertToRgb(copy);
+    if (hidesHints && hintsPath) layers.layerAt(copy, hintsPath).visible = false;
+    if (path && plan.isRendered) layers.showOnly(copy, path);
+    const copied = path && !plan.isRendered ? layers.layerAt(copy, path).id : null;
+    return readIn(copy, copied, path && plan.isRendered ? canvasOf(copy) : bounds);
+  });
+}
+
+/**
+ * Read in the document's own profile where the server knows it, so that the luma that Color mode keeps is exact.
+ * @param {Document} document
+ * @param {number | null} layerID
+ * @param {Bounds} bounds
+ * @returns {Promise<{pixels: Pixels, profile: string, isForeign: boolean}>}
+ */
+async function readIn(document, layerID, bounds) {
+  const isForeign = PROFILES[document.colorProfileName] === undefined;
+  const name = isForeign ? SRGB : document.colorProfileName;
+  const pixels = await readPixels({ documentID: document.id, layerID, bounds, profile: name });
+  return { pixels, profile: PROFILES[name], isForeign };
+}
+
+/**
+ * @param {Document} document
+ * @param {number} hintsID
+ * @param {Bounds} bounds of the picture
+ * @returns {Promise<Uint8Array>} RGBA in sRGB, as large as the picture
+ */
+async function readHints(document, hintsID, bounds) {
+  const layer = layers.layerById(document, hintsID);
+  const both = layer ? intersection(layer.boundsNoEffects, bounds) : null;
+  if (!both) throw new PanelError("hints.empty");
+  const strokes = await readPixels({ documentID: document.id, layerID: hintsID, bounds: both, profile: SRGB });
+  if (strokes.components !== 4) throw new PanelError("hints.kind");
+  const rgba = paste(bytesFromHost(strokes.samples), strokes.bounds, bounds, 4);
+  if (!hasPaint(rgba)) throw new PanelError("hints.empty");
+  return rgba;
+}
+
+/**
+ * @param {Document} document
+ * @returns {Bounds}
+ */
+function canvasOf(document) {
+  return { left: 0, top: 0, right: document.width, bottom: document.height };
+}
+
+/**
+ * @param {Document} document
+ * @param {Plan} plan
+ * @returns {Snapshot}
+ */
+function snapshotOf(document, plan) {
+  const layer = plan.layerID === null ? null : layers.layerById(document, plan.layerID);
+  const bounds = layer && layer.boundsNoEffects;
+  const shown = plan.layerID === null ? document.layers : (layer && layer.layers) || [];
+  const look = Array.from(layers.everyLayer(shown), (each) => [each.id, each.visible, each.opacity, each.blendMode]);
+  return {
+    width: document.width,
+    height: document.height,
+    kind: [document.mode, document.bitsPerChannel, document.colorProfileName].join(),
+    layerBounds: bounds && [bounds.left, bounds.top, bounds.right, bounds.bottom].join(),
+    appearance: JSON.stringify([document.activeHistoryState.id, look]),
+  };
+}
+
+/**
+ * Make sure that the colours still belong where they are to be put: the artist may have worked on meanwhile.
+ * Must be called from inside a modal scope.
+ * @param {ExecutionContext} context
+ * @param {Plan} plan
+ * @param {Taken} taken
+ * @returns {Promise<Document>} the document, active
+ */
+async function stillFitting(context, plan, taken) {
+  const document = layers.documentById(plan.documentID);
+  if (!document) throw new PanelError("changed.closed");
+  layers.activate(document);
+  const before = taken.snapshot;
+  const now = snapshotOf(document, plan);
+  if (now.width !== before.width || now.height !== before.height) throw new PanelError("changed.canvas");
+  if (now.kind !== before.kind) throw new PanelError("changed.mode");
+  if (plan.layerID !== null && !layers.layerById(document, plan.layerID)) throw new PanelError("changed.layer");
+  if (now.layerBounds !== before.layerBounds) throw new PanelError("changed.moved");
+  if (now.appearance !== before.appearance) {
+    const { pixels } = await readSource(context, document, plan);
+    const isInPlace = JSON.stringify(pixels.bounds) === JSON.stringify(taken.pixels.bounds);
+    if (!isInPlace || !isSamePicture(printOf(taken.pixels), printOf(pixels))) throw new PanelError("changed.picture");
+  }
+  return document;
+}
+
+/**
+ * @param {Pixels} pixels
+ * @returns {Uint8Array}
+ */
+function printOf(pixels) {
+  return fingerprint(pixels.samples, pixels.width, pixels.height, pixels.components);
+}
+
+module.exports = { OWN_PREFIX, SRGB, canvasOf, currentDocument, makePlan, stillFitting, take };
