@@ -1,0 +1,273 @@
+"""``colorize-server start``: run the daemon here, or in the background."""
+
+import argparse
+import contextlib
+import ipaddress
+import logging
+import logging.handlers
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, Final
+
+from .. import __version__
+from ..errors import ColorizeError, OutputError
+from ..inference.process import StartedProcess
+from ..probe import Who, ask_to_stop, find_daemon, probe
+from ..settings import DEFAULT_HOST, DEFAULT_PORT, FALLBACK_PORTS, Settings
+from ..state import DaemonState, StateFolder
+
+_DESCRIPTION: Final = """\
+Starts the server.  It is ready when the plug-ins find it; nothing else needs to be set up.
+Starting it twice does no harm: the second start says that it already runs.
+"""
+_READY_TIMEOUT_S: Final = 300.0
+_REPLACE_TIMEOUT_S: Final = 120.0
+_LOG_BYTES: Final = 1 << 20
+_LOG_FORMAT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+
+def add_parser(subparsers: Any) -> None:
+    """Describe the arguments."""
+    parser = subparsers.add_parser("start", help="start the server", description=_DESCRIPTION)
+    parser.add_argument(
+        "--background", action="store_true", help="return as soon as the server is ready, and leave it running"
+    )
+    parser.add_argument(
+        "--host", default=DEFAULT_HOST, help="address to listen on (default: %(default)s, this computer only)"
+    )
+    fallbacks = ", ".join(map(str, FALLBACK_PORTS))
+    parser.add_argument(
+        "--port",
+        type=_port,
+        default=None,
+        help=f"port to listen on (default: {DEFAULT_PORT}, or {fallbacks} where that is taken)",
+    )
+    parser.add_argument(
+        "--allow-remote",
+        action="store_true",
+        help="let other computers in; needed for any --host that is not this computer",
+    )
+    parser.add_argument("--ipv6", action="store_true", help="also listen on ::1")
+    parser.add_argument(
+        "--idle-exit", type=_minutes, default=None, metavar="MINUTES", help="end after so long without work"
+    )
+    parser.add_argument("--backend", default="auto", help="what computes: auto (default), onnxruntime, ...")
+    parser.add_argument("--device", type=int, default=0, metavar="N", help="number of the graphics card to use")
+    parser.add_argument("--require-gpu", action="store_true", help="fail where no graphics card can be used")
+    parser.add_argument(
+        "--model", type=Path, default=None, metavar="FILE", help="another model than the one that is included"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Start the daemon."""
+    settings = settings_from(args)
+    folder = StateFolder()
+    folder.prepare()
+    if _already_runs(folder):
+        return 0
+    if args.background:
+        return _start_in_background(folder, args)
+    return serve(settings, folder)
+
+
+def settings_from(args: argparse.Namespace) -> Settings:
+    """Turn arguments into settings.
+
+    Raises:
+        ColorizeError: if they do not go together.
+    """
+    if not _is_loopback(args.host) and not args.allow_remote:
+        raise ColorizeError(
+            f"{args.host} lets other computers in.",
+            "If that is what you want, add --allow-remote: whoever has the token can then use this server, and what is "
+            "sent to it can be read on its way.",
+            code="bad_parameter",
+        )
+    return Settings(
+        host=args.host,
+        ports=(DEFAULT_PORT, *FALLBACK_PORTS) if args.port is None else (args.port,),
+        allow_remote=args.allow_remote,
+        ipv6=args.ipv6,
+        backend=args.backend,
+        device=args.device,
+        require_gpu=args.require_gpu,
+        model=None if args.model is None else args.model.absolute(),
+        idle_exit_s=None if args.idle_exit is None else args.idle_exit * 60,
+    )
+
+
+def serve(settings: Settings, folder: StateFolder) -> int:
+    """Run the daemon in this process until it is told to stop."""
+    with folder.lock() as is_ours:
+        if not is_ours:
+            return _wait_for_the_other(folder)
+        _log_to(folder)
+        started = StartedProcess(settings)  # it loads the model while we import aiohttp
+        try:
+            import asyncio
+
+            from ..daemon.run import Daemon
+
+            if settings.allow_remote and not _is_loopback(settings.host):
+                print(f"Other computers can reach this server at {settings.host}.")
+                print("Whoever has the token can use it, and nothing that is sent to it is encrypted.")
+
+            async def run_daemon() -> None:
+                await Daemon(settings, folder, started).run(lambda port: _say_listening(settings, port))
+
+            asyncio.run(run_daemon())
+        finally:
+            started.end()
+    return 0
+
+
+def _say_listening(settings: Settings, port: int) -> None:
+    with contextlib.suppress(OSError):  # nobody reads what we say
+        print(f"colorize-server {__version__} listens on {settings.host}, port {port}.  Ctrl+C ends it.", flush=True)
+
+
+def _already_runs(folder: StateFolder) -> bool:
+    """Say that the daemon already runs; have one of another version finish and go."""
+    running = find_daemon(folder)
+    if running is None:
+        return False
+    state, found = running
+    version = found.health.get("version")
+    if version == __version__ and found.health.get("state") != "stopping":
+        print(f"colorize-server {version} already runs on port {state.port}.")
+        return True
+    print(f"Waiting for colorize-server {version} to finish its work, to replace it with {__version__}.", flush=True)
+    stop_and_wait(state, folder, _REPLACE_TIMEOUT_S)
+    return False
+
+
+def stop_and_wait(state: DaemonState, folder: StateFolder, timeout_s: float) -> None:
+    """Ask a daemon to end and wait until it has.
+
+    Raises:
+        ColorizeError: if it does not end in time.
+    """
+    with contextlib.suppress(OSError, ValueError):
+        ask_to_stop(state)
+    end = time.monotonic() + timeout_s
+    while time.monotonic() < end:
+        with folder.lock() as is_free:
+            if is_free:
+                return
+        time.sleep(0.1)
+    raise ColorizeError(
+        f"The server (process {state.pid}) is still finishing its work after {timeout_s:.0f} s.", "Try again later."
+    )
+
+
+def _wait_for_the_other(folder: StateFolder) -> int:
+    """Wait for the daemon that somebody else is starting at this moment."""
+    end = time.monotonic() + _READY_TIMEOUT_S
+    while time.monotonic() < end:
+        if _already_runs(folder):
+            return 0
+        with folder.lock() as is_free:
+            if is_free:
+                break
+        time.sleep(0.2)
+    raise ColorizeError("Another start of the server was under way and has failed.", "Start it again.")
+
+
+def _start_in_background(folder: StateFolder, args: argparse.Namespace) -> int:
+    """Start the daemon in a process of its own, without a window, and wait until it is ready."""
+    command = [sys.executable, "-P", "-m", "colorize_server.cli.serve", "start", *_same_arguments(args)]
+    with folder.start_log_file.open("wb") as output:
+        if sys.platform == "win32":
+            flags = subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP
+            process = subprocess.Popen(  # noqa: S603 - our own program, no shell
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=output, creationflags=flags
+            )
+        else:
+            process = subprocess.Popen(  # noqa: S603 - our own program, no shell
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=output, start_new_session=True
+            )
+    end = time.monotonic() + _READY_TIMEOUT_S
+    while process.poll() is None and time.monotonic() < end:
+        running = find_daemon(folder)
+        if running is not None and running[1].health.get("state") != "starting":
+            return _report(running[0], running[1].health)
+        time.sleep(0.05)
+    lines = folder.start_log_file.read_text("utf-8", "replace").strip().splitlines()
+    reason = lines[-1].removeprefix("colorize-server: ") if lines else "It said nothing."
+    raise ColorizeError(f"The server did not start. {reason}")
+
+
+def _report(state: DaemonState, health: dict[str, Any]) -> int:
+    if health.get("ready"):
+        print(f"colorize-server {__version__} runs on port {state.port}.")
+        return 0
+    error = health.get("error") or {}
+    print(f"colorize-server runs, but cannot colorize: {error.get('message')} {error.get('hint')}", file=sys.stderr)
+    return 1
+
+
+def _same_arguments(args: argparse.Namespace) -> list[str]:
+    words = ["--host", args.host, "--backend", args.backend, "--device", str(args.device)]
+    flags = ("allow_remote", "ipv6", "require_gpu")
+    words += ["--" + name.replace("_", "-") for name in flags if getattr(args, name)]
+    for name in ("port", "idle_exit", "model"):
+        if getattr(args, name) is not None:
+            words += ["--" + name.replace("_", "-"), str(getattr(args, name))]
+    return words
+
+
+def _log_to(folder: StateFolder) -> None:
+    """Log to the terminal and to a file that is kept short; a full disk or a vanished folder is no reason to fail."""
+    logging.raiseExceptions = False
+    handlers: list[logging.Handler] = [logging.StreamHandler()]
+    previous = os.umask(0o077)
+    try:
+        handlers.append(
+            logging.handlers.RotatingFileHandler(folder.log_file, maxBytes=_LOG_BYTES, backupCount=2, encoding="utf-8")
+        )
+    except OSError as error:
+        raise OutputError(
+            f"{folder.log_file} cannot be written ({error.strerror}).", "Free some space on that disk."
+        ) from error
+    finally:
+        os.umask(previous)
+    logging.basicConfig(level=logging.INFO, format=_LOG_FORMAT, handlers=handlers)
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _port(text: str) -> int:
+    if not text.isdigit() or not 0 <= int(text) < 65536:
+        raise argparse.ArgumentTypeError(f"{text} is not a port (0 to 65535)")
+    return int(text)
+
+
+def _minutes(text: str) -> float:
+    try:
+        minutes = float(text)
+    except ValueError:
+        minutes = 0.0
+    if not 0 < minutes < 1e6:
+        raise argparse.ArgumentTypeError(f"{text} is not a number of minutes")
+    return minutes
+
+
+def describe_ports(token: str) -> list[str]:
+    """Tell who holds our ports, one sentence each; nothing for a port that is free."""
+    lines = []
+    for port in (DEFAULT_PORT, *FALLBACK_PORTS):
+        found = probe(DEFAULT_HOST, port, token, timeout_s=1.0)
+        if found.who in (Who.OTHER, Who.STRANGER):
+            lines.append(f"Port {port} is held by {found.who.value}.")
+    return lines

@@ -1,0 +1,54 @@
+"""``colorize-server status``: whether the daemon runs, and how it is."""
+
+import argparse
+import json
+from typing import Any
+
+from ..probe import find_daemon
+from ..state import StateFolder
+from .start import describe_ports
+
+
+def add_parser(subparsers: Any) -> None:
+    """Describe the arguments."""
+    parser = subparsers.add_parser(
+        "status", help="say whether the server runs", description="Says whether the server runs, and what computes."
+    )
+    parser.add_argument("--json", action="store_true", help="print what the server says of itself, for programs")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the status; the exit code is 0 if the daemon is ready, 3 if it does not run, 1 otherwise."""
+    folder = StateFolder()
+    running = find_daemon(folder)
+    if running is None:
+        print("colorize-server does not run.")
+        state = folder.load()
+        for line in describe_ports("" if state is None else state.token):
+            print(line)
+        return 3
+    state, found = running
+    health = found.health
+    if args.json:
+        print(json.dumps(health, indent=1))
+    else:
+        print(f"colorize-server {state.version} runs on port {state.port} (process {state.pid}).")
+        for line in _lines(health):
+            print(line)
+        print(f"Log: {folder.log_file}")
+    return 0 if health.get("ready") else 1
+
+
+def _lines(health: dict[str, Any]) -> list[str]:
+    backend, model, queue = health["backend"], health["model"], health["queue"]
+    lines = []
+    if health["state"] == "starting":
+        lines.append("It is still loading its model.")
+    if "error" in health:
+        lines.append(f"It cannot colorize: {health['error']['message']} {health['error']['hint']}")
+    if model is not None:
+        lines.append(f"Model: {model['name']} {model['version']} ({model['sha256'][:12]})")
+    if backend["active"] is not None:
+        lines.append(f"Computes with {backend['active']} on {backend['device']}: {backend['reason']}")
+    lines.append(f"Pictures under way: {queue['running']}, waiting: {queue['length']}")
+    return lines

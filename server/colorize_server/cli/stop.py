@@ -1,0 +1,29 @@
+"""``colorize-server stop``: end the daemon, after what it has under way."""
+
+import argparse
+from typing import Any, Final
+
+from ..probe import find_daemon
+from ..state import StateFolder
+from .start import stop_and_wait
+
+_TIMEOUT_S: Final = 120.0
+
+
+def add_parser(subparsers: Any) -> None:
+    """Describe the arguments."""
+    subparsers.add_parser(
+        "stop", help="end the server", description="Ends the server, after the picture it is working on."
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Stop the daemon."""
+    folder = StateFolder()
+    running = find_daemon(folder)
+    if running is None:
+        print("colorize-server does not run.")
+        return 0
+    stop_and_wait(running[0], folder, _TIMEOUT_S)
+    print("colorize-server has ended.")
+    return 0

@@ -1,0 +1,86 @@
+"""Answers with pictures: headers, and bytes from shared memory to the socket piece by piece."""
+
+import asyncio
+import secrets
+from typing import Final
+
+from aiohttp import web
+
+from ..inference.task import PNG, RAW, Answer, EngineInfo
+from ..settings import Limits
+from .failures import HEADERS
+from .jobs import expired_error
+from .work import Work
+
+_PIECE_BYTES: Final = 256 << 10
+
+
+async def send_result(request: web.Request, work: Work, info: EngineInfo, limits: Limits) -> web.StreamResponse:
+    """Send the result of finished work; its memory stays until the last byte is out."""
+    content = work.open_output()
+    if content is None or work.answer is None:
+        raise expired_error()
+    try:
+        return await _send(request, work, work.answer, content, info, limits)
+    finally:
+        content.release()
+        work.close_output()
+
+
+async def _send(
+    request: web.Request, work: Work, answer: Answer, content: memoryview, info: EngineInfo, limits: Limits
+) -> web.StreamResponse:
+    content_type, pieces = _framed(work.task.answer_type, answer, content)
+    response = web.StreamResponse(headers=HEADERS)
+    response.headers["Content-Type"] = content_type
+    response.content_length = sum(len(piece) for piece in pieces)
+    for name, value in {
+        "Width": answer.width,
+        "Height": answer.height,
+        "Channels": answer.channels,
+        "Depth": answer.depth,
+        "Model": f"{info.model['name']} {info.model['version']}",
+        "Model-Sha256": info.model["sha256"],
+        "Backend": info.backend["active"],
+        "Size": answer.size,
+    }.items():
+        response.headers[f"X-Colorize-{name}"] = _printable(str(value))
+    response.headers["Server-Timing"] = ", ".join(f"{step};dur={ms:g}" for step, ms in work.timings_ms().items())
+    try:
+        async with asyncio.timeout(limits.answer_idle_s) as patience:
+            await response.prepare(request)
+            for piece in pieces:
+                for start in range(0, len(piece), _PIECE_BYTES):
+                    await response.write(piece[start : start + _PIECE_BYTES])
+                    patience.reschedule(asyncio.get_running_loop().time() + limits.answer_idle_s)
+            await response.write_eof()
+    except TimeoutError:  # a client that asks and does not read would hold the answer for ever
+        if request.transport is not None:
+            request.transport.abort()
+        raise ConnectionResetError("the client did not read its answer") from None
+    return response
+
+
+def _framed(answer_type: str, answer: Answer, content: memoryview) -> tuple[str, list[memoryview]]:
+    """Return Content-Type and the pieces of a body: as it is, or as multipart/mixed if a doubt picture follows."""
+    if not answer.doubt_bytes or answer_type == RAW:
+        return answer_type, [content]
+    boundary = secrets.token_hex(16)
+    end = answer.picture_bytes
+
+    def head(name: str, media_type: str, lead: str) -> memoryview:
+        disposition = f'Content-Disposition: inline; name="{name}"'
+        return memoryview(f"{lead}--{boundary}\r\n{disposition}\r\nContent-Type: {media_type}\r\n\r\n".encode())
+
+    return f"multipart/mixed; boundary={boundary}", [
+        head("picture", answer_type, ""),
+        content[:end],
+        head("doubt", PNG, "\r\n"),
+        content[end:],
+        memoryview(f"\r\n--{boundary}--\r\n".encode()),
+    ]
+
+
+def _printable(text: str) -> str:
+    """Keep what a model's card says from adding headers of its own."""
+    return "".join(character if character.isprintable() and character.isascii() else "?" for character in text)

@@ -1,0 +1,204 @@
+"""The routes of PROTOCOL.md: parse, ask, answer."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any, Final
+
+from aiohttp import web
+
+from .. import __version__
+from ..errors import BadRequestError, ColorizeError, PictureError, RefusedError
+from ..inference.task import Task
+from .access import proof_of
+from .answers import send_result
+from .body import BodyReader, check_body_bytes
+from .failures import HEADERS
+from .jobs import expired_error
+from .keys import ACCESS, CLIENT, INFERENCE, JOBS, MEMORY, SCHEDULER, SETTINGS, SHUTDOWN
+from .openapi import openapi_document
+from .parameters import answer_type, single_values, task_from_query
+from .work import State, Work
+
+PRODUCT: Final = "colorize-server"
+PROTOCOL: Final = 1
+MAX_WAIT_S: Final = 30.0
+
+
+def answer_json(members: dict[str, Any], status: int = 200, **headers: str) -> web.Response:
+    """Return a JSON answer."""
+    return web.Response(
+        status=status,
+        body=json.dumps(members).encode(),
+        content_type="application/json",
+        headers={**HEADERS, **headers},
+    )
+
+
+async def health(request: web.Request) -> web.Response:
+    """Tell how the daemon is, and prove that it is the one that knows the token."""
+    values = single_values(list(request.query.items()), ("nonce",))
+    inference, scheduler = request.app[INFERENCE], request.app[SCHEDULER]
+    settings = request.app[SETTINGS]
+    info = inference.info
+    if scheduler.is_stopping:
+        state = "stopping"
+    elif inference.is_ready:
+        state = "ready"
+    else:
+        state = "starting" if inference.failure is None else "failed"
+    active = {"active": None, "device": None, "providers": [], "reason": None} if info is None else info.backend
+    members: dict[str, Any] = {
+        "product": PRODUCT,
+        "version": __version__,
+        "protocol": PROTOCOL,
+        "state": state,
+        "ready": state == "ready",
+        "backend": {"requested": settings.backend, **active},
+        "model": None if info is None else info.model,
+        "queue": {
+            "length": scheduler.waiting,
+            "running": scheduler.running,
+            "limit": settings.limits.max_waiting,
+        },
+        "limits": {
+            "max_body_bytes": settings.limits.max_body_bytes,
+            "max_pixels": settings.limits.max_pixels,
+            "max_side": settings.limits.max_side,
+        },
+    }
+    if inference.failure is not None:
+        members["error"] = inference.failure.as_dict()
+    if "nonce" in values:
+        members["proof"] = proof_of(request.app[ACCESS].token(), values["nonce"])
+    return answer_json(members)
+
+
+async def colorize(request: web.Request) -> web.StreamResponse:
+    """Colorize a picture in one exchange; a client that goes away takes its work with it."""
+    async with _received(request) as work:
+        try:
+            await work.finished()
+            if work.error is not None:
+                raise work.error
+            info = request.app[INFERENCE].info
+            if work.state is not State.DONE or info is None:
+                raise ColorizeError("The work was cancelled.", "Send the picture again.", code="stopping", status=503)
+            return await send_result(request, work, info, request.app[SETTINGS].limits)
+        finally:
+            request.app[SCHEDULER].cancel(work)
+            work.drop()
+
+
+async def create_job(request: web.Request) -> web.Response:
+    """Take a picture; its client asks for the result later."""
+    async with _received(request) as work:
+        request.app[JOBS].add(work)
+    return answer_json(work.as_members(), 202, Location=f"/v1/jobs/{work.id}")
+
+
+async def show_job(request: web.Request) -> web.Response:
+    """Tell how a job is; wait for news if asked to."""
+    values = single_values(list(request.query.items()), ("wait",))
+    wait_s = _wait(values.get("wait", "0"))
+    work = request.app[JOBS].get(request.match_info["id"])
+    if not work.state.is_final and wait_s > 0:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(wait_s):
+                await work.changed()
+    return answer_json(work.as_members())
+
+
+async def fetch_result(request: web.Request) -> web.StreamResponse:
+    """Send the result of a job; it may be fetched again until it expires."""
+    single_values(list(request.query.items()), ())
+    jobs, info = request.app[JOBS], request.app[INFERENCE].info
+    work = jobs.get(request.match_info["id"])
+    if work.state is not State.DONE or info is None:
+        raise RefusedError(
+            "The job has no result." if work.state.is_final else "The job is not finished yet.",
+            "Ask for the job: its state says what happened to it.",
+            code="job_not_finished",
+            status=409,
+        )
+    if work.output is None:
+        raise expired_error()
+    response = await send_result(request, work, info, request.app[SETTINGS].limits)
+    jobs.fetched(work)
+    return response
+
+
+async def delete_job(request: web.Request) -> web.Response:
+    """Cancel or forget a job."""
+    single_values(list(request.query.items()), ())
+    request.app[JOBS].delete(request.match_info["id"])
+    return web.Response(status=204, headers=HEADERS)
+
+
+async def shutdown(request: web.Request) -> web.Response:
+    """End the daemon, after what is under way."""
+    single_values(list(request.query.items()), ())
+    request.app[SHUTDOWN].ask()
+    return answer_json({"state": "stopping"}, 202)
+
+
+async def openapi(request: web.Request) -> web.Response:
+    """Describe all this to a machine."""
+    single_values(list(request.query.items()), ())
+    return answer_json(openapi_document(request.app[SETTINGS].limits))
+
+
+def _wait(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds <= MAX_WAIT_S:  # also refuses NaN
+        raise BadRequestError(f"The parameter wait must be a number from 0 to {MAX_WAIT_S:g}.", "It is in seconds.")
+    return seconds
+
+
+@contextlib.asynccontextmanager
+async def _received(request: web.Request) -> AsyncIterator[Work]:
+    """Receive a picture and queue its work; yields the work."""
+    task = _task(request)
+    scheduler, limits = request.app[SCHEDULER], request.app[SETTINGS].limits
+    check_body_bytes(request.content_length or 0, limits)
+    work = Work(request[CLIENT], task, request.app[MEMORY])
+    try:
+        async with scheduler.admitted(work.client):
+            if task.raw is not None:
+                doubt_bytes = task.raw.width * task.raw.height if task.wants_doubt else 0
+                work.hold(task.raw.answer_bytes + doubt_bytes)
+            body = await BodyReader(request, limits, work.hold).read(task)
+            work.inputs = body.buffers
+            if task.raw is None:
+                chosen = answer_type(body.media_type, request.headers.get("Accept", ""))
+                work.task = replace(task, media_type=body.media_type, answer_type=chosen)
+            scheduler.check_open()
+            scheduler.submit(work)
+    except BaseException:
+        scheduler.cancel(work)
+        work.close_inputs()
+        raise
+    yield work
+
+
+def _task(request: web.Request) -> Task:
+    if request.headers.getall("Content-Encoding", ["identity"]) != ["identity"]:
+        raise PictureError(
+            "A compressed body cannot be used.",
+            "Send the picture as it is, without Content-Encoding.",
+            code="unsupported_media_type",
+            status=415,
+        )
+    info = request.app[INFERENCE].info
+    return task_from_query(
+        list(request.query.items()),
+        request.headers.get("Content-Type", "").split(";")[0].strip().lower(),
+        request.headers.get("Accept", ""),
+        request.app[SETTINGS].limits,
+        [] if info is None else info.sizes,
+    )

@@ -1,0 +1,190 @@
+"""Query strings into tasks: every parameter of PROTOCOL.md, checked.  Nothing here touches a body."""
+
+import math
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import Final, TypeVar
+
+from ..errors import BadRequestError, PictureError, SizeNotOfferedError
+from ..inference.task import ENCODED, PNG, RAW, TIFF, RawPicture, Task
+from ..options import SATURATION_RANGE, Blend, Host, Options, Output
+from ..settings import Limits
+
+MULTIPART: Final = "multipart/form-data"
+MIN_SIDE: Final = 8
+PROFILES: Final = {
+    "srgb": (1, 2, 3, 4),
+    "linear": (1, 2, 3, 4),
+    "gray-gamma-2.2": (1, 2),
+    "adobe-rgb": (3, 4),
+    "prophoto": (3, 4),
+}
+"""Names of profiles, with the channel counts they are for."""
+
+RAW_ONLY: Final = ("width", "height", "channels", "depth", "profile", "hints")
+COMMON: Final = ("output", "host", "blend", "size", "saturation", "include")
+_LIST: Final = "PROTOCOL.md lists what each parameter may be."
+_Choice = TypeVar("_Choice", bound=StrEnum)
+
+
+def single_values(pairs: Sequence[tuple[str, str]], known: Sequence[str]) -> dict[str, str]:
+    """Return the parameters of a query string, each of which may stand there once.
+
+    Raises:
+        BadRequestError: if one is unknown or repeated.
+    """
+    values: dict[str, str] = {}
+    for name, value in pairs:
+        if name not in known:
+            raise BadRequestError(f"There is no parameter {_shown(name)} here.", _LIST)
+        if name in values:
+            raise BadRequestError(f"The parameter {name} stands there more than once.", "Send it once.")
+        values[name] = value
+    return values
+
+
+def task_from_query(
+    pairs: Sequence[tuple[str, str]], content_type: str, accept: str, limits: Limits, sizes: Sequence[int]
+) -> Task:
+    """Read what is asked for.
+
+    Args:
+        pairs: names and values of the query string, in order.
+        content_type: the body's media type, in lower case and without its parameters.
+        accept: the Accept header, or an empty string.
+        limits: the daemon's.
+        sizes: network sizes that the model is vouched for; empty while they are not known.
+
+    Raises:
+        PictureError: if the media type is none we take, or the picture is too large or too small.
+        BadRequestError: if a parameter is missing, unknown, repeated or out of its range.
+        SizeNotOfferedError: if the network size is none of `sizes`.
+    """
+    is_raw = content_type == RAW
+    if not is_raw and content_type not in ENCODED and content_type != MULTIPART:
+        raise PictureError(
+            f"A body of the type {_shown(content_type)} cannot be colorized.",
+            "Send a PNG, JPEG, TIFF or WebP picture, or raw pixels as application/octet-stream.",
+            code="unsupported_media_type",
+            status=415,
+        )
+    values = single_values(pairs, COMMON + RAW_ONLY)
+    if not is_raw:
+        for name in RAW_ONLY:
+            if name in values:
+                raise BadRequestError(f"The parameter {name} is for raw pixels only.", _LIST)
+    return Task(
+        options=_options(values, sizes),
+        media_type=content_type,
+        raw=_raw_picture(values, limits) if is_raw else None,
+        wants_doubt=_one_of(values, "include", ("", "doubt"), "") == "doubt",
+        answer_type=RAW if is_raw else answer_type(content_type, accept),
+        max_pixels=limits.max_pixels,
+        max_side=limits.max_side,
+    )
+
+
+def answer_type(content_type: str, accept: str) -> str:
+    """Choose the format of an encoded answer: what Accept names, else that of the picture, else PNG."""
+    for choice in accept.split(","):
+        wanted = choice.split(";")[0].strip().lower()
+        if wanted in (PNG, TIFF):
+            return wanted
+    return TIFF if content_type == TIFF else PNG
+
+
+def check_shape(width: int, height: int, limits: Limits) -> None:
+    """Refuse a picture that is too large or too small.
+
+    Raises:
+        PictureError: with the reason.
+    """
+    if width > limits.max_side or height > limits.max_side or width * height > limits.max_pixels:
+        raise PictureError(
+            f"A picture of {width} by {height} pixels is larger than this server takes.",
+            f"At most {limits.max_pixels // 1_000_000} megapixels and {limits.max_side} pixels a side are taken.",
+            code="picture_too_large",
+            status=413,
+        )
+    if width < MIN_SIDE or height < MIN_SIDE:
+        raise PictureError(
+            f"A picture of {width} by {height} pixels is too small to be colorized.",
+            f"Each side needs at least {MIN_SIDE} pixels.",
+            code="picture_too_small",
+        )
+
+
+def _options(values: Mapping[str, str], sizes: Sequence[int]) -> Options:
+    size = _integer(values, "size") if "size" in values else None
+    if size is not None and sizes and size not in sizes:
+        raise SizeNotOfferedError(
+            f"The model is not vouched for at a size of {size}.",
+            f"Choose one of {', '.join(str(offered) for offered in sizes)}.",
+        )
+    return Options(
+        output=_choice(values, "output", Output, Output.LAYER),
+        host=_choice(values, "host", Host, Host.NONE),
+        blend=_choice(values, "blend", Blend, Blend.COLOR),
+        size=size,
+        saturation=_number(values, "saturation", *SATURATION_RANGE, default=1.0),
+    )
+
+
+def _raw_picture(values: Mapping[str, str], limits: Limits) -> RawPicture:
+    for name in ("width", "height", "channels"):
+        if name not in values:
+            raise BadRequestError(f"The parameter {name} is missing.", "Raw pixels need width, height and channels.")
+    width, height = _integer(values, "width"), _integer(values, "height")
+    channels = int(_one_of(values, "channels", ("1", "2", "3", "4"), ""))
+    profile = _one_of(values, "profile", tuple(PROFILES), "srgb")
+    if channels not in PROFILES[profile]:
+        raise BadRequestError(f"The profile {profile} is not for pictures of {channels} channels.", _LIST)
+    check_shape(width, height, limits)
+    return RawPicture(
+        width=width,
+        height=height,
+        channels=channels,
+        depth=int(_one_of(values, "depth", ("8", "16"), "8")),
+        profile=profile,
+        has_hints=_one_of(values, "hints", ("", "rgba8"), "") == "rgba8",
+    )
+
+
+def _integer(values: Mapping[str, str], name: str) -> int:
+    text = values[name]
+    if not (text.isascii() and text.isdigit() and len(text) <= 9):
+        raise BadRequestError(f"The parameter {name} must be a whole number, not {_shown(text)}.", _LIST)
+    return int(text)
+
+
+def _number(values: Mapping[str, str], name: str, low: float, high: float, *, default: float) -> float:
+    if name not in values:
+        return default
+    try:
+        number = float(values[name])
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number) or not low <= number <= high:
+        raise BadRequestError(
+            f"The parameter {name} must be a number from {low:g} to {high:g}, not {_shown(values[name])}.", _LIST
+        )
+    return number
+
+
+def _one_of(values: Mapping[str, str], name: str, choices: Sequence[str], default: str) -> str:
+    if name not in values:
+        return default
+    if not values[name] or values[name] not in choices:
+        offered = ", ".join(choice for choice in choices if choice)
+        raise BadRequestError(f"The parameter {name} cannot be {_shown(values[name])}.", f"It is one of {offered}.")
+    return values[name]
+
+
+def _choice(values: Mapping[str, str], name: str, kind: type[_Choice], default: _Choice) -> _Choice:
+    return kind(_one_of(values, name, tuple(kind), default))
+
+
+def _shown(text: str) -> str:
+    """Quote what a client sent, short and printable, so that an error message cannot be made to say anything."""
+    clean = "".join(character if character.isprintable() else "?" for character in text[:40])
+    return f"“{clean}”"

@@ -1,0 +1,230 @@
+"""The inference process: loads the engine, then works on one task after the other until the daemon is gone.
+
+Two threads.  The main one computes.  The other reads messages, so that a cancellation or the daemon's end is noticed
+while native code runs.
+"""
+
+import argparse
+import contextlib
+import ctypes
+import faulthandler
+import logging
+import os
+import queue
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, NoReturn, Protocol
+
+from ..control import Control
+from ..errors import CancelledError, ColorizeError, ModelError, OutOfMemoryError
+from .channel import Channel, Message, open_inherited
+from .memory import SharedBuffer
+from .task import Answer, EngineInfo, Task
+
+_LOG = logging.getLogger(__name__)
+_PROGRESS_INTERVAL_S: Final = 0.1
+_PR_SET_PDEATHSIG: Final = 1
+_OOM_SCORE: Final = b"600"
+
+
+class Engine(Protocol):
+    """What does the work in this process."""
+
+    def describe(self) -> EngineInfo:
+        """Tell what runs, after one forward pass."""
+
+    def run(self, task: Task, inputs: Sequence[SharedBuffer], control: Control) -> tuple[Answer, SharedBuffer]:
+        """Colorize; the buffer is the caller's to close."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineRequest:
+    """Which engine to open: see the fields of the same names in `colorize_server.settings.Settings`."""
+
+    backend: str
+    device: int
+    require_gpu: bool
+    model: Path | None
+
+
+@dataclass(slots=True)
+class _Run:
+    """A task that was received."""
+
+    id: str
+    task: Task
+    inputs: list[SharedBuffer]
+    control: Control
+
+
+def main(
+    open_engine: Callable[[EngineRequest], Engine] | None = None, arguments: Sequence[str] | None = None
+) -> NoReturn:
+    """Run the inference process.
+
+    Args:
+        open_engine: opens what does the work; None opens the product's own engine.
+        arguments: command line, None takes the process's own.
+    """
+    parser = argparse.ArgumentParser(prog="colorize-inference")
+    parser.add_argument("--channel", required=True)
+    parser.add_argument("--backend", default="auto")
+    parser.add_argument("--device", type=int, default=0)
+    parser.add_argument("--require-gpu", action="store_true")
+    parser.add_argument("--model", type=Path, default=None)
+    options = parser.parse_args(arguments)
+    channel = open_inherited(options.channel)
+    _end_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C goes to the daemon too, which lets us finish
+    faulthandler.enable()
+    worker = _Worker(channel)
+    threading.Thread(target=worker.listen, name="messages", daemon=True).start()
+    request = EngineRequest(options.backend, options.device, options.require_gpu, options.model)
+    try:
+        engine = _open(open_engine, request)
+        info = engine.describe()
+    except ColorizeError as error:
+        channel.send({"is": "failed", "error": error.as_dict()})
+        os._exit(1)
+    channel.send({"is": "ready", "backend": info.backend, "model": info.model})
+    worker.work(engine)
+
+
+def _open(open_engine: Callable[[EngineRequest], Engine] | None, request: EngineRequest) -> Engine:
+    """Open the engine; whatever goes wrong is told in words."""
+    try:
+        if open_engine is not None:
+            return open_engine(request)
+        from . import engine  # here, so that messages are read while numpy and the runtime are being imported
+
+        return engine.open_engine(request)
+    except ColorizeError:
+        raise
+    except MemoryError as error:
+        raise OutOfMemoryError("There is not enough memory to load the model.", "Close other programs.") from error
+    except Exception as error:
+        _LOG.exception("the engine could not be opened")
+        raise ModelError(
+            f"The engine could not be opened ({type(error).__name__}).",
+            "The log holds the details: `colorize-server status` tells where it is.",
+        ) from error
+
+
+class _Worker:
+    """The two loops and what they share."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._waiting: queue.SimpleQueue[_Run] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._current: _Run | None = None
+        self._untaken: SharedBuffer | None = None
+
+    def listen(self) -> None:
+        """Read messages until the daemon is gone, then end the process at once, whatever it is in the middle of."""
+        while (received := self._channel.receive()) is not None:
+            message, buffers = received
+            match message["do"]:
+                case "run":
+                    control = Control(self._reporter(message["id"]))
+                    run = _Run(message["id"], Task.from_members(message["task"]), buffers, control)
+                    with self._lock:
+                        self._current = run
+                    self._waiting.put(run)
+                case "cancel":
+                    with self._lock:
+                        current = self._current
+                    if current is not None and current.id == message["id"]:
+                        current.control.cancel()
+                case "taken":
+                    self._close_untaken()
+        os._exit(0)
+
+    def work(self, engine: Engine) -> NoReturn:
+        """Work on what comes."""
+        while True:
+            run = self._waiting.get()
+            try:
+                answer, buffer = engine.run(run.task, run.inputs, run.control)
+                self._close_untaken()
+                self._untaken = buffer  # kept until the daemon has opened it: on Windows the last one closes the door
+                message: Message = {"is": "done", "id": run.id, "answer": answer.as_members()}
+                self._finish(run, message, [buffer])
+            except ColorizeError as error:
+                self._finish(run, {"is": "error", "id": run.id, "error": _described(error)})
+            except MemoryError:
+                self._finish(run, {"is": "error", "id": run.id, "error": _described(_no_memory_left())})
+            except Exception as exception:  # noqa: BLE001 - told to the client, and the next picture may do
+                _LOG.exception("a defect in the picture path")
+                self._finish(run, {"is": "error", "id": run.id, "error": _described(_defect(exception))})
+            del run
+
+    def _reporter(self, run_id: str) -> Callable[[float], None]:
+        """Return what tells the daemon about progress, not too often."""
+        last_report = 0.0
+
+        def report(fraction: float) -> None:
+            nonlocal last_report
+            now = time.monotonic()
+            if now - last_report >= _PROGRESS_INTERVAL_S:
+                last_report = now
+                self._channel.send({"is": "progress", "id": run_id, "fraction": fraction})
+
+        return report
+
+    def _finish(self, run: _Run, message: Message, buffers: Sequence[SharedBuffer] = ()) -> None:
+        with self._lock:
+            self._current = None
+        for buffer in run.inputs:
+            buffer.close()
+        with contextlib.suppress(OSError):  # the daemon is gone; the other thread ends us
+            self._channel.send(message, buffers)
+
+    def _close_untaken(self) -> None:
+        with self._lock:
+            buffer, self._untaken = self._untaken, None
+        if buffer is not None:
+            buffer.close()
+
+
+def _no_memory_left() -> OutOfMemoryError:
+    return OutOfMemoryError(
+        "The picture needs more memory than is left.", "Close other programs, or use a smaller picture."
+    )
+
+
+def _defect(exception: Exception) -> ColorizeError:
+    return ColorizeError(
+        f"The server made a mistake with this picture ({type(exception).__name__}).",
+        "Please report it, with the log's last lines.",
+    )
+
+
+def _described(error: ColorizeError) -> Message:
+    cancelled = isinstance(error, CancelledError)
+    return {**error.as_dict(), "status": error.status, "retry_after_s": error.retry_after_s, "cancelled": cancelled}
+
+
+def _end_with_parent() -> None:
+    """Have the kernel end us with the daemon, even if native code never lets our other thread run; Linux only.
+
+    Also offer ourselves first when memory runs out: the daemon replaces us, and nobody replaces the daemon.
+    """
+    if sys.platform != "linux":
+        return
+    parent = os.getppid()
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it died in between
+        os._exit(0)
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_bytes(_OOM_SCORE)
+
+
+if __name__ == "__main__":
+    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
+    main()

@@ -1,0 +1,143 @@
+"""The product's engine: model, backend and picture path, over pixels that lie in shared memory."""
+
+import time
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..backends import open_backend
+from ..colorizer import Colorizer
+from ..control import Control
+from ..model import load_model, shipped_model_path
+from ..photograph import Photograph, profile_by_name
+from .child import EngineRequest
+from .memory import SharedBuffer
+from .task import Answer, EngineInfo, RawPicture, Task
+
+_SAMPLE_TYPES: Final[dict[int, np.dtype[Any]]] = {8: np.dtype("u1"), 16: np.dtype("<u2")}
+
+
+def open_engine(request: EngineRequest) -> "ShippedEngine":
+    """Load the model, open the backend, and do one forward pass."""
+    return ShippedEngine(request)
+
+
+class ShippedEngine:
+    """See `colorize_server.inference.child.Engine`."""
+
+    def __init__(self, request: EngineRequest) -> None:
+        self._model = load_model(request.model or shipped_model_path())
+        self._backend = open_backend(
+            request.backend, self._model, device=request.device, require_gpu=request.require_gpu
+        )
+        self._colorizer = Colorizer(self._backend, self._model)
+        self._colorizer.warm_up()
+
+    def describe(self) -> EngineInfo:
+        """See `Engine.describe`."""
+        card = self._model.card
+        return EngineInfo(
+            backend={
+                "active": self._backend.name,
+                "device": self._backend.device,
+                "providers": list(self._backend.providers),
+                "reason": self._backend.reason,
+            },
+            model={
+                "name": card.name,
+                "version": card.version,
+                "sha256": self._model.sha256,
+                "multiple_of": card.multiple_of,
+                "sizes": list(card.sizes),
+                "default_size": card.default_size,
+            },
+        )
+
+    def run(self, task: Task, inputs: Sequence[SharedBuffer], control: Control) -> tuple[Answer, SharedBuffer]:
+        """See `Engine.run`."""
+        if task.raw is not None:
+            return self._run_raw(task, task.raw, inputs[0], control)
+        return self._run_encoded(task, inputs, control)
+
+    def _run_raw(
+        self, task: Task, raw: RawPicture, body: SharedBuffer, control: Control
+    ) -> tuple[Answer, SharedBuffer]:
+        """Colorize from shared memory into shared memory; no pixel is copied on the way."""
+        shape = (raw.height, raw.width)
+        samples = _SAMPLE_TYPES[raw.depth]
+        pixels = _array(body, samples, 0, (*shape, raw.channels))
+        hints = _array(body, np.dtype("u1"), raw.picture_bytes, (*shape, 4)) if raw.has_hints else None
+        doubt_bytes = raw.width * raw.height if task.wants_doubt else 0
+        buffer = SharedBuffer.create(raw.answer_bytes + doubt_bytes)
+        try:
+            _, timings = self._colorizer.colorize(
+                Photograph(pixels, profile_by_name(raw.profile, raw.channels)),
+                task.options,
+                hints=hints,
+                out=_array(buffer, samples, 0, (*shape, raw.answer_channels)),
+                doubt_out=_array(buffer, np.dtype("u1"), raw.answer_bytes, shape) if task.wants_doubt else None,
+                control=control,
+            )
+        except BaseException:
+            buffer.close()
+            raise
+        answer = Answer(
+            width=raw.width,
+            height=raw.height,
+            channels=raw.answer_channels,
+            depth=raw.depth,
+            size=self._model.card.check_size(task.options.size),
+            picture_bytes=raw.answer_bytes,
+            doubt_bytes=doubt_bytes,
+            timings_ms={"network": timings.network_ms, "picture": timings.picture_ms},
+        )
+        return answer, buffer
+
+    def _run_encoded(self, task: Task, inputs: Sequence[SharedBuffer], control: Control) -> tuple[Answer, SharedBuffer]:
+        """Decode, colorize, encode."""
+        # Here, so that a server that is only asked for raw pixels starts without the decoders.
+        from ..decode import PictureLimits, decode_hints, decode_picture
+        from ..encode import encode_grey, encode_picture
+
+        began = time.perf_counter()
+        limits = PictureLimits(task.max_pixels, task.max_side)
+        photograph = decode_picture(inputs[0].view, task.media_type, limits)
+        hints = decode_hints(inputs[1].view, limits) if len(inputs) > 1 else None
+        decode_ms = 1e3 * (time.perf_counter() - began)
+        control.check()
+        doubt: NDArray[np.uint8] | None = None
+        if task.wants_doubt:
+            doubt = np.empty((photograph.height, photograph.width), np.uint8)
+        pixels, timings = self._colorizer.colorize(
+            photograph, task.options, hints=hints, doubt_out=doubt, control=control, keep_profile=False
+        )
+        began = time.perf_counter()
+        control.check()
+        picture = encode_picture(pixels, photograph.metadata, task.answer_type)
+        doubt_picture = b"" if doubt is None else encode_grey(doubt)
+        buffer = SharedBuffer.create(len(picture) + len(doubt_picture))
+        buffer.view[: len(picture)] = picture
+        buffer.view[len(picture) :] = doubt_picture
+        answer = Answer(
+            width=photograph.width,
+            height=photograph.height,
+            channels=pixels.shape[2],
+            depth=8 * pixels.itemsize,
+            size=self._model.card.check_size(task.options.size),
+            picture_bytes=len(picture),
+            doubt_bytes=len(doubt_picture),
+            timings_ms={
+                "decode": decode_ms,
+                "network": timings.network_ms,
+                "picture": timings.picture_ms,
+                "encode": 1e3 * (time.perf_counter() - began),
+            },
+        )
+        return answer, buffer
+
+
+def _array(buffer: SharedBuffer, samples: np.dtype[Any], offset_bytes: int, shape: tuple[int, ...]) -> NDArray[Any]:
+    """Look at part of a buffer as an array, without a copy."""
+    return np.ndarray(shape, samples, buffer.view, offset_bytes)

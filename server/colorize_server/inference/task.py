@@ -1,0 +1,150 @@
+"""What the daemon asks the inference process to do, and what it gets back; plain values that travel as JSON."""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+from ..options import Blend, Host, Options, Output
+
+RAW: Final = "application/octet-stream"
+PNG: Final = "image/png"
+TIFF: Final = "image/tiff"
+ENCODED: Final = (PNG, "image/jpeg", TIFF, "image/webp")
+"""Kinds of encoded pictures that are taken; nothing else reaches a decoder."""
+
+Members = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class RawPicture:
+    """How to read a raw body.
+
+    Attributes:
+        width: pixels in a row.
+        height: rows.
+        channels: 1 grey, 2 grey and alpha, 3 RGB, 4 RGB and alpha.
+        depth: bits of a sample, 8 or 16.
+        profile: name from PROTOCOL.md that says what the numbers mean.
+        has_hints: RGBA8 hints of the same size follow the picture.
+    """
+
+    width: int
+    height: int
+    channels: int
+    depth: int = 8
+    profile: str = "srgb"
+    has_hints: bool = False
+
+    @property
+    def picture_bytes(self) -> int:
+        """Length of the picture alone."""
+        return self.width * self.height * self.channels * self.depth // 8
+
+    @property
+    def body_bytes(self) -> int:
+        """Length of the picture with its hints."""
+        return self.picture_bytes + (self.width * self.height * 4 if self.has_hints else 0)
+
+    @property
+    def answer_channels(self) -> int:
+        """Channels of the answer: RGB, with the picture's alpha if it had one."""
+        return 4 if self.channels in (2, 4) else 3
+
+    @property
+    def answer_bytes(self) -> int:
+        """Length of the answer's picture."""
+        return self.width * self.height * self.answer_channels * self.depth // 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """One picture to colorize; its bytes come in shared buffers: the picture, then the hints of an encoded one.
+
+    Attributes:
+        options: what is wanted.
+        media_type: the body's Content-Type.
+        raw: how to read a raw body; None for an encoded one.
+        wants_doubt: whether the doubt picture is wanted too.
+        answer_type: Content-Type of the answer's picture.
+        max_pixels: limit on width x height, for decoders.
+        max_side: limit on width and height, for decoders.
+    """
+
+    options: Options
+    media_type: str
+    raw: RawPicture | None
+    wants_doubt: bool
+    answer_type: str
+    max_pixels: int
+    max_side: int
+
+    def as_members(self) -> Members:
+        """Return what `from_members` reads."""
+        return asdict(self)
+
+    @classmethod
+    def from_members(cls, members: Members) -> "Task":
+        """Read a task from a message."""
+        options = members["options"]
+        raw = members["raw"]
+        return cls(
+            options=Options(
+                output=Output(options["output"]),
+                host=Host(options["host"]),
+                blend=Blend(options["blend"]),
+                size=options["size"],
+                saturation=options["saturation"],
+            ),
+            media_type=members["media_type"],
+            raw=None if raw is None else RawPicture(**raw),
+            wants_doubt=members["wants_doubt"],
+            answer_type=members["answer_type"],
+            max_pixels=members["max_pixels"],
+            max_side=members["max_side"],
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What came out, beside the bytes in their shared buffer.
+
+    Attributes:
+        width: of the picture.
+        height: of the picture.
+        channels: of the picture.
+        depth: bits of a sample.
+        size: the network's short side that was used.
+        picture_bytes: length of the picture, which comes first.
+        doubt_bytes: length of the doubt picture, which follows; 0 without one.
+        timings_ms: milliseconds of the steps decode, network, picture, encode.
+    """
+
+    width: int
+    height: int
+    channels: int
+    depth: int
+    size: int
+    picture_bytes: int
+    doubt_bytes: int
+    timings_ms: dict[str, float]
+
+    def as_members(self) -> Members:
+        """Return what ``Answer(**members)`` reads."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineInfo:
+    """What runs in the inference process, as health tells it.
+
+    Attributes:
+        backend: active backend, its device, providers, and why this one.
+        model: name, version, sha256, multiple_of, sizes, default_size.
+    """
+
+    backend: Members
+    model: Members
+
+    @property
+    def sizes(self) -> list[int]:
+        """The network sizes that the model is vouched for."""
+        return list(self.model["sizes"])

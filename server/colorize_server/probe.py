@@ -1,0 +1,104 @@
+"""Who listens on a port: our daemon, another one, a stranger, nobody (stdlib only).
+
+The token is sent to nobody who has not shown that they know it.
+"""
+
+import enum
+import hashlib
+import hmac
+import http.client
+import json
+import secrets
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from .state import DaemonState, StateFolder
+
+_PRODUCT: Final = "colorize-server"
+_MAX_ANSWER_BYTES: Final = 1 << 20
+
+
+class Who(enum.Enum):
+    """What was found on a port."""
+
+    NOBODY = "nobody"
+    OURS = "ours"
+    OTHER = "a colorize-server of another user or folder"
+    STRANGER = "another program"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The answer to a probe.
+
+    Attributes:
+        who: what was found.
+        port: where.
+        health: what it said of itself; empty unless it is a colorize-server.
+    """
+
+    who: Who
+    port: int
+    health: dict[str, Any] = field(default_factory=dict)
+
+
+def probe(host: str, port: int, token: str, timeout_s: float = 3.0) -> Found:
+    """Ask a port who it is.
+
+    Args:
+        host: address to ask.
+        port: port to ask.
+        token: what our own daemon can prove to know.
+        timeout_s: how long to wait for an answer.
+    """
+    nonce = secrets.token_hex(32)
+    try:
+        health = _exchange(host, port, "GET", f"/v1/health?nonce={nonce}", {}, timeout_s)
+    except ConnectionRefusedError:
+        return Found(Who.NOBODY, port)
+    except (OSError, http.client.HTTPException, ValueError):
+        return Found(Who.STRANGER, port)
+    if health.get("product") != _PRODUCT:
+        return Found(Who.STRANGER, port)
+    expected = hmac.new(token.encode(), nonce.encode(), hashlib.sha256).hexdigest()
+    proof = health.get("proof")
+    is_ours = isinstance(proof, str) and hmac.compare_digest(proof.encode(), expected.encode())
+    return Found(Who.OURS if is_ours else Who.OTHER, port, health)
+
+
+def find_daemon(folder: StateFolder, timeout_s: float = 3.0) -> tuple[DaemonState, Found] | None:
+    """Return the daemon that the state file tells of, if it is there and is ours."""
+    state = folder.load()
+    if state is None:
+        return None
+    found = probe(local_address(state.host), state.port, state.token, timeout_s)
+    return (state, found) if found.who is Who.OURS else None
+
+
+def ask_to_stop(state: DaemonState) -> None:
+    """Ask a daemon that has proved to be ours to finish its work and end.
+
+    Raises:
+        OSError: if it cannot be reached any more.
+    """
+    headers = {"X-Colorize-Token": state.token, "X-Colorize-Client": "command-line"}
+    _exchange(local_address(state.host), state.port, "POST", "/v1/shutdown", headers, 10.0)
+
+
+def local_address(host: str) -> str:
+    """Return an address of this computer at which a daemon that listens on `host` can be reached."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared with, not bound to
+
+
+def _exchange(
+    host: str, port: int, method: str, target: str, headers: dict[str, str], timeout_s: float
+) -> dict[str, Any]:
+    connection = http.client.HTTPConnection(host, port, timeout=timeout_s)
+    try:
+        connection.request(method, target, headers=headers)
+        members = json.loads(connection.getresponse().read(_MAX_ANSWER_BYTES))
+    finally:
+        connection.close()
+    if not isinstance(members, dict):
+        raise ValueError("not a JSON object")
+    return members

@@ -1,0 +1,237 @@
+"""Where the daemon keeps what outlives it: the token, the state file that tells clients where it is, the lock, the log.
+
+All of it lies in one folder that only its user may read.  Files are written beside themselves and renamed, so that
+a reader never sees half a file, and no link is ever followed: whoever can place a link in the folder's way
+would otherwise choose which file the daemon overwrites, or learn the token.
+"""
+
+import contextlib
+import json
+import os
+import secrets
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, Final
+
+import platformdirs
+
+from .errors import OutputError
+
+STATE_DIR_VARIABLE: Final = "COLORIZE_STATE_DIR"
+"""Environment variable that names another folder, for a second installation or for tests."""
+
+TOKEN_BYTES: Final = 32
+_O_NOFOLLOW: Final = getattr(os, "O_NOFOLLOW", 0)  # Windows has neither the flag nor links that users may make
+_O_BINARY: Final = getattr(os, "O_BINARY", 0)
+
+
+@dataclass(frozen=True, slots=True)
+class DaemonState:
+    """Where a running daemon is and how to talk to it; the content of ``state.json``.
+
+    Attributes:
+        product: always ``colorize-server``.
+        version: the daemon's version.
+        protocol: version of the HTTP protocol.
+        host: address it listens on.
+        port: port it listens on.
+        pid: its process.
+        token: the token of this installation.
+    """
+
+    product: str
+    version: str
+    protocol: int
+    host: str
+    port: int
+    pid: int
+    token: str
+
+
+def state_dir() -> Path:
+    """Return the folder of this user's daemon; it need not exist."""
+    named = os.environ.get(STATE_DIR_VARIABLE)
+    if named:
+        return Path(named)
+    return Path(platformdirs.user_state_dir("colorize-server", appauthor=False))
+
+
+class StateFolder:
+    """The private folder.
+
+    Args:
+        path: the folder; None takes `state_dir()`.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        self.path = path or state_dir()
+        self.state_file = self.path / "state.json"
+        self.token_file = self.path / "token"
+        self.lock_file = self.path / "lock"
+        self.log_file = self.path / "server.log"
+        self.start_log_file = self.path / "start.log"
+
+    def prepare(self) -> None:
+        """Create the folder, private to its user.
+
+        Raises:
+            OutputError: if it cannot be created or written, is a link, or belongs to someone else.
+        """
+        hint = f"Make it writable, or name another folder in the environment variable {STATE_DIR_VARIABLE}."
+        try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            status = self.path.lstat()
+        except OSError as error:
+            raise OutputError(
+                f"The folder {self.path} cannot be created ({error.strerror}).", hint, code="not_writable"
+            ) from error
+        if not stat.S_ISDIR(status.st_mode):
+            raise OutputError(
+                f"{self.path} is a link, and the server's folder must be a real one.",
+                f"Remove the link, or name another folder in the environment variable {STATE_DIR_VARIABLE}.",
+                code="not_writable",
+            )
+        if sys.platform == "win32":
+            _restrict_to_user(self.path)
+            return
+        if status.st_uid != os.getuid():
+            raise OutputError(f"The folder {self.path} belongs to another user.", hint, code="not_writable")
+        if stat.S_IMODE(status.st_mode) & 0o077:
+            try:
+                self.path.chmod(0o700)
+            except OSError as error:
+                raise OutputError(
+                    f"The folder {self.path} cannot be made private.", hint, code="not_writable"
+                ) from error
+
+    def write(self, file: Path, content: bytes) -> None:
+        """Write a private file atomically.
+
+        Raises:
+            OutputError: if the disk is full or the folder cannot be written.
+        """
+        temporary = file.with_name(f".{file.name}.{os.getpid()}.{secrets.token_hex(4)}")
+        try:
+            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _O_NOFOLLOW | _O_BINARY, 0o600)
+            try:
+                with os.fdopen(descriptor, "wb") as stream:
+                    stream.write(content)
+                    stream.flush()
+                    os.fsync(stream.fileno())
+                temporary.replace(file)  # replaces a link itself, never the file it points to
+            except BaseException:
+                with contextlib.suppress(OSError):
+                    temporary.unlink()
+                raise
+        except OSError as error:
+            raise OutputError(
+                f"{file} cannot be written ({error.strerror}).",
+                "Free some space on that disk and make the folder writable, then try again.",
+            ) from error
+
+    def read(self, file: Path) -> bytes | None:
+        """Return a private file's content, or None if there is none, it is a link, or it is not this user's alone."""
+        try:
+            descriptor = os.open(file, os.O_RDONLY | _O_NOFOLLOW | _O_BINARY)
+        except OSError:
+            return None
+        with os.fdopen(descriptor, "rb") as stream:
+            status = os.fstat(stream.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                return None
+            if sys.platform != "win32" and (status.st_uid != os.getuid() or stat.S_IMODE(status.st_mode) & 0o077):
+                return None
+            return stream.read(1 << 16)
+
+    def token(self) -> str:
+        """Return the token of this installation, made when there is none yet or when others could have read it."""
+        content = self.read(self.token_file)
+        if content is not None:
+            token = content.decode("ascii", "replace").strip()
+            if len(token) >= TOKEN_BYTES and token.isalnum():
+                return token
+        return self.rotate_token()
+
+    def rotate_token(self) -> str:
+        """Make and keep a new token."""
+        token = secrets.token_hex(TOKEN_BYTES)
+        self.write(self.token_file, token.encode() + b"\n")
+        return token
+
+    def save(self, state: DaemonState) -> None:
+        """Tell clients where the daemon is."""
+        self.write(self.state_file, json.dumps(asdict(state), indent=1).encode())
+
+    def load(self) -> DaemonState | None:
+        """Return what the last daemon told, or None; it may have ended since without a word."""
+        content = self.read(self.state_file)
+        if content is None:
+            return None
+        try:
+            members = json.loads(content)
+            state = DaemonState(**members)
+        except (ValueError, TypeError):
+            return None
+        strings = (state.product, state.version, state.host, state.token)
+        numbers = (state.protocol, state.port, state.pid)
+        if not all(isinstance(value, str) for value in strings) or not all(type(value) is int for value in numbers):
+            return None
+        return state if 0 < state.port < 65536 else None
+
+    def forget(self, pid: int) -> None:
+        """Remove the state file, if it is the one of process `pid`."""
+        state = self.load()
+        if state is not None and state.pid == pid:
+            with contextlib.suppress(OSError):
+                self.state_file.unlink()
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[bool]:
+        """Hold the lock of the one daemon in this folder; yields False if another process holds it.
+
+        The operating system drops the lock with its process, however that ends, so that none is ever left behind.
+        """
+        try:
+            descriptor = os.open(self.lock_file, os.O_RDWR | os.O_CREAT | _O_NOFOLLOW, 0o600)
+        except OSError as error:
+            raise OutputError(
+                f"{self.lock_file} cannot be written ({error.strerror}).",
+                f"Make the folder writable, or name another one in the environment variable {STATE_DIR_VARIABLE}.",
+                code="not_writable",
+            ) from error
+        with os.fdopen(descriptor, "r+b") as stream:
+            yield _try_lock(stream)
+
+
+def _try_lock(stream: IO[bytes]) -> bool:
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(stream.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _restrict_to_user(folder: Path) -> None:
+    """Give a folder on Windows an access list that names only its user."""
+    user = os.environ.get("USERNAME", "")
+    icacls = Path(os.environ.get("SYSTEMROOT", r"C:\Windows")) / "System32" / "icacls.exe"
+    command = [str(icacls), str(folder), "/inheritance:r", "/grant:r", f"{user}:(OI)(CI)F", "/Q"]
+    try:
+        subprocess.run(command, check=True, capture_output=True, timeout=20)  # noqa: S603 - a fixed program, no shell
+    except (OSError, subprocess.SubprocessError) as error:
+        raise OutputError(
+            f"The folder {folder} cannot be made private.",
+            f"Name a folder on a disk with access lists (NTFS) in the environment variable {STATE_DIR_VARIABLE}.",
+            code="not_writable",
+        ) from error
