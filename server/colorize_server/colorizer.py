@@ -63,7 +63,9 @@ class Colorizer:
     def __init__(self, backend: Backend, model: Model) -> None:
         self._backend = backend
         self._card = model.card
-        self._threads = min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, MAX_THREADS)
+        self._threads = min(
+            len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, MAX_THREADS
+        )
         self._executor: Executor = ThreadPoolExecutor(self._threads, thread_name_prefix="strips")
 
     def close(self) -> None:
@@ -151,7 +153,9 @@ class Colorizer:
         reduced: Planes = reduce_area(read, shape, small, 1, executor=self._executor, control=control)[0]
         return reduced
 
-    def _run(self, low: Planes, hint_planes: Planes | None, plan: NetworkPlan, control: Control) -> tuple[Planes, Planes]:
+    def _run(
+        self, low: Planes, hint_planes: Planes | None, plan: NetworkPlan, control: Control
+    ) -> tuple[Planes, Planes]:
         padded = (plan.padded_height, plan.padded_width)
         luminance = pad_by_reflection(low / np.float32(LIGHTNESS_SCALE) - 1, *padded)[None, None]
         if hint_planes is None:

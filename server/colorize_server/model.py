@@ -87,7 +87,8 @@ def load_model(path: Path) -> Model:
         data = path.read_bytes()
     except OSError as error:
         raise ModelError(
-            f"The model {path} cannot be read: {error.strerror or error}.", "Reinstall colorize-server, or name another with --model."
+            f"The model {path} cannot be read: {error.strerror or error}.",
+            "Reinstall colorize-server, or name another with --model.",
         ) from error
     sha256 = hashlib.sha256(data).hexdigest()
     beside = path.with_suffix(".sha256")
@@ -102,7 +103,7 @@ def load_model(path: Path) -> Model:
 
 
 def _card(path: Path, data: bytes) -> ModelCard:
-    import onnx  # noqa: PLC0415  (here, so that clients of the other names of this module do not pay for it)
+    import onnx
 
     damaged = ModelError(f"The model {path} is damaged or is not an ONNX file.", "Copy or export the model again.")
     try:
@@ -117,7 +118,8 @@ def _card(path: Path, data: bytes) -> ModelCard:
         missing = [k for k in CARD_REQUIRED if k not in raw]
         if missing:
             raise ModelError(
-                f"The card of the model {path} lacks {', '.join(missing)}.", "Export the model again with colorize-train export."
+                f"The card of the model {path} lacks {', '.join(missing)}.",
+                "Export the model again with colorize-train export.",
             )
         sizes = tuple(sorted(int(s) for s in raw["sizes"]))
         card = ModelCard(

@@ -44,7 +44,7 @@ def profile_by_name(name: str, channels: int) -> Profile:
 
 @dataclass(frozen=True)
 class Metadata:
-    """What the file carried besides its pixels, for the output to carry on.
+    r"""What the file carried besides its pixels, for the output to carry on.
 
     Attributes:
         dpi: horizontal and vertical resolution in pixels per inch, or None.

@@ -29,7 +29,9 @@ class OnnxRuntimeBackend:
             raise ModelError(
                 f"ONNX Runtime cannot load the model {model.path}: {error}", "Export or copy the model again."
             ) from error
-        check_signature(model, *(_described(nodes) for nodes in (self._session.get_inputs(), self._session.get_outputs())))
+        check_signature(
+            model, *(_described(nodes) for nodes in (self._session.get_inputs(), self._session.get_outputs()))
+        )
         self.device = "CPU"
         self.providers = tuple(self._session.get_providers())
         self.reason = "ONNX Runtime on the CPU works everywhere."
@@ -54,7 +56,9 @@ class OnnxRuntimeBackend:
                 raise OutOfMemoryError(
                     "The network needs more memory than is left.", "Choose a smaller size, or close other programs."
                 ) from error
-            raise BackendError(f"ONNX Runtime failed: {error}", "Try again; if it repeats, run colorize-server doctor.") from error
+            raise BackendError(
+                f"ONNX Runtime failed: {error}", "Try again; if it repeats, run colorize-server doctor."
+            ) from error
         finally:
             with self._lock:
                 self._running = None

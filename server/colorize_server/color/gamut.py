@@ -28,7 +28,7 @@ def _cube(f: Array) -> Array:
     return below
 
 
-def linear_from_lab_rows(lightness: Array, a: Array, b: Array, matrix: NDArray[np.float64]) -> Array:
+def linear_from_lab_rows(lightness: Array, a: Array, b: Array, matrix: NDArray[np.floating]) -> Array:
     """Return linear RGB of L*a*b* planes.
 
     Args:
@@ -61,7 +61,7 @@ def _margin(rgb: Array) -> Array:
     return np.minimum(low, 1 - high)
 
 
-def chroma_factor(lightness: Array, a: Array, b: Array, matrix: NDArray[np.float64]) -> Array:
+def chroma_factor(lightness: Array, a: Array, b: Array, matrix: NDArray[np.floating]) -> Array:
     """Return the largest factor on chroma, 0..1, that keeps each colour inside the gamut.
 
     Args:
@@ -85,7 +85,7 @@ def chroma_factor(lightness: Array, a: Array, b: Array, matrix: NDArray[np.float
     g_lo = np.maximum(_margin(linear_from_lab_rows(light, zero, zero, matrix)), np.float32(1e-12))
     g_hi = outside[todo].copy()
     for _ in range(SEARCH_STEPS):
-        k = (lo * -g_hi + hi * g_lo) / (g_lo - g_hi)
+        k = np.divide(hi * g_lo - lo * g_hi, g_lo - g_hi, dtype=np.float32)
         # A margin is a minimum of cubics and bends; keep each step off the bracket's ends so that both ends move.
         span = hi - lo
         np.clip(k, lo + span * np.float32(0.02), hi - span * np.float32(0.02), out=k)
@@ -100,7 +100,7 @@ def chroma_factor(lightness: Array, a: Array, b: Array, matrix: NDArray[np.float
     return factor
 
 
-def chroma_in_gamut(lightness: Array, a: Array, b: Array, matrix: NDArray[np.float64]) -> tuple[Array, Array, Array]:
+def chroma_in_gamut(lightness: Array, a: Array, b: Array, matrix: NDArray[np.floating]) -> tuple[Array, Array, Array]:
     """Reduce chroma where needed, at constant lightness and hue.
 
     Args:

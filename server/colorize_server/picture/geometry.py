@@ -58,9 +58,7 @@ def plan_network(height: int, width: int, size: int, multiple_of: int) -> Networ
         aspect = min(aspect, MAX_NETWORK_ASPECT)
     long_side = max(size, round(size * aspect))
     net_h, net_w = (size, long_side) if height <= width else (long_side, size)
-    return NetworkPlan(
-        height, width, net_h, net_w, _round_up(net_h, multiple_of), _round_up(net_w, multiple_of), size
-    )
+    return NetworkPlan(height, width, net_h, net_w, _round_up(net_h, multiple_of), _round_up(net_w, multiple_of), size)
 
 
 def _round_up(value: int, multiple: int) -> int:

@@ -9,8 +9,9 @@ Three ways to hold the photograph's lightness, one for each place the result may
   a*b* of our own composite: L* moves instead, by 2 to 5 on strong colours.
 """
 
+from collections.abc import Sequence
 from functools import cached_property
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -101,14 +102,13 @@ class Joiner:
 
     def _luma(self, linear: NDArray[np.float32]) -> Plane:
         encoded = [self._encode_table.take(_index(linear[c])) for c in range(3)]
-        return sum(np.float32(w) * e for w, e in zip(LUMA_WEIGHTS, encoded, strict=True))
+        return _weighted(encoded, LUMA_WEIGHTS)
 
     def _base_luma(self, start: int, stop: int) -> Plane:
         profile = self._photograph.profile
         if not isinstance(profile, GreyProfile) and profile.name == self._space.name:
             rows = self._photograph.pixels[start:stop]
-            scale = 1 / self._depth_max
-            return sum(np.float32(w * scale) * rows[..., c] for c, w in enumerate(LUMA_WEIGHTS))
+            return _weighted([rows[..., c] for c in range(3)], [w / self._depth_max for w in LUMA_WEIGHTS])
         linear = self._photograph.linear_rgb(start, stop)
         if not isinstance(profile, GreyProfile):
             matrix = (np.linalg.inv(self._space.to_xyz_d50) @ profile.to_xyz_d50).astype(np.float32)
@@ -143,6 +143,13 @@ class Joiner:
         encoded *= np.float32(65535)
         encoded += np.float32(0.5)
         return encoded.astype(np.uint16)
+
+
+def _weighted(planes: Sequence[NDArray[Any]], weights: Sequence[float]) -> Plane:
+    total = planes[0] * np.float32(weights[0])
+    total += planes[1] * np.float32(weights[1])
+    total += planes[2] * np.float32(weights[2])
+    return total
 
 
 def _index(linear: NDArray[np.float32]) -> NDArray[np.uint16]:

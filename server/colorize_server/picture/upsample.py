@@ -5,6 +5,7 @@ the 4 x 4 nearest network samples, weighted by distance and by how well the samp
 Chroma then stops where the photograph has an edge, where bilinear enlargement would bleed over it.
 """
 
+import itertools
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -62,17 +63,17 @@ class JointUpsampler:
         borders = [0, *(np.flatnonzero(np.diff(cells)) + 1).tolist(), self.height]
         most = max(1, STRIP_PIXELS // self.width)
         ranges = []
-        for start, stop in zip(borders[:-1], borders[1:], strict=True):
+        for start, stop in itertools.pairwise(borders):
             pieces = -(-(stop - start) // most)
             cuts = [start + (stop - start) * k // pieces for k in range(pieces + 1)]
-            ranges += list(zip(cuts[:-1], cuts[1:], strict=True))
+            ranges += list(itertools.pairwise(cuts))
         return ranges
 
     def row_taps(self, row: int) -> list[tuple[Plane, list[Plane]]]:
         """Return the TAPS samples of network row `row`, each spread to full width.
 
         Returns:
-            For each tap its lightness, (width,), and its distance weight followed by its weighted planes, (width,) each.
+            For each tap its lightness, (width,), and its distance weight followed by its weighted planes, all (width,).
         """
         row = min(max(row, 0), self._low_height - 1)
         taps = []

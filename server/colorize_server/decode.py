@@ -1,0 +1,364 @@
+"""Pictures from files: PNG, JPEG, TIFF and WebP, at their full depth, with their profile and orientation.
+
+Pillow decodes what it can do without loss; 16-bit PNG go to imagecodecs and TIFF to tifffile, because Pillow would cut
+them to 8 bits.  Nothing else is ever tried: a decoder that is not listed here cannot be reached.
+"""
+
+import contextlib
+import io
+import struct
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import imagecodecs
+import numpy as np
+import tifffile
+from PIL import ExifTags, Image, ImageCms, ImageOps
+
+from .color.icc import GreyProfile, UnreadableProfileError, read_profile
+from .color.rgb import SRGB
+from .errors import HintsError, PictureError
+from .photograph import GREY_PROFILES, Metadata, Photograph, Pixels, Profile
+
+MEDIA_TYPES: Final = {"image/png": "PNG", "image/jpeg": "JPEG", "image/tiff": "TIFF", "image/webp": "WEBP"}
+"""Media type to Pillow's name of the format."""
+_EXIF_PREFIX: Final = b"Exif\0\0"
+
+# Pillow's bound on pixels only warns at first and cannot be set per call; `PictureLimits` is checked instead, always.
+Image.MAX_IMAGE_PIXELS = None
+
+
+@dataclass(frozen=True, slots=True)
+class PictureLimits:
+    """Bounds on a picture, checked on its header, before any pixel is decoded.
+
+    Attributes:
+        max_pixels: largest width x height.
+        max_side: largest width or height.
+    """
+
+    max_pixels: int = 300_000_000
+    max_side: int = 60_000
+
+    def check(self, width: int, height: int) -> None:
+        """Raise PictureError if a picture of that size is too large, or empty."""
+        if width < 1 or height < 1:
+            raise PictureError("The picture has no pixels.", "Save it again from the program that made it.")
+        if width * height > self.max_pixels or max(width, height) > self.max_side:
+            raise PictureError(
+                f"The picture has {width} x {height} pixels, which is too large.",
+                f"At most {self.max_pixels // 1_000_000} megapixels and {self.max_side} pixels a side are taken.",
+                code="picture_too_large",
+                status=413,
+            )
+
+
+def media_type_of(data: bytes | memoryview) -> str | None:
+    """Return the media type that the first bytes of a file show, or None if it is none of `MEDIA_TYPES`."""
+    head = bytes(data[:12])
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "image/png"
+    if head.startswith(b"\xff\xd8\xff"):
+        return "image/jpeg"
+    if head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+        return "image/tiff"
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "image/webp"
+    return None
+
+
+def decode_picture(
+    data: bytes | memoryview, media_type: str | None = None, limits: PictureLimits | None = None
+) -> Photograph:
+    """Decode a photograph.
+
+    Args:
+        data: the file's bytes.
+        media_type: what the sender says it is; None finds out.
+        limits: bounds on its size.
+
+    Returns:
+        Its pixels at full depth, upright, with its profile (pictures that only a colour management module can read
+        are converted to sRGB) and the metadata worth keeping.
+
+    Raises:
+        PictureError: it is not a picture of that kind, is damaged or cut off, or too large.
+    """
+    limits = limits or PictureLimits()
+    found = media_type_of(data)
+    if found is None:
+        kind = "is empty" if not len(data) else "is not a PNG, JPEG, TIFF or WebP picture"
+        raise PictureError(f"The file {kind}.", "Save the photograph in one of these formats.")
+    if media_type is not None and media_type != found:
+        raise PictureError(f"The file is {found}, not {media_type} as it claims.", "Give it its right type.")
+    with _decoder_errors(found):
+        photograph = _decode_tiff(data, limits) if found == "image/tiff" else _decode_with_pillow(data, found, limits)
+    return photograph
+
+
+def decode_hints(data: bytes | memoryview, limits: PictureLimits | None = None) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """Decode strokes of colour.
+
+    Args:
+        data: a PNG with transparent ground.
+        limits: bounds on its size.
+
+    Returns:
+        (height, width, 4) uint8, sRGB, straight alpha.
+
+    Raises:
+        HintsError: it is not a PNG with an alpha channel.
+        PictureError: it is damaged or too large.
+    """
+    if media_type_of(data) != "image/png":
+        raise HintsError("The hints are not a PNG picture.", "Save the strokes as a PNG with transparency.")
+    with _decoder_errors("image/png"):
+        photograph = _decode_with_pillow(data, "image/png", limits or PictureLimits())
+    if not photograph.has_alpha:
+        raise HintsError("The hints have no transparency.", "Paint them on a transparent layer and save that as a PNG.")
+    pixels = photograph.pixels
+    if pixels.dtype == np.uint16:
+        pixels = ((pixels.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
+    if pixels.shape[2] == 2:
+        pixels = pixels[..., (0, 0, 0, 1)]
+    return np.ascontiguousarray(pixels, np.uint8)
+
+
+@contextlib.contextmanager
+def _decoder_errors(media_type: str) -> Iterator[None]:
+    """Turn whatever a decoder raises into a PictureError."""
+    name = MEDIA_TYPES[media_type]
+    try:
+        with warnings.catch_warnings():
+            # Decoders warn of oddities in metadata; a picture that decodes is good enough for a painter.
+            warnings.simplefilter("ignore")
+            yield
+    except (PictureError, HintsError):
+        raise
+    except MemoryError:
+        raise
+    except Exception as error:  # decoders raise whatever they like on damaged files
+        raise PictureError(
+            f"The {name} picture is damaged or cut off.", "Copy it again from its source, or save it again."
+        ) from error
+
+
+def _decode_with_pillow(data: bytes | memoryview, media_type: str, limits: PictureLimits) -> Photograph:
+    # Our own limits are checked below; Pillow's would only warn.
+    with Image.open(io.BytesIO(data), formats=[MEDIA_TYPES[media_type]]) as image:
+        limits.check(*image.size)
+        icc = image.info.get("icc_profile")
+        metadata = _metadata(image)
+        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+        if media_type == "image/png" and _png_bit_depth(data) == 16:
+            pixels = _as_channels(imagecodecs.png_decode(bytes(data)))
+            if "transparency" in image.info and pixels.shape[2] in (1, 3):
+                pixels = _with_keyed_alpha(pixels, image.info["transparency"])
+            return _upright(_photograph(pixels, icc, metadata), orientation)
+        image.load()
+        upright = ImageOps.exif_transpose(image)
+        return _from_pillow(upright, icc, metadata)
+
+
+def _png_bit_depth(data: bytes | memoryview) -> int:
+    return int(bytes(data[24:25])[0]) if len(data) > 25 else 0
+
+
+def _with_keyed_alpha(pixels: Pixels, key: object) -> Pixels:
+    """Add alpha for a PNG that names one transparent colour (tRNS)."""
+    colour = np.array(key if isinstance(key, tuple) else (key,), pixels.dtype)
+    opaque = np.any(pixels != colour, axis=-1, keepdims=True)
+    alpha = opaque.astype(pixels.dtype) * np.iinfo(pixels.dtype).max
+    return np.concatenate([pixels, alpha.astype(pixels.dtype)], axis=-1)
+
+
+def _from_pillow(image: Image.Image, icc: bytes | None, metadata: Metadata) -> Photograph:
+    keyed = "transparency" in image.info
+    if image.mode in ("1", "L", "LA", "La") or (image.mode == "P" and not keyed and _palette_is_grey(image)):
+        wanted = "LA" if keyed or image.mode in ("LA", "La") else "L"
+    elif image.mode in ("I;16", "I;16B", "I;16L", "I"):
+        return _photograph(_as_channels(np.asarray(image).astype(np.uint16)), icc, metadata)
+    elif image.mode == "CMYK":
+        return Photograph(np.asarray(_cmyk_to_srgb(image, icc)), SRGB, metadata)
+    else:
+        wanted = "RGBA" if keyed or image.mode in ("RGBA", "RGBa", "PA") else "RGB"
+    converted = image if image.mode == wanted else image.convert(wanted)
+    return _photograph(_as_channels(np.asarray(converted)), icc, metadata)
+
+
+def _palette_is_grey(image: Image.Image) -> bool:
+    palette = np.array(image.getpalette("RGB") or [], np.uint8).reshape(-1, 3)
+    return bool(np.all(palette == palette[:, :1]))
+
+
+def _as_channels(pixels: Any) -> Pixels:
+    return pixels[..., None] if pixels.ndim == 2 else pixels
+
+
+def _photograph(pixels: Any, icc: bytes | None, metadata: Metadata) -> Photograph:
+    """Give pixels the meaning that their profile says, or sRGB where there is none that fits."""
+    grey = pixels.shape[2] <= 2
+    default: Profile = GREY_PROFILES["srgb"] if grey else SRGB
+    if not icc:
+        return Photograph(pixels, default, metadata)
+    try:
+        profile = read_profile(icc)
+    except UnreadableProfileError:
+        return Photograph(_managed_to_srgb(pixels, icc), default, metadata)
+    if isinstance(profile, GreyProfile) != grey:
+        # A profile for another kind of picture says nothing about this one.
+        return Photograph(pixels, default, metadata)
+    return Photograph(pixels, profile, metadata)
+
+
+def _managed_to_srgb(pixels: Pixels, icc: bytes) -> Pixels:
+    """Convert pixels through a profile that only LittleCMS can read; alpha is carried over.
+
+    A damaged profile is as good as none: the pixels come back unchanged.
+    """
+    grey, has_alpha = pixels.shape[2] <= 2, pixels.shape[2] in (2, 4)
+    colour = pixels[..., :1] if grey else pixels[..., :3]
+    try:
+        target = imagecodecs.cms_profile("srgb")
+        rgb = imagecodecs.cms_transform(
+            np.ascontiguousarray(colour[..., 0] if grey else colour),
+            icc,
+            target,
+            colorspace="gray" if grey else "rgb",
+            outcolorspace="rgb",
+        )
+    except Exception:  # noqa: BLE001  (LittleCMS through imagecodecs raises its own class, or a plain ValueError)
+        return pixels
+    result = rgb[..., 1:2] if grey else rgb
+    return np.concatenate([result, pixels[..., -1:]], axis=-1) if has_alpha else result
+
+
+def _cmyk_to_srgb(image: Image.Image, icc: bytes | None) -> Image.Image:
+    if icc:
+        with contextlib.suppress(ImageCms.PyCMSError, OSError):
+            converted = ImageCms.profileToProfile(
+                image, io.BytesIO(icc), ImageCms.createProfile("sRGB"), outputMode="RGB"
+            )
+            if converted is not None:
+                return converted
+    return image.convert("RGB")
+
+
+def _metadata(image: Image.Image) -> Metadata:
+    dpi = image.info.get("dpi")
+    pair = None
+    if isinstance(dpi, tuple) and len(dpi) == 2:
+        horizontal, vertical = float(dpi[0]), float(dpi[1])
+        if 1 <= horizontal <= 100_000 and 1 <= vertical <= 100_000:
+            pair = (horizontal, vertical)
+    return Metadata(pair, _clean_exif(image.getexif()))
+
+
+def _clean_exif(exif: Image.Exif) -> bytes | None:
+    """Return the block without its thumbnail (it would show the grey picture) and with Orientation 1."""
+    if not exif:
+        return None
+    if ExifTags.Base.Orientation in exif:
+        exif[ExifTags.Base.Orientation] = 1
+    try:
+        # Pillow writes IFD0 and its sub-directories but never IFD1, where the thumbnail lives.
+        block = exif.tobytes()
+    except (struct.error, ValueError, TypeError, KeyError, OverflowError):
+        # Damaged EXIF is common in old scans; the picture matters more.
+        return None
+    return block.removeprefix(_EXIF_PREFIX)
+
+
+def _upright(photograph: Photograph, orientation: int) -> Photograph:
+    """Turn a photograph as EXIF's Orientation (1..8) asks."""
+    pixels: Any = photograph.pixels
+    if orientation in (5, 6, 7, 8):
+        pixels = np.swapaxes(pixels, 0, 1)
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    return Photograph(np.ascontiguousarray(pixels), photograph.profile, photograph.metadata)
+
+
+def _decode_tiff(data: bytes | memoryview, limits: PictureLimits) -> Photograph:
+    with tifffile.TiffFile(io.BytesIO(data)) as tiff:
+        page = tiff.pages[0]
+        if not isinstance(page, tifffile.TiffPage):
+            raise PictureError("The TIFF file has no picture.")
+        limits.check(page.imagewidth, page.imagelength)
+        _check_tiff_samples(page)
+        tag = page.tags.get(34675)
+        icc = bytes(tag.value) if tag is not None and isinstance(tag.value, bytes) else None
+        orientation_tag = page.tags.get(274)
+        orientation = int(orientation_tag.value) if orientation_tag is not None else 1
+        photometric = int(page.photometric)
+        simple = page.bitspersample in (8, 16) and photometric in (0, 1, 2)
+        pixels = page.asarray() if simple else None
+        extra = tuple(int(e) for e in page.extrasamples)
+        planar = int(page.planarconfig)
+    metadata = _tiff_metadata(data)
+    if pixels is None:
+        # Palettes, bilevel, YCbCr and CMYK are 8-bit matters, which Pillow knows well.
+        with Image.open(io.BytesIO(data), formats=["TIFF"]) as image:
+            image.load()
+            return _upright(_from_pillow(image, icc, metadata), orientation)
+    if pixels.ndim == 3 and planar == 2:
+        pixels = np.moveaxis(pixels, 0, -1)
+    pixels = _as_channels(pixels)
+    if photometric == 0:
+        pixels = np.iinfo(pixels.dtype).max - pixels
+    wanted = (1 if photometric in (0, 1) else 3) + (1 if extra and extra[0] in (1, 2) else 0)
+    pixels = pixels[..., :wanted]
+    if extra and extra[0] == 1:
+        pixels = _straight(pixels)
+    return _upright(_photograph(np.ascontiguousarray(pixels), icc, metadata), orientation)
+
+
+def _check_tiff_samples(page: tifffile.TiffPage) -> None:
+    kind = int(page.sampleformat)
+    if kind == 3 or page.bitspersample > 16:
+        name = "floating point" if kind == 3 else "integers"
+        raise PictureError(
+            f"The TIFF picture has {page.bitspersample} bits of {name} a channel.",
+            "Save it with 8 or 16 bits a channel.",
+            code="unsupported_media_type",
+            status=415,
+        )
+
+
+def _straight(pixels: Pixels) -> Pixels:
+    """Divide premultiplied colour by its alpha (TIFF 6.0, ExtraSamples 1)."""
+    top = np.iinfo(pixels.dtype).max
+    alpha = pixels[..., -1:].astype(np.float64)
+    colour = np.where(alpha > 0, pixels[..., :-1] * (top / np.maximum(alpha, 1)), 0)
+    return np.concatenate([np.clip(np.rint(colour), 0, top).astype(pixels.dtype), pixels[..., -1:]], axis=-1)
+
+
+def _tiff_metadata(data: bytes | memoryview) -> Metadata:
+    try:
+        with Image.open(io.BytesIO(data), formats=["TIFF"]) as image:
+            kept = Image.Exif()
+            for tag, value in image.getexif().items():
+                # In a TIFF the tags of the picture's own layout share the directory with those worth keeping.
+                if tag in _KEPT_TIFF_TAGS:
+                    kept[tag] = value
+            return Metadata(_metadata(image).dpi, _clean_exif(kept))
+    except Exception:  # noqa: BLE001  (Pillow cannot open every TIFF that tifffile can; its metadata is a bonus)
+        return Metadata()
+
+
+_KEPT_TIFF_TAGS: Final = frozenset(
+    {
+        ExifTags.Base.ImageDescription,
+        ExifTags.Base.Make,
+        ExifTags.Base.Model,
+        ExifTags.Base.Orientation,
+        ExifTags.Base.Software,
+        ExifTags.Base.DateTime,
+        ExifTags.Base.Artist,
+        ExifTags.Base.Copyright,
+    }
+)

@@ -1,0 +1,132 @@
+"""Pictures to files: PNG and TIFF without loss, JPEG where it is asked for by name; always sRGB and tagged so."""
+
+import io
+import struct
+import zlib
+from functools import cache
+from typing import Final
+
+import imagecodecs
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+from PIL import Image, ImageCms
+
+from .errors import BadRequestError
+from .photograph import Metadata, Pixels
+
+ENCODED_TYPES: Final = {
+    ".png": "image/png",
+    ".tif": "image/tiff",
+    ".tiff": "image/tiff",
+    ".jpg": "image/jpeg",
+    ".jpeg": "image/jpeg",
+}
+"""File name endings that can be written."""
+JPEG_QUALITY: Final = 95
+PNG_LEVEL: Final = 3
+"""zlib level: the pictures are a tenth larger than at 9 and written four times as fast."""
+_METRE_PER_INCH: Final = 0.0254
+
+
+@cache
+def srgb_profile() -> bytes:
+    """Return an ICC profile of sRGB."""
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
+def encode_picture(pixels: Pixels, metadata: Metadata, media_type: str) -> bytes:
+    """Encode finished pixels.
+
+    Args:
+        pixels: (height, width, 3 or 4) uint8 or uint16, sRGB, straight alpha.
+        metadata: what to carry on from the photograph's file.
+        media_type: image/png, image/tiff or image/jpeg (8 bits, 4:4:4, no alpha: flattened on white).
+
+    Raises:
+        BadRequestError: it is none of these.
+    """
+    if media_type == "image/png":
+        return _encode_png(pixels, metadata)
+    if media_type == "image/tiff":
+        return _encode_tiff(pixels, metadata)
+    if media_type == "image/jpeg":
+        return _encode_jpeg(pixels, metadata)
+    raise BadRequestError(f"Pictures cannot be written as {media_type}.", "Use PNG, TIFF or JPEG.")
+
+
+def encode_grey(levels: NDArray[np.uint8]) -> bytes:
+    """Encode a (height, width) uint8 grey picture (doubt) as PNG."""
+    return bytes(imagecodecs.png_encode(np.ascontiguousarray(levels), level=PNG_LEVEL))
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def _encode_png(pixels: Pixels, metadata: Metadata) -> bytes:
+    plain = bytes(imagecodecs.png_encode(np.ascontiguousarray(pixels), level=PNG_LEVEL))
+    # Signature and IHDR are 33 bytes; iCCP and pHYs must come between it and the pixels (PNG, 3rd edition, 5.6).
+    extra = _chunk(b"iCCP", b"sRGB\0\0" + zlib.compress(srgb_profile()))
+    if metadata.dpi is not None:
+        per_metre = (round(d / _METRE_PER_INCH) for d in metadata.dpi)
+        extra += _chunk(b"pHYs", struct.pack(">IIB", *per_metre, 1))
+    if metadata.exif is not None:
+        extra += _chunk(b"eXIf", metadata.exif)
+    return plain[:33] + extra + plain[33:]
+
+
+def _encode_tiff(pixels: Pixels, metadata: Metadata) -> bytes:
+    stream = io.BytesIO()
+    alpha = pixels.shape[2] == 4
+    tifffile.imwrite(
+        stream,
+        pixels,
+        photometric="rgb",
+        extrasamples=["unassalpha"] if alpha else None,
+        compression="deflate",
+        predictor=True,
+        resolution=metadata.dpi,
+        resolutionunit="INCH" if metadata.dpi else None,
+        iccprofile=srgb_profile(),
+        metadata=None,
+        software=False,
+        extratags=_tiff_texts(metadata),
+    )
+    return stream.getvalue()
+
+
+_TIFF_TEXTS: Final = {
+    270: "ImageDescription",
+    271: "Make",
+    272: "Model",
+    305: "Software",
+    306: "DateTime",
+    315: "Artist",
+    33432: "Copyright",
+}
+
+
+def _tiff_texts(metadata: Metadata) -> list[tuple[int, str, int, str, bool]]:
+    if metadata.exif is None:
+        return []
+    exif = Image.Exif()
+    exif.load(b"Exif\0\0" + metadata.exif)
+    texts = ((tag, exif.get(tag)) for tag in _TIFF_TEXTS)
+    return [(tag, "s", 0, text, True) for tag, text in texts if isinstance(text, str) and text.isascii() and text]
+
+
+def _encode_jpeg(pixels: Pixels, metadata: Metadata) -> bytes:
+    if pixels.dtype == np.uint16:
+        pixels = ((pixels.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
+    image = Image.fromarray(pixels)
+    if image.mode == "RGBA":
+        ground = Image.new("RGB", image.size, "white")
+        ground.paste(image, mask=image.getchannel("A"))
+        image = ground
+    stream = io.BytesIO()
+    options: dict[str, object] = {"exif": b"Exif\0\0" + metadata.exif} if metadata.exif else {}
+    if metadata.dpi:
+        options["dpi"] = metadata.dpi
+    image.save(stream, "JPEG", quality=JPEG_QUALITY, subsampling=0, icc_profile=srgb_profile(), **options)
+    return stream.getvalue()
