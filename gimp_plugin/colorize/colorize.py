@@ -256,16 +256,16 @@ class Colorize(Gimp.PlugIn):
             0, MAX_SIZE, 0, READ_WRITE,
         )  # fmt: skip
         procedure.add_double_argument(
-            "saturation", "_Saturation", "Strength of the model's colours", 0.0, 2.0, 1.0, READ_WRITE
+            "saturation", "Sa_turation", "Strength of the model's colours", 0.0, 2.0, 1.0, READ_WRITE
         )
         procedure.add_string_argument(
-            "hints-layer", "_Hints layer", "Name of a transparent layer with strokes of colour; may be empty",
+            "hints-layer", "Hi_nts layer", "Name of a transparent layer with strokes of colour; may be empty",
             source.HINTS_NAME, READ_WRITE,
         )  # fmt: skip
         scope = Gimp.Choice.new()
         scope.add(source.SCOPE_LAYER, 0, "Active layer", "Colour the active layer")
         scope.add(source.SCOPE_VISIBLE, 1, "Visible image", "Colour what all layers together show")
-        procedure.add_choice_argument("scope", "S_cope", "What is colorized", scope, source.SCOPE_LAYER, READ_WRITE)
+        procedure.add_choice_argument("scope", "Sco_pe", "What is colorized", scope, source.SCOPE_LAYER, READ_WRITE)
         procedure.add_boolean_argument(
             "doubt",
             "Add a hidden layer showing where the model _guesses",

@@ -40,14 +40,13 @@ def ask(
     sizes = _size_store([], 0, config.get_property("size"))
     dialog.get_int_combo("size", sizes)
     dialog.get_scale_entry("saturation", 1.0)
-    dialog.fill(["size", "saturation"])
-    area = dialog.get_content_area()
-    area.pack_start(_hints_row(config, image), False, False, 0)
-    dialog.fill(["scope", "doubt", "hide-previous"])
+    _let_choose_hints(dialog.get_widget("hints-layer", GObject.TYPE_NONE), config, image)
+    dialog.fill(["size", "saturation", "hints-layer", "scope", "doubt", "hide-previous"])
     dialog.get_label("advanced-title", "Advanced", False, False)
     dialog.fill_box("advanced-box", ["server"])
     dialog.fill_expander("advanced", "advanced-title", False, "advanced-box")
     dialog.fill(["advanced"])
+    area = dialog.get_content_area()
     if image.get_base_type() != Gimp.ImageBaseType.RGB:
         kind = "grey" if image.get_base_type() == Gimp.ImageBaseType.GRAY else "indexed"
         note = f"This image is {kind}. It is converted to RGB in the same step, which one Undo takes back."
@@ -105,26 +104,22 @@ def _fill_sizes(store: Gtk.ListStore, sizes: list[int], default: int, current: i
         store.set(row, [0, 1], [value, label])
 
 
-def _hints_row(config: Gimp.ProcedureConfig, image: Gimp.Image) -> Gtk.Box:
-    """Return a row in which a layer's name can be typed or chosen."""
-    row = Gtk.Box(orientation=Gtk.Orientation.HORIZONTAL, spacing=SPACING)
-    label = Gtk.Label.new_with_mnemonic("_Hints layer")
+def _let_choose_hints(row: GimpUi.LabelEntry, config: Gimp.ProcedureConfig, image: Gimp.Image) -> None:
+    """Replace the row's plain entry by one that also offers the names of the image's layers."""
     combo = Gtk.ComboBoxText.new_with_entry()
     names = [HINTS_NAME, *(layer.get_name() for layer in all_layers(image))]
     for name in dict.fromkeys(names):
         combo.append_text(name)
-    entry = combo.get_child()
-    entry.set_placeholder_text("none")
     combo.set_tooltip_text(
         "A transparent layer with strokes of the colours you want. Without a layer of this name, no hints are used."
     )
-    label.set_mnemonic_widget(entry)
-    config.bind_property(
-        "hints-layer", entry, "text", GObject.BindingFlags.SYNC_CREATE | GObject.BindingFlags.BIDIRECTIONAL
-    )
-    row.pack_start(label, False, False, 0)
-    row.pack_start(combo, True, True, 0)
-    return row
+    combo.set_hexpand(True)
+    entry = combo.get_child()
+    entry.set_placeholder_text("none")
+    both_ways = GObject.BindingFlags.SYNC_CREATE | GObject.BindingFlags.BIDIRECTIONAL
+    config.bind_property("hints-layer", entry, "text", both_ways)
+    row.remove(row.get_entry())
+    row.attach(combo, 1, 0, 1, 1)
 
 
 def _note(text: str) -> Gtk.Label:
@@ -139,6 +134,7 @@ def show_report(title: str, text: str) -> None:
     dialog = GimpUi.Dialog(title=title, role="colorize-report", use_header_bar=0)
     dialog.add_button("_Close", Gtk.ResponseType.CLOSE)
     label = Gtk.Label(label=text, xalign=0.0, selectable=True, wrap=True, max_width_chars=90, margin=2 * SPACING)
+    label.set_valign(Gtk.Align.START)
     dialog.get_content_area().pack_start(label, True, True, 0)
     dialog.show_all()
     dialog.run()

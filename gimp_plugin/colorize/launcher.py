@@ -34,6 +34,7 @@ READY_TIMEOUT_S = 600.0
 POLL_S = 0.15
 
 HOW_TO_START = "Run 'colorize-server start' in a terminal, then colorize again."
+HOW_TO_LOOK = "Run 'colorize-server start' in a terminal to see more, then colorize again."
 HOW_TO_INSTALL = "Install colorize-server, run 'colorize-server install gimp' in a terminal, and restart GIMP."
 
 
@@ -112,12 +113,15 @@ def commands() -> Iterator[list[str]]:
 def start() -> subprocess.Popen[bytes]:
     """Start a server that outlives GIMP and ends by itself when it has long been idle.
 
+    Returns:
+        The short-lived process that starts it; its standard error says why it failed.
+
     Raises:
         ServerError: if there is no program to start, or the sandbox forbids it.
     """
     tried = []
     for command in commands():
-        argv = [*command, "start", "--idle-exit", str(IDLE_EXIT_MINUTES)]
+        argv = [*command, "start", "--background", "--idle-exit", str(IDLE_EXIT_MINUTES)]
         sandboxed = Path("/.flatpak-info").exists()
         if sandboxed:
             argv = ["flatpak-spawn", "--host", *argv]
@@ -140,7 +144,7 @@ def _spawn(argv: list[str]) -> subprocess.Popen[bytes]:
         argv,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
         close_fds=True,
         cwd=Path.home(),
         env=_clean_environment(),
@@ -192,6 +196,8 @@ def connect(address: str = "", tell: Callable[[str], None] = lambda text: None) 
         # A stranger on the port of an old state file is no obstacle: our server takes the next free port.
         if address.strip():
             raise
+        health = None
+    if health is None or (health.state == "stopping" and not address.strip()):
         tell("Starting the colorize server")
         server, health = _wait_for_answer(start())
     return server, _wait_until_ready(server, health, tell)
@@ -200,20 +206,21 @@ def connect(address: str = "", tell: Callable[[str], None] = lambda text: None) 
 def _wait_for_answer(process: subprocess.Popen[bytes]) -> tuple[Server, Health]:
     deadline = time.monotonic() + APPEAR_TIMEOUT_S
     while True:
-        try:
-            return find()
-        except (NoServerError, StrangerError) as error:
-            reason = error
         ended = process.poll()
+        try:
+            server, health = find()
+            if health.state != "stopping":
+                return server, health
+            reason = "the one before it is still finishing its work."
+        except (NoServerError, StrangerError) as error:
+            reason = error.message
         if ended:
-            raise ServerError(
-                f"The colorize server was started but ended at once (exit code {ended}).",
-                "Run 'colorize-server start' in a terminal to see why, then colorize again.",
-            )
+            said = process.stderr.read().decode("utf-8", "replace").strip() if process.stderr else ""
+            last = said.splitlines()[-1].removeprefix("colorize-server: ") if said else f"It ended with code {ended}."
+            raise ServerError(f"The colorize server could not be started. {last}", HOW_TO_LOOK)
         if time.monotonic() > deadline:
             raise ServerError(
-                f"The colorize server was started, but after {APPEAR_TIMEOUT_S:.0f} seconds: {reason.message}",
-                HOW_TO_START,
+                f"The colorize server was started, but after {APPEAR_TIMEOUT_S:.0f} seconds: {reason}", HOW_TO_START
             )
         time.sleep(POLL_S)
 
