@@ -13,7 +13,7 @@ const uxp = {
   clearTimeout: "readonly",
 };
 const node = { process: "readonly", console: "readonly", Buffer: "readonly", URL: "readonly", setTimeout: "readonly", clearTimeout: "readonly" };
-const browser = { window: "readonly", document: "readonly", HTMLElement: "readonly", customElements: "readonly", CustomEvent: "readonly", Event: "readonly" };
+const browser = { window: "readonly", document: "readonly", HTMLElement: "readonly", customElements: "readonly", CustomEvent: "readonly", btoa: "readonly", atob: "readonly", CanvasRenderingContext2D: "readonly", HTMLCanvasElement: "readonly", HTMLLabelElement: "readonly" };
 
 const strictness = {
   eqeqeq: "error",

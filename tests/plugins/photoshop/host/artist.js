@@ -1,0 +1,176 @@
+/**
+ * The hands of the artist, and of other plug-ins: opens documents, changes them while the panel works, presses Escape,
+ * undoes.  Tests reach it as `window.__host`; the panel does not know it.
+ */
+
+const { dump } = require("./dump.js");
+const { closeDocument } = require("./modal.js");
+const { documentOf, find, noteEdit, state, tightBounds, transfer, widthOf } = require("./state.js");
+const { bytesFrom, secureStorage } = require("./uxp.js");
+const { setTheme } = require("./widgets.js");
+
+/** The artist can do nothing while a modal scope holds Photoshop. */
+function whileIdle() {
+  if (state.modal) throw new Error("Photoshop is modal");
+}
+
+function samplesFrom(bits, base64) {
+  const bytes = bytesFrom(base64);
+  return bits === 16 ? new Uint16Array(bytes.buffer) : bytes;
+}
+
+/** A layer from its description: `pixels` {left, top, width, height, data} with data in base64, native depth. */
+function makeLayer(spec, document) {
+  const { name, kind = "pixel", pixels, children, blendMode = children ? "passThrough" : "normal" } = spec;
+  const layer = { id: state.nextID++, name, kind: children ? "group" : kind, isVisible: true, opacity: 100, isClipped: false, isBackground: false, mask: null, ...spec.flags, blendMode };
+  layer.pixels = null;
+  if (children) layer.children = children.map((child) => makeLayer(child, document));
+  if (pixels) {
+    const components = document.mode === "grayscaleMode" ? 2 : 4;
+    const bounds = { left: pixels.left, top: pixels.top, right: pixels.left + pixels.width, bottom: pixels.top + pixels.height };
+    const data = samplesFrom(document.bits, pixels.data);
+    if (data.length !== pixels.width * pixels.height * components) throw new Error(`layer ${name}: wrong number of samples`);
+    const tight = tightBounds(data, bounds, components);
+    layer.pixels = tight && { bounds: tight, data: transfer(data, bounds, tight, components) };
+  }
+  return layer;
+}
+
+const host = {
+  /** @returns {number} the document's id; it becomes the active one */
+  open(spec) {
+    const document = {
+      id: state.nextID++,
+      name: spec.name || "Photograph",
+      width: spec.width,
+      height: spec.height,
+      mode: spec.mode || "RGBColorMode",
+      bits: spec.bits || 8,
+      profile: spec.profile || "sRGB IEC61966-2.1",
+      layers: [],
+      selectedIDs: [],
+      selection: null,
+      history: [{ id: state.nextID++, name: "Open" }],
+      suspension: null,
+    };
+    document.layers = spec.layers.map((layer) => makeLayer(layer, document));
+    const path = spec.active || [0];
+    const active = path.reduce((level, index) => ({ children: undefined, ...level.children[index] }), { children: document.layers });
+    document.selectedIDs = spec.active === null ? [] : [active.id];
+    state.documents.push(document);
+    state.activeID = document.id;
+    return document.id;
+  },
+  setSelection(id, { left, top, width, height, data }) {
+    documentOf(id).selection = { bounds: { left, top, right: left + width, bottom: top + height }, data: bytesFrom(data) };
+  },
+  close(id) {
+    whileIdle();
+    closeDocument(documentOf(id));
+  },
+  bringToFront(id) {
+    whileIdle();
+    state.activeID = id;
+  },
+  select(id, names) {
+    whileIdle();
+    documentOf(id).selectedIDs = names.map((name) => host.layerNamed(id, name).layer.id);
+  },
+  layerNamed(id, name) {
+    const search = (list) => {
+      for (const layer of list) {
+        if (layer.name === name) return find(documentOf(id).layers, layer.id);
+        const inside = layer.children && search(layer.children);
+        if (inside) return inside;
+      }
+      return null;
+    };
+    return search(documentOf(id).layers);
+  },
+  deleteLayer(id, name) {
+    whileIdle();
+    const { list, index } = host.layerNamed(id, name);
+    list.splice(index, 1);
+    noteEdit(documentOf(id), "Delete Layer");
+  },
+  hideLayer(id, name) {
+    whileIdle();
+    host.layerNamed(id, name).layer.isVisible = false;
+  },
+  nudgeLayer(id, name, dx, dy) {
+    whileIdle();
+    const { bounds } = host.layerNamed(id, name).layer.pixels;
+    Object.assign(bounds, { left: bounds.left + dx, right: bounds.right + dx, top: bounds.top + dy, bottom: bounds.bottom + dy });
+    noteEdit(documentOf(id), "Move");
+  },
+  /** Put a layer to the top of its siblings. */
+  raiseLayer(id, name) {
+    whileIdle();
+    const { list, index, layer } = host.layerNamed(id, name);
+    list.splice(index, 1);
+    list.unshift(layer);
+    noteEdit(documentOf(id), "Layer Order");
+  },
+  mirrorLayer(id, name) {
+    whileIdle();
+    const { pixels } = host.layerNamed(id, name).layer;
+    const width = widthOf(pixels.bounds);
+    const source = pixels.data.slice();
+    for (let i = 0; i < source.length / 4; i++) {
+      const mirrored = i - (i % width) + width - 1 - (i % width);
+      pixels.data.set(source.subarray(mirrored * 4, mirrored * 4 + 4), i * 4);
+    }
+    noteEdit(documentOf(id), "Flip Horizontal");
+  },
+  /** Paint a small black patch, as when dust is removed. */
+  retouch(id, name, side) {
+    whileIdle();
+    const { pixels } = host.layerNamed(id, name).layer;
+    const width = widthOf(pixels.bounds);
+    for (let y = 0; y < side; y++) for (let x = 0; x < side; x++) pixels.data.fill(0, (y * width + x) * 4, (y * width + x) * 4 + 3);
+    noteEdit(documentOf(id), "Healing Brush");
+  },
+  resizeCanvas(id, width, height) {
+    whileIdle();
+    Object.assign(documentOf(id), { width, height });
+    noteEdit(documentOf(id), "Canvas Size");
+  },
+  /** Another plug-in is modal for a while. */
+  holdModal(milliseconds) {
+    whileIdle();
+    state.modal = { owner: "com.example.other" };
+    setTimeout(() => {
+      state.modal = null;
+    }, milliseconds);
+  },
+  escapeDuring(call) {
+    state.escapeAt = call;
+  },
+  refuse(call, message) {
+    state.refuse[call] = message;
+  },
+  moveWrongly(times) {
+    state.movesWrongly = times;
+  },
+  setTheme,
+  async storedToken() {
+    const bytes = await secureStorage.getItem("colorize.token");
+    return bytes && String.fromCharCode(...bytes);
+  },
+  storeToken: (token) => secureStorage.setItem("colorize.token", token),
+  /** What a test asserts on. */
+  report() {
+    const { undisposed, violations, isCrashed, calls } = state;
+    return {
+      undisposed,
+      violations,
+      isCrashed,
+      calls,
+      isModal: state.modal !== null,
+      activeID: state.activeID,
+      documents: state.documents.map(dump),
+    };
+  },
+};
+
+module.exports = { host };

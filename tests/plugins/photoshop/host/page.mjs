@@ -1,0 +1,147 @@
+/**
+ * Opens the panel's real HTML and JavaScript in Chromium, with the fake host around it.
+ */
+
+import { readFileSync, readdirSync } from "node:fs";
+import { request as httpRequest } from "node:http";
+import { dirname, join, extname } from "node:path";
+import { fileURLToPath } from "node:url";
+import { chromium } from "playwright-core";
+
+const HERE = dirname(fileURLToPath(import.meta.url));
+export const PANEL = process.env.COLORIZE_PANEL || join(HERE, "../../../../photoshop_uxp");
+export const MANIFEST = JSON.parse(readFileSync(join(PANEL, "manifest.json"), "utf8"));
+const TYPES = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css" };
+/** As strict as UXP: no code from strings, no inline handlers, nothing from elsewhere. */
+const POLICY = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:";
+const ORIGIN = "http://panel.invalid";
+
+/** @returns {Promise<import("playwright-core").Browser>} */
+export function launchBrowser() {
+  return chromium.launch({
+    executablePath: process.env.CHROMIUM || "/usr/bin/chromium",
+    args: [
+      "--headless",
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-quic",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+    ],
+  });
+}
+
+function filesOf(folder, prefix = "./") {
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    if (entry.isDirectory()) return filesOf(join(folder, entry.name), `${prefix}${entry.name}/`);
+    return entry.name.endsWith(".js") ? [[prefix + entry.name, join(folder, entry.name)]] : [];
+  });
+}
+
+/** The panel's sources by require name, with a scenario's patches applied. */
+export function panelSources(patches = []) {
+  const sources = Object.fromEntries(filesOf(PANEL).map(([name, path]) => [name, readFileSync(path, "utf8")]));
+  for (const { file, find, replace } of patches) {
+    const name = `./${file}`;
+    const parts = sources[name].split(find);
+    if (parts.length !== 2) throw new Error(`patch: ${JSON.stringify(find)} stands ${parts.length - 1} times in ${file}, not once`);
+    sources[name] = parts.join(replace);
+  }
+  return sources;
+}
+
+const asModule = (name, source) => `${JSON.stringify(name)}: function (module, exports, require) {\n${source}\n}`;
+
+/** The script that runs before the panel: the host's modules, the panel's modules, and `install`. */
+function initScript(sources, locale) {
+  const own = filesOf(HERE).map(([name, path]) => asModule(name, readFileSync(path, "utf8")));
+  const panel = Object.entries(sources).map(([name, source]) => asModule(name, source));
+  const facts = { domains: MANIFEST.requiredPermissions.network.domains, panels: MANIFEST.entrypoints.map((entry) => entry.id), locale };
+  return `(() => {
+    const own = { ${own.join(",\n")} };
+    const loaded = {};
+    const require = (name) => {
+      if (!loaded[name]) { loaded[name] = { exports: {} }; own[name](loaded[name], loaded[name].exports, require); }
+      return loaded[name].exports;
+    };
+    require("./install.js").install({ ...${JSON.stringify(facts)}, modules: { ${panel.join(",\n")} } });
+  })();`;
+}
+
+/**
+ * One HTTP exchange through Node: no Origin unless the scenario wants one, ports mapped to where the servers listen.
+ */
+export function exchange({ url, method, headers, body }, { ports, origin }) {
+  const { hostname, port, pathname, search } = new URL(url);
+  const real = port in ports ? ports[port] : null;
+  return new Promise((resolve) => {
+    if (real === null) {
+      resolve({ error: "connect ECONNREFUSED" });
+      return;
+    }
+    const bytes = Buffer.from(body, "base64");
+    const sent = { ...headers, Host: `${hostname}:${real}` };
+    if (method === "POST") sent["Content-Length"] = bytes.length;
+    if (origin !== undefined) sent.Origin = origin;
+    const request = httpRequest({ host: "127.0.0.1", port: real, path: pathname + search, method, headers: sent, agent: false }, (response) => {
+      const parts = [];
+      response.on("data", (part) => parts.push(part));
+      response.on("error", (error) => resolve({ error: error.message }));
+      response.on("end", () => resolve({ status: response.statusCode, headers: response.headers, body: Buffer.concat(parts).toString("base64") }));
+    });
+    request.on("error", (error) => resolve({ error: error.message }));
+    request.end(bytes);
+  });
+}
+
+/**
+ * @param {import("playwright-core").Browser} browser
+ * @param {object} options
+ * @param {Record<string, number>} options.ports manifest port -> port a server listens on
+ * @param {string} [options.token] stored as if the panel were paired
+ * @param {string} [options.origin]
+ * @param {string} [options.locale]
+ * @param {"dark" | "light"} [options.theme]
+ * @param {object[]} [options.patches]
+ * @param {(request: object) => Promise<void>} [options.onRequest] before each exchange
+ */
+export async function openPanel(browser, options) {
+  const { ports, token, origin, locale = "en_US", theme = "dark", patches = [] } = options;
+  const sources = panelSources(patches);
+  const context = await browser.newContext({ viewport: { width: 290, height: 760 }, deviceScaleFactor: 1 });
+  const page = await context.newPage();
+  const requests = [];
+  const connection = { ports: { ...ports }, origin };
+  await page.exposeFunction("__hostFetch", async (request) => {
+    const { pathname, port } = new URL(request.url);
+    const record = { method: request.method, path: pathname, port, headers: request.headers, bytes: Math.floor((request.body.length * 3) / 4) };
+    requests.push(record);
+    if (options.onRequest) await options.onRequest(record);
+    const reply = await exchange(request, connection);
+    record.status = reply.status;
+    return reply;
+  });
+  const strays = [];
+  await page.route("**/*", (route) => {
+    const url = new URL(route.request().url());
+    const name = url.pathname.slice(1);
+    if (url.origin !== ORIGIN) {
+      strays.push(url.href);
+      return route.abort();
+    }
+    try {
+      const source = sources[`./${name}`];
+      const body = source === undefined ? readFileSync(join(PANEL, name)) : source;
+      return route.fulfill({ body, contentType: TYPES[extname(name)], headers: { "Content-Security-Policy": POLICY } });
+    } catch {
+      return route.fulfill({ status: 404 });
+    }
+  });
+  await page.addInitScript(`window.__theme = ${JSON.stringify(theme)};`);
+  await page.addInitScript(initScript(sources, locale));
+  if (token) await page.addInitScript(`window.__host.storeToken(${JSON.stringify(token)});`);
+  await page.goto(`${ORIGIN}/index.html`);
+  return { page, requests, strays, connection, close: () => context.close() };
+}
