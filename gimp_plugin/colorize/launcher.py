@@ -15,17 +15,22 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
+import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from client import Health, NoServerError, Server, ServerError, StrangerError, check_health, parse_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from types import TracebackType
 
 INSTALLED_FILE = Path(__file__).with_name("server.json")
 STATE_DIR_VARIABLE = "COLORIZE_STATE_DIR"
+FLATPAK_FILE = Path("/.flatpak-info")
+"""Is there inside a Flatpak sandbox, which cannot run the host's programs itself."""
 IDLE_EXIT_MINUTES = 30
 APPEAR_TIMEOUT_S = 60.0
 """From the start of the process to its first answer; importing on a cold disk takes its time."""
@@ -110,11 +115,47 @@ def commands() -> Iterator[list[str]]:
         yield [found]
 
 
-def start() -> subprocess.Popen[bytes]:
-    """Start a server that outlives GIMP and ends by itself when it has long been idle.
+class Starter:
+    """The short-lived process that puts a server into the background, and what it says when it fails.
 
-    Returns:
-        The short-lived process that starts it; its standard error says why it failed.
+    Args:
+        argv: program and arguments.
+
+    Raises:
+        OSError: if there is no such program.
+    """
+
+    def __init__(self, argv: list[str]) -> None:
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115 - closed by __exit__
+        try:
+            self._process = _spawn(argv, self._said)
+        except OSError:
+            self._said.close()
+            raise
+
+    def __enter__(self) -> Starter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._said.close()
+        # Nobody waits for it any more, but its end has to be noticed.
+        threading.Thread(target=self._process.wait, daemon=True).start()
+
+    def failure(self) -> str | None:
+        """Return why the server could not be started, or None while it may still come."""
+        if not self._process.poll():
+            return None
+        self._said.seek(0)
+        lines = self._said.read().decode("utf-8", "replace").strip().splitlines()
+        return (
+            lines[-1].removeprefix("colorize-server: ") if lines else f"It ended with code {self._process.returncode}."
+        )
+
+
+def start() -> Starter:
+    """Start a server that outlives GIMP and ends by itself when it has long been idle.
 
     Raises:
         ServerError: if there is no program to start, or the sandbox forbids it.
@@ -122,11 +163,10 @@ def start() -> subprocess.Popen[bytes]:
     tried = []
     for command in commands():
         argv = [*command, "start", "--background", "--idle-exit", str(IDLE_EXIT_MINUTES)]
-        sandboxed = Path("/.flatpak-info").exists()
-        if sandboxed:
+        if FLATPAK_FILE.exists():
             argv = ["flatpak-spawn", "--host", *argv]
         try:
-            return _spawn(argv)
+            return Starter(argv)
         except OSError as error:
             tried.append(f"{command[0]}: {error.strerror or error}")
     if tried:
@@ -134,7 +174,7 @@ def start() -> subprocess.Popen[bytes]:
     raise ServerError("No colorize server runs, and no program to start one was found.", HOW_TO_INSTALL)
 
 
-def _spawn(argv: list[str]) -> subprocess.Popen[bytes]:
+def _spawn(argv: list[str], errors: IO[bytes]) -> subprocess.Popen[bytes]:
     options: dict[str, Any] = {"start_new_session": True}
     if sys.platform == "win32":
         # No console window, and no share in what ends GIMP's own processes.
@@ -144,7 +184,7 @@ def _spawn(argv: list[str]) -> subprocess.Popen[bytes]:
         argv,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
+        stderr=errors,
         close_fds=True,
         cwd=Path.home(),
         env=_clean_environment(),
@@ -199,14 +239,15 @@ def connect(address: str = "", tell: Callable[[str], None] = lambda text: None) 
         health = None
     if health is None or (health.state == "stopping" and not address.strip()):
         tell("Starting the colorize server")
-        server, health = _wait_for_answer(start())
+        with start() as starter:
+            server, health = _wait_for_answer(starter)
     return server, _wait_until_ready(server, health, tell)
 
 
-def _wait_for_answer(process: subprocess.Popen[bytes]) -> tuple[Server, Health]:
+def _wait_for_answer(starter: Starter) -> tuple[Server, Health]:
     deadline = time.monotonic() + APPEAR_TIMEOUT_S
     while True:
-        ended = process.poll()
+        failure = starter.failure()
         try:
             server, health = find()
             if health.state != "stopping":
@@ -214,10 +255,8 @@ def _wait_for_answer(process: subprocess.Popen[bytes]) -> tuple[Server, Health]:
             reason = "the one before it is still finishing its work."
         except (NoServerError, StrangerError) as error:
             reason = error.message
-        if ended:
-            said = process.stderr.read().decode("utf-8", "replace").strip() if process.stderr else ""
-            last = said.splitlines()[-1].removeprefix("colorize-server: ") if said else f"It ended with code {ended}."
-            raise ServerError(f"The colorize server could not be started. {last}", HOW_TO_LOOK)
+        if failure:
+            raise ServerError(f"The colorize server could not be started. {failure}", HOW_TO_LOOK)
         if time.monotonic() > deadline:
             raise ServerError(
                 f"The colorize server was started, but after {APPEAR_TIMEOUT_S:.0f} seconds: {reason}", HOW_TO_START

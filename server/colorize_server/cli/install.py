@@ -38,5 +38,5 @@ def run(args: argparse.Namespace) -> int:
     try:
         return int(module.run(args))
     except ColorizeError as error:
-        print(error, file=sys.stderr)  # noqa: T201
+        print(error, file=sys.stderr)
         return 1

@@ -59,7 +59,7 @@ def _area(drawable):
 def open_image(path, with_display=False):
     image = Gimp.file_load(Gimp.RunMode.NONINTERACTIVE, Gio.File.new_for_path(path))
     if with_display:
-        print("undo enabled", image.undo_is_enabled()); image.undo_enable()
+        image.undo_enable()  # it is off in images that a plug-in opens
         Gimp.Display.new(image)
     return {"image": image.get_id(), "layers": [layer.get_id() for layer in image.get_layers()]}
 

@@ -6,6 +6,7 @@ import os
 import select
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -55,6 +56,24 @@ class Session:
             "NO_AT_BRIDGE": "1",
             **more,
         }
+
+    def install_plug_in(self) -> None:
+        """Install the plug-in as the artist does."""
+        argv = [sys.executable, "-P", "-m", "colorize_server.cli.serve", "install", "gimp"]
+        subprocess.run([*argv, "--folder", str(self.plug_in.parent)], check=True, capture_output=True)
+
+    def record(self, **members: object) -> None:
+        """Change what the installer recorded of the server."""
+        file = self.plug_in / "server.json"
+        file.write_text(json.dumps({**json.loads(file.read_text()), **members}))
+
+    def use_state(self, state_file: Path) -> None:
+        """Let the plug-in find the server whose state file this is; it must lie in the shared folder."""
+        self.record(state_file=self.inside(state_file))
+
+    def share(self, file: Path) -> str:
+        """Copy a file into the shared folder; returns the path that GIMP sees."""
+        return self.inside(Path(shutil.copy(file, self.folder)))
 
     def remove(self) -> None:
         """Remove the shared folder."""

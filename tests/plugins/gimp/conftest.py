@@ -1,0 +1,89 @@
+"""Fixtures: the plug-in's modules, the real server, and a real GIMP 3."""
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+REPOSITORY = HERE.parents[2]
+# The plug-in's modules are not a package: GIMP runs them from their folder.
+sys.path[:0] = [str(HERE), str(REPOSITORY / "gimp_plugin" / "colorize"), str(REPOSITORY / "tests")]
+
+from gimp_root import Gimp, Session, root_folder  # noqa: E402 - the path comes first
+from real_daemon import SHIPPED_MODEL, Daemon  # noqa: E402
+from tiny_model import write_tiny_model  # noqa: E402
+
+REQUIRE_VARIABLE = "COLORIZE_REQUIRE_GIMP"
+
+
+@pytest.fixture(scope="session")
+def tiny_model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_tiny_model(tmp_path_factory.mktemp("model") / "tiny.onnx")
+
+
+@pytest.fixture(scope="session")
+def tiny_daemon(tmp_path_factory: pytest.TempPathFactory, tiny_model_file: Path) -> Iterator[Daemon]:
+    """The real server with a model that takes no time."""
+    daemon = Daemon(tmp_path_factory.mktemp("state"), tiny_model_file)
+    yield daemon
+    daemon.close()
+
+
+@pytest.fixture(scope="session")
+def gimp_root() -> Path:
+    """The folder with GIMP; in CI its absence is a failure, elsewhere the test is skipped."""
+    root = root_folder()
+    reason = ""
+    if os.name != "posix" or os.geteuid() != 0:
+        reason = "a real GIMP needs root (chroot)"
+    elif not any(root.glob(".complete-*")):
+        reason = "there is no GIMP yet; make test-gimp makes it"
+    if reason and os.environ.get(REQUIRE_VARIABLE):
+        pytest.fail(reason)
+    if reason:
+        pytest.skip(reason)
+    return root
+
+
+@pytest.fixture(scope="module")
+def session(gimp_root: Path) -> Iterator[Session]:
+    """A GIMP profile with the plug-in as ``colorize-server install gimp`` puts it there."""
+    session = Session(gimp_root)
+    session.install_plug_in()
+    yield session
+    session.remove()
+
+
+@pytest.fixture(scope="module")
+def daemon(session: Session) -> Iterator[Daemon]:
+    """The real server with the shipped model, found by the plug-in."""
+    model = os.environ.get("COLORIZE_TEST_MODEL")
+    assert model or SHIPPED_MODEL.exists(), f"{SHIPPED_MODEL} is missing"
+    daemon = Daemon(session.folder / "state", Path(model) if model else None)
+    session.use_state(daemon.state_file)
+    yield daemon
+    daemon.close()
+
+
+@pytest.fixture(scope="module")
+def gimp(session: Session, daemon: Daemon) -> Iterator[Gimp]:
+    """A running gimp-console, one for all the tests of a module."""
+    gimp = Gimp(session)
+    yield gimp
+    gimp.close()
+
+
+@pytest.fixture(autouse=True)
+def _plug_in_finds_the_daemon(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Undo what a test did to the plug-in's record of its server."""
+    if "gimp" not in request.fixturenames:
+        yield
+        return
+    record = request.getfixturevalue("session").plug_in / "server.json"
+    before = json.loads(record.read_text())
+    yield
+    record.write_text(json.dumps(before))
