@@ -1,52 +1,42 @@
 """Torch conversions between sRGB, linear light, CIE XYZ and CIE L*a*b* (D65), exact formulas, differentiable.
 
-Sources: IEC 61966-2-1 (sRGB transfer and primaries), CIE 15:2004 section 8.2 (L*a*b* with the exact 6/29 constants).
+Sources: IEC 61966-2-1 (sRGB transfer and primaries), CIE 15:2018 section 8.2 (L*a*b* with the exact 6/29 constants).
+The matrix is the server's, so that training and use mean the same colours.
 Nothing here clamps: colours outside sRGB keep their negative or above-one values.  All tensors are (..., C, H, W).
 """
 
 from typing import Final
 
 import torch
+from colorize_server.color.cie import DELTA
+from colorize_server.color.rgb import SRGB, SRGB_LINEAR_END
 from torch import Tensor
 
-_PRIMARIES_XY: Final = ((0.64, 0.33), (0.30, 0.60), (0.15, 0.06))
-_WHITE_XY: Final = (0.3127, 0.3290)
-_DELTA: Final = 6.0 / 29.0
+RELATIVE_XYZ_FROM_RGB: Final = torch.from_numpy(SRGB.to_relative_xyz.copy())
+"""(3, 3) float64, linear sRGB to XYZ relative to D65; the rows sum to 1, so that a grey has a* = b* = 0."""
 
+RGB_FROM_RELATIVE_XYZ: Final = torch.linalg.inv(RELATIVE_XYZ_FROM_RGB)
+"""(3, 3) float64, the inverse."""
 
-def _xyz_from_rgb_matrix() -> Tensor:
-    """Derive the linear sRGB to XYZ matrix from primaries and white (Lindbloom, "RGB/XYZ Matrices")."""
-    columns = torch.tensor([[x / y, 1.0, (1 - x - y) / y] for x, y in _PRIMARIES_XY], dtype=torch.float64).T
-    x, y = _WHITE_XY
-    white = torch.tensor([x / y, 1.0, (1 - x - y) / y], dtype=torch.float64)
-    return columns * torch.linalg.solve(columns, white)
-
-
-XYZ_FROM_RGB: Final = _xyz_from_rgb_matrix()
-"""(3, 3) float64, linear sRGB to CIE XYZ with Y of white = 1."""
-
-RGB_FROM_XYZ: Final = torch.linalg.inv(XYZ_FROM_RGB)
-"""(3, 3) float64, inverse of :data:`XYZ_FROM_RGB`."""
-
-WHITE_XYZ: Final = XYZ_FROM_RGB.sum(dim=1)
-"""(3,) float64, the D65 white of the matrix itself, so that a grey has a* = b* = 0."""
-
-LUMINANCE_WEIGHTS: Final = XYZ_FROM_RGB[1]
+LUMINANCE_WEIGHTS: Final = RELATIVE_XYZ_FROM_RGB[1]
 """(3,) float64, weights of linear R, G, B in CIE Y."""
+
+_SRGB_ENCODED_END: Final = 0.04045
+"""Encoded value of the end of sRGB's straight line (IEC 61966-2-1)."""
 
 
 def linear_from_srgb(srgb: Tensor) -> Tensor:
     """Undo the sRGB transfer curve, odd-symmetric below zero; sRGB 0..1 to linear 0..1, same shape."""
     magnitude = srgb.abs()
-    curved = ((magnitude.clamp(min=0.04045) + 0.055) / 1.055) ** 2.4
-    return torch.where(magnitude <= 0.04045, magnitude / 12.92, curved) * srgb.sign()
+    curved = ((magnitude.clamp(min=_SRGB_ENCODED_END) + 0.055) / 1.055) ** 2.4
+    return torch.where(magnitude <= _SRGB_ENCODED_END, magnitude / 12.92, curved) * srgb.sign()
 
 
 def srgb_from_linear(linear: Tensor) -> Tensor:
     """Apply the sRGB transfer curve, odd-symmetric below zero; linear 0..1 to sRGB 0..1, same shape."""
     magnitude = linear.abs()
-    curved = 1.055 * magnitude.clamp(min=0.0031308) ** (1 / 2.4) - 0.055
-    return torch.where(magnitude <= 0.0031308, magnitude * 12.92, curved) * linear.sign()
+    curved = 1.055 * magnitude.clamp(min=SRGB_LINEAR_END) ** (1 / 2.4) - 0.055
+    return torch.where(magnitude <= SRGB_LINEAR_END, magnitude * 12.92, curved) * linear.sign()
 
 
 _LINEAR_OF_LEVEL: Final = linear_from_srgb(torch.arange(256, dtype=torch.float64) / 255).float()
@@ -62,14 +52,14 @@ def _mix(matrix: Tensor, planes: Tensor) -> Tensor:
 
 
 def _lab_curve(t: Tensor) -> Tensor:
-    """CIE 15:2004 equation 8.6 f(t): cube root above (6/29)^3, the straight line below."""
-    line = t / (3 * _DELTA**2) + 4.0 / 29.0
+    """CIE 15:2018's f(t): cube root above (6/29)^3, the straight line below."""
+    line = t / (3 * DELTA**2) + 4.0 / 29.0
     # The clamp only keeps the unused branch (and its gradient) finite.
-    return torch.where(t > _DELTA**3, t.clamp(min=_DELTA**3) ** (1 / 3), line)
+    return torch.where(t > DELTA**3, t.clamp(min=DELTA**3) ** (1 / 3), line)
 
 
 def _lab_curve_inverse(f: Tensor) -> Tensor:
-    return torch.where(f > _DELTA, f**3, 3 * _DELTA**2 * (f - 4.0 / 29.0))
+    return torch.where(f > DELTA, f**3, 3 * DELTA**2 * (f - 4.0 / 29.0))
 
 
 def lightness_from_y(y: Tensor) -> Tensor:
@@ -79,7 +69,7 @@ def lightness_from_y(y: Tensor) -> Tensor:
 
 def lab_from_linear(linear: Tensor) -> Tensor:
     """Convert linear sRGB (..., 3, H, W), 0..1, to L*a*b* (..., 3, H, W): L* 0..100, a*b* about -108..98."""
-    xyz = _mix(XYZ_FROM_RGB / WHITE_XYZ[:, None], linear)
+    xyz = _mix(RELATIVE_XYZ_FROM_RGB, linear)
     x, y, z = _lab_curve(xyz).unbind(dim=-3)
     return torch.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], dim=-3)
 
@@ -89,7 +79,7 @@ def linear_from_lab(lab: Tensor) -> Tensor:
     lightness, a, b = lab.unbind(dim=-3)
     fy = (lightness + 16) / 116
     xyz = _lab_curve_inverse(torch.stack([fy + a / 500, fy, fy - b / 200], dim=-3))
-    return _mix(RGB_FROM_XYZ * WHITE_XYZ, xyz)
+    return _mix(RGB_FROM_RELATIVE_XYZ, xyz)
 
 
 def lab_from_srgb(srgb: Tensor) -> Tensor:

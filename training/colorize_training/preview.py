@@ -1,13 +1,23 @@
 """Contact sheets: what the network is given, what it makes of it, and what is true."""
 
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
 import numpy as np
 import torch
 from colorize_server import contract
 from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor, nn
 
 from colorize_training import color
 from colorize_training.dataset import Batch
+from colorize_training.errors import DataError
+from colorize_training.predictor import Predictor, predict_padded
+from colorize_training.shards import PICTURE_SUFFIXES
+
+_GAP_PX: Final = 4
 
 
 def rgb8_from_network(luminance: Tensor, chroma: Tensor) -> NDArray[np.uint8]:
@@ -29,3 +39,75 @@ def sample_grid(generator: nn.Module, batch: Batch, count: int = 6) -> Tensor:
     ]
     sheet = np.concatenate([np.concatenate(list(row), axis=1) for row in rows], axis=0)
     return torch.from_numpy(np.ascontiguousarray(sheet)).permute(2, 0, 1)
+
+
+def _fit_height(rgb: NDArray[np.uint8], height: int) -> Image.Image:
+    image = Image.fromarray(rgb)
+    return image.resize((max(1, round(image.width * height / image.height)), height), Image.Resampling.LANCZOS)
+
+
+def contact_sheet(rows: Sequence[Sequence[NDArray[np.uint8]]], height: int = 160, width: int = 1600) -> Image.Image:
+    """Lay out groups of pictures (for example before and after) from left to right, in as many lines as needed.
+
+    Args:
+        rows: groups; the pictures of a group stay together.
+        height: of each picture, px.
+        width: of the sheet, px; a wider group is scaled down.
+    """
+    groups = []
+    for group in rows:
+        images = [_fit_height(rgb, height) for rgb in group]
+        joined = Image.new("RGB", (sum(i.width for i in images) + _GAP_PX * (len(images) - 1), height), "white")
+        x = 0
+        for image in images:
+            joined.paste(image, (x, 0))
+            x += image.width + _GAP_PX
+        if joined.width > width:
+            joined = joined.resize((width, round(height * width / joined.width)), Image.Resampling.LANCZOS)
+        groups.append(joined)
+    lines: list[list[Image.Image]] = [[]]
+    used = 0
+    for joined in groups:
+        if lines[-1] and used + joined.width + 2 * _GAP_PX > width:
+            lines.append([])
+            used = 0
+        lines[-1].append(joined)
+        used += joined.width + 2 * _GAP_PX
+    sheet = Image.new("RGB", (width, len(lines) * (height + 2 * _GAP_PX)), "white")
+    for number, line in enumerate(lines):
+        x = 0
+        for joined in line:
+            sheet.paste(joined, (x, number * (height + 2 * _GAP_PX)))
+            x += joined.width + 2 * _GAP_PX
+    return sheet
+
+
+def colorize_picture(predictor: Predictor, image: Image.Image, size: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Colorize one photograph at network size; grey and colour, (H, W, 3) uint8 with a short side of ``size``.
+
+    For looking at a model: the server joins the chroma with the full-resolution lightness instead.
+    """
+    scale = size / min(image.size)
+    shape = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    levels = np.array(image.convert("RGB").resize(shape, Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC))
+    linear = color.linear_from_srgb8(torch.from_numpy(levels).permute(2, 0, 1))
+    luminance = color.lab_from_linear(linear)[None, :1] / contract.LIGHTNESS_SCALE - 1
+    chroma, _ = predict_padded(predictor, luminance, torch.zeros(1, 3, *luminance.shape[-2:]))
+    grey = rgb8_from_network(luminance, torch.zeros_like(chroma))[0]
+    return grey, rgb8_from_network(luminance, chroma)[0]
+
+
+def folder_sheet(predictor: Predictor, folder: Path, size: int, height: int = 200) -> Image.Image:
+    """Colorize every photograph of a folder, before and after side by side, in the order of their names.
+
+    Raises:
+        DataError: if the folder holds no picture.
+    """
+    groups = []
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() in PICTURE_SUFFIXES:
+            with Image.open(path) as image:
+                groups.append(colorize_picture(predictor, image, size))
+    if not groups:
+        raise DataError(f"There is no picture in {folder}.", "Name a folder with JPEG, PNG, WebP or TIFF files.")
+    return contact_sheet(groups, height)

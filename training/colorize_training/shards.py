@@ -18,6 +18,8 @@ from PIL import Image
 from colorize_training.errors import DataError
 
 MANIFEST_NAME: Final = "manifest.csv"
+PICTURE_SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"})
+"""File names that are taken for pictures, lower case."""
 
 
 @dataclass(frozen=True)

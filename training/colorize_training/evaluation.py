@@ -1,0 +1,303 @@
+"""Evaluate a model on pictures that it never trained on, so that neither grey nor loud pictures look good.
+
+Protocol "native": the short side resized to 256 px, aspect kept, as the server runs it.  Protocol "square": resized to
+256 x 256 px, as papers do.  Baselines: grey (no chroma) and the mean chroma of the training set.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+from colorize_server import contract
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional
+
+from colorize_training import color, metrics
+from colorize_training.degrade import DegradePlan, backdrop_masks, degrade, draw_emulsion
+from colorize_training.hints import uniform_hints
+from colorize_training.predictor import Predictor, predict_padded
+from colorize_training.shards import Picture, PictureStore
+
+SIDE_PX: Final = 256
+SIZES: Final = (256, 384, 512)
+HINT_COUNTS: Final = (0, 1, 5, 20)
+_BATCH: Final = 8
+_DOUBT_SAMPLES: Final = 4000
+_SEED: Final = 20261123
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A picture as evaluation sees it."""
+
+    picture: Picture
+    rgb: NDArray[np.uint8]  # (H, W, 3) sRGB at the protocol's size
+    lab: Tensor  # (3, H, W) float32
+
+
+@dataclass(frozen=True)
+class Row:
+    """Measures of one picture; mean squared errors in a*b* units squared."""
+
+    key: str
+    set: str
+    cosine: float
+    mse: float
+    mse_grey: float
+    mse_mean: float
+    delta_e: float
+    delta_e_grey: float
+    delta_e_edges: float
+    colorfulness: float
+    colorfulness_true: float
+    blotch: float
+    blotch_true: float
+    doubt_spearman: float
+    lightness_spearman: float
+
+
+@dataclass
+class Evaluation:
+    """Everything that evaluation found; JSON-ready through :func:`asdict`."""
+
+    pictures_seen: int
+    split: str
+    rows: list[Row] = field(default_factory=list)
+    summary: dict[str, dict[str, metrics.Interval]] = field(default_factory=dict)
+    square: dict[str, dict[str, metrics.Interval]] = field(default_factory=dict)
+    sizes: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
+    hints: dict[str, dict[str, float]] = field(default_factory=dict)
+    degradations: dict[str, dict[str, float]] = field(default_factory=dict)
+    skin: dict[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain dictionaries and numbers."""
+        return asdict(self)
+
+
+def load_scene(store: PictureStore, picture: Picture, is_square: bool = False) -> Scene:
+    """Decode a picture at the protocol's size."""
+    image = store.open(picture)
+    width, height = image.size
+    scale = SIDE_PX / min(width, height)
+    size = (SIDE_PX, SIDE_PX) if is_square else (round(width * scale), round(height * scale))
+    if image.size != size:
+        image = image.resize(size, Image.Resampling.LANCZOS)
+    rgb = np.array(image)
+    planes = torch.from_numpy(rgb).permute(2, 0, 1)
+    return Scene(picture, rgb, color.lab_from_linear(color.linear_from_srgb8(planes)))
+
+
+def load_scenes(store: PictureStore, pictures: Sequence[Picture], is_square: bool = False) -> list[Scene]:
+    """Decode pictures, those of equal size beside each other so that they can share a batch."""
+    scenes = [load_scene(store, picture, is_square) for picture in pictures]
+    return sorted(scenes, key=lambda s: (s.rgb.shape, s.picture.key))
+
+
+def _batches(scenes: Sequence[Scene]) -> Iterator[list[Scene]]:
+    batch: list[Scene] = []
+    for scene in scenes:
+        if batch and (len(batch) == _BATCH or batch[0].rgb.shape != scene.rgb.shape):
+            yield batch
+            batch = []
+        batch.append(scene)
+    if batch:
+        yield batch
+
+
+def predict_scenes(
+    predictor: Predictor,
+    scenes: Sequence[Scene],
+    lightness_of: Callable[[Scene], Tensor] | None = None,
+    hints_of: Callable[[Scene], Tensor] | None = None,
+    size: int = SIDE_PX,
+) -> Iterator[tuple[Scene, Tensor, Tensor]]:
+    """Yield each scene with its chroma (2, H, W) in a*b* units and doubt (1, H, W), a*b* units, at the scene's size.
+
+    Args:
+        predictor: the model.
+        scenes: as :func:`load_scenes` sorts them.
+        lightness_of: the input's L* (1, H, W); the clean one if not given.
+        hints_of: (3, H, W) hints; none if not given.
+        size: network short side; chroma comes back at the scene's own size, area-averaged.
+    """
+    for batch in _batches(scenes):
+        lightness = torch.stack([lightness_of(s) if lightness_of else s.lab[:1] for s in batch])
+        luminance = lightness / contract.LIGHTNESS_SCALE - 1
+        shape = luminance.shape[-2:]
+        if hints_of:
+            hints = torch.stack([hints_of(s) for s in batch])
+        else:
+            hints = torch.zeros(len(batch), 3, *shape)
+        if size != SIDE_PX:
+            network = [round(side * size / SIDE_PX) for side in shape]
+            luminance = functional.interpolate(luminance, network, mode="bicubic", align_corners=False).clamp(-1, 1)
+            hints = functional.interpolate(hints, network, mode="nearest")
+        chroma, doubt = predict_padded(predictor, luminance, hints)
+        if size != SIDE_PX:
+            chroma = functional.interpolate(chroma, shape, mode="area")
+            doubt = functional.interpolate(doubt, shape, mode="area")
+        for scene, c, d in zip(batch, chroma * contract.CHROMA_SCALE, doubt * contract.CHROMA_SCALE, strict=True):
+            yield scene, c, d
+
+
+def measure(scene: Scene, chroma: Tensor, doubt: Tensor, mean_chroma: Tensor) -> Row:
+    """Measure one picture.
+
+    Args:
+        scene: the truth.
+        chroma: (2, H, W) given a*b*.
+        doubt: (1, H, W) expected error.
+        mean_chroma: (2, 1, 1) mean a*b* of the training set, the second baseline.
+    """
+    lightness, true = scene.lab[:1], scene.lab[1:]
+    grey = torch.zeros_like(true)
+    de, de_edges = metrics.delta_e(lightness, chroma, true)
+    de_grey, _ = metrics.delta_e(lightness, grey, true, stride=4)
+    error = (chroma - true).norm(dim=0).flatten().double().numpy()
+    picks = np.random.default_rng(_SEED).choice(error.size, min(_DOUBT_SAMPLES, error.size), replace=False)
+    return Row(
+        key=scene.picture.key,
+        set=scene.picture.set,
+        cosine=metrics.chroma_cosine(chroma, true),
+        mse=metrics.chroma_mse(chroma, true),
+        mse_grey=metrics.chroma_mse(grey, true),
+        mse_mean=metrics.chroma_mse(mean_chroma.expand_as(true), true),
+        delta_e=de,
+        delta_e_grey=de_grey,
+        delta_e_edges=de_edges,
+        colorfulness=metrics.colorfulness(metrics.srgb8_from_lab(lightness, chroma)),
+        colorfulness_true=metrics.colorfulness(scene.rgb),
+        blotch=metrics.blotch(lightness, chroma),
+        blotch_true=metrics.blotch(lightness, true),
+        doubt_spearman=metrics.spearman(doubt.flatten().double().numpy()[picks], error[picks]),
+        lightness_spearman=metrics.spearman(lightness.flatten().double().numpy()[picks], error[picks]),
+    )
+
+
+def summarise(rows: Sequence[Row]) -> dict[str, metrics.Interval]:
+    """Summarise the rows of one set, each number with its interval."""
+
+    def column(*names: str) -> NDArray[np.float64]:
+        return np.array([[getattr(row, name) for name in names] for row in rows])
+
+    ratio = column("colorfulness") / np.maximum(column("colorfulness_true"), 1.0)
+    return {
+        "cosine": metrics.bootstrap(metrics.mean_of, column("cosine")),
+        "rmse": metrics.bootstrap(metrics.rmse_of, column("mse")),
+        "rmse / grey": metrics.bootstrap(metrics.rmse_ratio_of, column("mse", "mse_grey")),
+        "mean-chroma rmse / grey": metrics.bootstrap(metrics.rmse_ratio_of, column("mse_mean", "mse_grey")),
+        "CIEDE2000": metrics.bootstrap(metrics.mean_of, column("delta_e")),
+        "CIEDE2000 of grey": metrics.bootstrap(metrics.mean_of, column("delta_e_grey")),
+        "CIEDE2000 on edges": metrics.bootstrap(metrics.mean_of, column("delta_e_edges")),
+        "colourfulness ratio": metrics.bootstrap(metrics.median_of, ratio),
+        "blotch": metrics.bootstrap(metrics.mean_of, column("blotch")),
+        "blotch of truth": metrics.bootstrap(metrics.mean_of, column("blotch_true")),
+        "blotch / truth": metrics.bootstrap(metrics.mean_ratio_of, column("blotch", "blotch_true")),
+        "doubt correlation": metrics.bootstrap(metrics.median_of, column("doubt_spearman")),
+        "lightness correlation": metrics.bootstrap(metrics.median_of, column("lightness_spearman")),
+    }
+
+
+def by_set(rows: Sequence[Row]) -> dict[str, list[Row]]:
+    """Sort rows by picture set."""
+    sets: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        sets[row.set].append(row)
+    return dict(sorted(sets.items()))
+
+
+def evaluate_rows(predictor: Predictor, scenes: Sequence[Scene], mean_chroma: Tensor) -> list[Row]:
+    """Measure every scene without hints."""
+    return [measure(s, c, d, mean_chroma) for s, c, d in predict_scenes(predictor, scenes)]
+
+
+def _rmse(errors: Sequence[float]) -> float:
+    return float(np.sqrt(np.mean(errors)))
+
+
+def evaluate_sizes(predictor: Predictor, scenes: Sequence[Scene]) -> dict[str, dict[str, float]]:
+    """Return RMSE and blotch by network size, measured at 256 px short side."""
+    table = {}
+    for size in SIZES:
+        found = [
+            (metrics.chroma_mse(c, s.lab[1:]), metrics.blotch(s.lab[:1], c))
+            for s, c, _ in predict_scenes(predictor, scenes, size=size)
+        ]
+        table[str(size)] = {
+            "rmse": _rmse([mse for mse, _ in found]),
+            "blotch": float(np.mean([b for _, b in found])),
+        }
+    return table
+
+
+def evaluate_hints(predictor: Predictor, scenes: Sequence[Scene]) -> dict[str, float]:
+    """Return RMSE by number of hints (3x3 px means of the truth at seeded uniform positions)."""
+    table = {}
+    for count in HINT_COUNTS:
+
+        def hints_of(scene: Scene, count: int = count) -> Tensor:
+            seed = int(scene.picture.phash % 2**32)
+            return uniform_hints(scene.lab[1:] / contract.CHROMA_SCALE, count, seed)
+
+        table[str(count)] = _rmse(
+            [metrics.chroma_mse(c, s.lab[1:]) for s, c, _ in predict_scenes(predictor, scenes, hints_of=hints_of)]
+        )
+    return table
+
+
+def degradation_plans() -> dict[str, Callable[[np.random.Generator], DegradePlan]]:
+    """Name the degradations that are measured apart, each at one fixed strength."""
+    return {
+        "clean": lambda rng: DegradePlan(),
+        "panchromatic": lambda rng: DegradePlan(weights=draw_emulsion(rng, "panchromatic")),
+        "orthochromatic": lambda rng: DegradePlan(weights=draw_emulsion(rng, "orthochromatic")),
+        "blue-sensitive": lambda rng: DegradePlan(weights=draw_emulsion(rng, "blue-sensitive")),
+        "blur 1": lambda rng: DegradePlan(blur_sigma=1.0),
+        "blur 2": lambda rng: DegradePlan(blur_sigma=2.0),
+        "grain 3": lambda rng: DegradePlan(grain=3.0, grain_sigma=0.6),
+        "faded": lambda rng: DegradePlan(black=20.0, white=80.0),
+        "dark tone": lambda rng: DegradePlan(gamma=1.35),
+        "light tone": lambda rng: DegradePlan(gamma=0.75),
+        "vignette": lambda rng: DegradePlan(vignette=0.4),
+        "JPEG 30": lambda rng: DegradePlan(jpeg_quality=30),
+        "halftone": lambda rng: DegradePlan(halftone=8.0, halftone_period=3.5),
+        "damage": lambda rng: DegradePlan(damage_seed=int(rng.integers(2**31))),
+    }
+
+
+def degraded_lightness(scene: Scene, name: str) -> Tensor:
+    """Degrade one scene on a fixed seed; (1, H, W) L*."""
+    rng = np.random.default_rng([_SEED, scene.picture.phash % 2**32])
+    plan = degradation_plans()[name](rng)
+    linear = color.linear_from_srgb8(torch.from_numpy(scene.rgb).permute(2, 0, 1))[None]
+    return degrade(linear, [plan], [rng], backdrop_masks([plan], *linear.shape[-2:]))[0]
+
+
+def evaluate_degradations(predictor: Predictor, scenes: Sequence[Scene]) -> dict[str, float]:
+    """Return RMSE under each degradation."""
+    return {
+        name: _rmse(
+            [
+                metrics.chroma_mse(c, s.lab[1:])
+                for s, c, _ in predict_scenes(
+                    predictor, scenes, lightness_of=lambda scene, name=name: degraded_lightness(scene, name)
+                )
+            ]
+        )
+        for name in degradation_plans()
+    }
+
+
+def mean_training_chroma(store_folder: Path, pictures: Sequence[Picture], count: int = 400) -> Tensor:
+    """Return the mean a*b* of (a fixed sample of) the training pictures, (2, 1, 1)."""
+    picks = np.random.default_rng(_SEED).permutation(len(pictures))[:count]
+    chosen = [pictures[int(i)] for i in picks]
+    store = PictureStore(store_folder, chosen)
+    return torch.stack([load_scene(store, p).lab[1:].mean(dim=(1, 2)) for p in chosen]).mean(dim=0)[:, None, None]

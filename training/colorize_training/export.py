@@ -1,0 +1,252 @@
+"""Export a generator to the ONNX file of the model contract: half-precision weights, float32 arithmetic, card inside."""
+
+import copy
+import hashlib
+import json
+import warnings
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from colorize_server import contract
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from colorize_training.checkpoint import read_checkpoint, write_atomically
+from colorize_training.errors import ExportError
+from colorize_training.networks import Generator, build_generator
+
+OPSET: Final = 18
+FLOAT32_TOLERANCE: Final = 1e-5
+HALF_TOLERANCE: Final = 2e-3
+"""Largest |ONNX Runtime - PyTorch| in network units that an export may show."""
+
+_SMALL_WEIGHTS: Final = 64
+"""Initialisers of fewer values stay float32: shapes, scales and biases of the heads cost nothing."""
+
+
+@dataclass(frozen=True)
+class CardFacts:
+    """What the exporter is told about the model; see ``contract.CARD_KEY``."""
+
+    name: str
+    version: str
+    sizes: tuple[int, ...]
+    default_size: int
+    licence: str = "Apache-2.0"
+    gain: float = 1.0  # factor on chroma, put into the graph
+    training: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, Any] = field(default_factory=dict)
+
+
+class _WithGain(nn.Module):
+    """The generator as shipped: chroma times a constant."""
+
+    def __init__(self, generator: nn.Module, gain: float) -> None:
+        super().__init__()
+        self.generator = generator
+        self.gain = gain
+
+    def forward(self, luminance: Tensor, hints: Tensor) -> tuple[Tensor, Tensor]:
+        chroma, doubt = self.generator(luminance, hints)
+        return chroma * self.gain, doubt
+
+
+def fold_batch_norms(network: nn.Module) -> nn.Module:
+    """Return a copy in which every batch normalisation after a convolution is part of it."""
+    network = copy.deepcopy(network).eval()
+    for module in network.modules():
+        if isinstance(module, nn.Sequential):
+            layers = list(module)
+            for index in range(len(layers) - 1):
+                conv, norm = layers[index], layers[index + 1]
+                inner = getattr(conv, "conv", conv)
+                if isinstance(inner, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                    fused = fuse_conv_bn_eval(inner, norm)
+                    if inner is conv:
+                        module[index] = fused
+                    else:
+                        conv.conv = fused
+                    module[index + 1] = nn.Identity()
+    return network
+
+
+def _onnx_from_torch(network: nn.Module, multiple_of: int) -> onnx.ModelProto:
+    side = 2 * multiple_of
+    example = (torch.zeros(2, 1, side, 2 * side), torch.zeros(2, 3, side, 2 * side))
+    batch = torch.export.Dim("N", min=1, max=64)
+    height = multiple_of * torch.export.Dim("h", min=1, max=64)
+    width = multiple_of * torch.export.Dim("w", min=1, max=64)
+    axes = {0: batch, 2: height, 3: width}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter warns about its own internals
+        program = torch.onnx.export(
+            network,
+            example,
+            dynamo=True,
+            opset_version=OPSET,
+            input_names=[contract.INPUT_LUMINANCE, contract.INPUT_HINTS],
+            output_names=[contract.OUTPUT_CHROMA, contract.OUTPUT_DOUBT],
+            dynamic_shapes=(axes, axes),
+            verbose=False,
+        )
+    if program is None:
+        raise ExportError("PyTorch gave no ONNX program.", "Use the torch version that pyproject.toml names.")
+    model: onnx.ModelProto = program.model_proto
+    return model
+
+
+def halve_weights(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return a copy whose large weights are stored as float16 and cast to float32 before use."""
+    halved = onnx.ModelProto()
+    halved.CopyFrom(model)
+    casts = []
+    for initializer in halved.graph.initializer:
+        if initializer.data_type != TensorProto.FLOAT:
+            continue
+        values = numpy_helper.to_array(initializer)
+        if values.size < _SMALL_WEIGHTS:
+            continue
+        name = initializer.name
+        initializer.CopyFrom(numpy_helper.from_array(values.astype(np.float16), name + ".half"))
+        casts.append(helper.make_node("Cast", [name + ".half"], [name], name=name + ".cast", to=TensorProto.FLOAT))
+    nodes = casts + list(halved.graph.node)
+    del halved.graph.node[:]
+    halved.graph.node.extend(nodes)
+    return halved
+
+
+def _forget_origin(model: onnx.ModelProto) -> None:
+    """Drop stack traces and file names that the exporter leaves in the graph."""
+    for node in model.graph.node:
+        del node.metadata_props[:]
+        node.doc_string = ""
+    for value in [*model.graph.value_info, *model.graph.input, *model.graph.output, *model.graph.initializer]:
+        del value.metadata_props[:]
+        value.doc_string = ""
+    del model.graph.metadata_props[:]
+    del model.metadata_props[:]
+    del model.graph.value_info[:]
+    for index, node in enumerate(model.graph.node):
+        node.name = f"{node.op_type}_{index}"
+
+
+def card_json(facts: CardFacts, multiple_of: int) -> str:
+    """Return the model card of the contract as JSON."""
+    return json.dumps(
+        {
+            "name": facts.name,
+            "version": facts.version,
+            "multiple_of": multiple_of,
+            "sizes": sorted(facts.sizes),
+            "default_size": facts.default_size,
+            "saturation": 1.0,  # the gain is in the graph
+            "training": {**facts.training, "gain": facts.gain},
+            "metrics": facts.metrics,
+            "licence": facts.licence,
+        },
+        sort_keys=True,
+    )
+
+
+def _check_inputs(multiple_of: int) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+    """Two batches of other shapes than the example's: automatic, and with hints of fractional coverage."""
+    rng = np.random.default_rng(0)
+    inputs = []
+    for batch, rows, columns, has_hints in ((1, 3, 1, False), (2, 2, 3, True)):
+        shape = (rows * multiple_of, columns * multiple_of)
+        smooth = rng.uniform(-1, 1, (batch, 1, rows * 4, columns * 4)).astype(np.float32)
+        luminance = torch.nn.functional.interpolate(torch.from_numpy(smooth), shape, mode="bilinear").numpy()
+        hints = np.zeros((batch, 3, *shape), np.float32)
+        if has_hints:
+            hints[:, :2, 10:13, 20:25] = rng.uniform(-0.5, 0.5, (batch, 2, 1, 1))
+            hints[:, 2, 10:13, 20:25] = 0.7
+        inputs.append((luminance, hints))
+    return inputs
+
+
+@torch.inference_mode()
+def largest_difference(model: onnx.ModelProto, network: nn.Module, multiple_of: int) -> float:
+    """Return the largest |ONNX Runtime - PyTorch| over both outputs and several shapes, network units."""
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    worst = 0.0
+    for luminance, hints in _check_inputs(multiple_of):
+        feeds = {contract.INPUT_LUMINANCE: luminance, contract.INPUT_HINTS: hints}
+        found = session.run([contract.OUTPUT_CHROMA, contract.OUTPUT_DOUBT], feeds)
+        expected = network(torch.from_numpy(luminance), torch.from_numpy(hints))
+        for got, want in zip(found, expected, strict=True):
+            worst = max(worst, float(np.abs(np.asarray(got) - want.numpy()).max()))
+    return worst
+
+
+def export_generator(
+    generator: Generator, facts: CardFacts, path: Path, max_bytes: int | None = None
+) -> dict[str, float]:
+    """Write the ONNX file and its checksum.
+
+    Args:
+        generator: with the weights to ship.
+        facts: the card.
+        path: of the .onnx file; a .sha256 is written beside it.
+        max_bytes: refuse a larger file; None allows any size.
+
+    Returns:
+        ``float32`` and ``half``: the largest differences to PyTorch; ``bytes``: the size of the file.
+
+    Raises:
+        ExportError: if the exported graph disagrees with PyTorch, or the file is too large.
+        DiskError: if it cannot be written.
+    """
+    network = _WithGain(generator.eval(), facts.gain).eval()
+    model = _onnx_from_torch(_WithGain(fold_batch_norms(generator), facts.gain).eval(), generator.multiple_of)
+    difference = largest_difference(model, network, generator.multiple_of)
+    half = halve_weights(model)
+    half_difference = largest_difference(half, network, generator.multiple_of)
+    for found, allowed, kind in (
+        (difference, FLOAT32_TOLERANCE, "float32"),
+        (half_difference, HALF_TOLERANCE, "half-precision"),
+    ):
+        if found > allowed:
+            raise ExportError(
+                f"The exported model ({kind} weights) differs from PyTorch by {found:.2g}, more than {allowed:.0e}.",
+                "Train further, or report the versions of torch, onnx and onnxruntime.",
+            )
+    _forget_origin(half)
+    half.producer_name, half.producer_version = "colorize-train", facts.version
+    entry = half.metadata_props.add()
+    entry.key, entry.value = contract.CARD_KEY, card_json(facts, generator.multiple_of)
+    onnx.checker.check_model(half)
+    data = half.SerializeToString(deterministic=True)
+    if max_bytes is not None and len(data) > max_bytes:
+        raise ExportError(
+            f"The model takes {len(data) / 1e6:.1f} MB, more than {max_bytes / 1e6:.1f}.", "Use a smaller network."
+        )
+    write_atomically(path, data)
+    digest = hashlib.sha256(data).hexdigest()
+    write_atomically(path.with_suffix(".sha256"), f"{digest}  {path.name}\n".encode())
+    return {"float32": difference, "half": half_difference, "bytes": float(len(data))}
+
+
+def export_checkpoint(
+    checkpoint_path: Path, facts: CardFacts, path: Path, max_bytes: int | None = None
+) -> dict[str, float]:
+    """Export the averaged weights of a checkpoint; see :func:`export_generator`."""
+    checkpoint = read_checkpoint(checkpoint_path)
+    generator = build_generator(checkpoint.config.model, pretrained=False)
+    generator.load_state_dict(checkpoint.part("ema"))
+    p = checkpoint.progress
+    training = {
+        "config": checkpoint.config.name,
+        "stage": checkpoint.config.stage,
+        "pictures_seen": p.pictures + p.pictures_before,
+        "network": checkpoint.config.model.network,
+        **facts.training,
+    }
+    facts = CardFacts(**{**facts.__dict__, "training": training})
+    return export_generator(generator, facts, path, max_bytes)
