@@ -88,7 +88,6 @@ class Scheduler:
         self._running_task: asyncio.Task[None] | None = None
         self._dispatcher: asyncio.Task[None] | None = None
         self._mean_run_s = 1.0
-        self._was_ready = False
         self.is_stopping = False
 
     @property
@@ -136,9 +135,7 @@ class Scheduler:
         """
         if self.is_stopping:
             raise stopping_error()
-        if self._inference.is_ready:
-            self._was_ready = True
-        elif not self._was_ready and self._inference.failure is None:
+        if self._inference.info is None and self._inference.failure is None:
             raise BusyError(
                 "The server is still loading its model.", "Try again in a second.", code="starting", retry_after_s=1
             )

@@ -166,7 +166,7 @@ class Work:
         if self.output is None or self._is_dropped:
             return None
         self._readers += 1
-        return self.output.view
+        return self.output.view[:]
 
     def close_output(self) -> None:
         """Say that the bytes of `open_output` are not needed any more."""

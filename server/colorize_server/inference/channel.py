@@ -71,7 +71,8 @@ class SocketChannel:
         with self._send_lock:
             handles = [buffer.handle for buffer in buffers]
             sent = socket.send_fds(self._socket, [data], handles) if handles else 0
-            self._socket.sendall(data[sent:])
+            if sent < len(data):
+                self._socket.sendall(data[sent:])
 
     def receive(self) -> tuple[Message, list[SharedBuffer]] | None:
         """See `Channel.receive`."""

@@ -214,8 +214,9 @@ class InferenceProcess:
                 return
 
     def _end(self, child: _Child, why: str) -> None:
-        child.why_ended = why
-        child.started.process.kill()
+        if child.started.process.poll() is None:
+            child.why_ended = why
+            child.started.process.kill()
 
     async def _keep(self) -> None:
         """Keep one process running; after one that could not open its engine, wait until somebody needs it."""

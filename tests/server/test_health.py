@@ -1,0 +1,93 @@
+"""`GET /v1/health`: what it says in each state, and the proof that keeps clients from strangers."""
+
+import hashlib
+import hmac
+
+import pytest
+from colorize_server import __version__
+from daemon_rig import QUICK, TOKEN, Rig, running, until
+
+
+async def test_health_describes_a_ready_daemon(rig: Rig) -> None:
+    """Every member of PROTOCOL.md is there, and no token is needed."""
+    reply = await rig.ask("GET", "/v1/health", token=None)
+
+    assert reply.status == 200
+    assert reply.json == {
+        "product": "colorize-server",
+        "version": __version__,
+        "protocol": 1,
+        "state": "ready",
+        "ready": True,
+        "backend": {
+            "requested": "auto", "active": "scripted", "device": "CPU", "providers": [], "reason": "the tests asked for it",
+        },
+        "model": {
+            "name": "scripted", "version": "1", "sha256": "0" * 64, "multiple_of": 32, "sizes": [64, 128], "default_size": 64,
+        },
+        "queue": {"length": 0, "running": 0, "limit": 16},
+        "limits": {"max_body_bytes": 2 << 30, "max_pixels": 300_000_000, "max_side": 60_000},
+    }  # fmt: skip
+
+
+async def test_health_proves_that_it_knows_the_token(rig: Rig) -> None:
+    """The proof is HMAC-SHA256 of the nonce as it was sent, upper case and all."""
+    nonce = "AbCdEf0123456789"
+
+    reply = await rig.ask("GET", f"/v1/health?nonce={nonce}", token=None)
+
+    assert reply.json["proof"] == hmac.new(TOKEN.encode(), nonce.encode(), hashlib.sha256).hexdigest()
+
+
+@pytest.mark.parametrize("query", ["nonce=abc", "nonce=" + "g" * 32, "nonce=" + "a" * 129, "nonce=", "name=1", "nonce=%0A"])
+async def test_health_refuses_a_bad_question(rig: Rig, query: str) -> None:
+    """A nonce that is none, and parameters that there are not, are refused."""
+    reply = await rig.ask("GET", f"/v1/health?{query}", token=None)
+
+    assert (400, "bad_parameter") == (reply.status, reply.code)
+
+
+async def test_health_while_the_model_is_being_loaded() -> None:
+    """Backend and model are null until they are known."""
+    async with running(wait_until_ready=False, backend="loads-slowly") as rig:
+        health = (await rig.ask("GET", "/v1/health", token=None)).json
+
+        assert (health["state"], health["ready"], health["model"]) == ("starting", False, None)
+        assert health["backend"] == {
+            "requested": "loads-slowly", "active": None, "device": None, "providers": [], "reason": None
+        }  # fmt: skip
+        await until(lambda: rig.inference.is_ready)
+        assert (await rig.ask("GET", "/v1/health", token=None)).json["ready"]
+
+
+@pytest.mark.parametrize(
+    ("backend", "message"),
+    [
+        ("fails", "The model /models/base.onnx is damaged."),
+        ("dies", "The inference process could not be started (its exit code was 7)."),
+        ("defect", "The engine could not be opened (ZeroDivisionError)."),
+    ],
+)
+async def test_health_tells_why_the_model_could_not_be_loaded(backend: str, message: str) -> None:
+    """A damaged model leaves a daemon that says so."""
+    async with running(wait_until_ready=False, backend=backend) as rig:
+        await until(lambda: rig.inference.failure is not None)
+
+        health = (await rig.ask("GET", "/v1/health", token=None)).json
+
+        assert (health["state"], health["ready"]) == ("failed", False)
+        assert health["error"]["code"] == "model_unavailable"
+        assert health["error"]["message"] == message
+        assert health["error"]["hint"]
+
+
+async def test_a_model_that_loads_for_ever_is_given_up() -> None:
+    """The time for loading is bounded."""
+    from dataclasses import replace
+
+    async with running(
+        replace(QUICK, start_timeout_s=0.5), wait_until_ready=False, backend="loads-for-ever"
+    ) as rig:
+        await until(lambda: rig.inference.failure is not None)
+
+        assert "took too long" in (await rig.ask("GET", "/v1/health")).json["error"]["message"]
