@@ -9,13 +9,13 @@ import io
 import struct
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import imagecodecs
 import numpy as np
 import tifffile
-from PIL import ExifTags, Image, ImageCms, ImageOps
+from PIL import ExifTags, Image, ImageCms
 
 from .color.icc import GreyProfile, UnreadableProfileError, read_profile
 from .color.rgb import SRGB
@@ -150,16 +150,15 @@ def _decode_with_pillow(data: bytes | memoryview, media_type: str, limits: Pictu
     with Image.open(io.BytesIO(data), formats=[MEDIA_TYPES[media_type]]) as image:
         limits.check(*image.size)
         icc = image.info.get("icc_profile")
-        metadata = _metadata(image)
         orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+        metadata = _metadata(image)
         if media_type == "image/png" and _png_bit_depth(data) == 16:
             pixels = _as_channels(imagecodecs.png_decode(bytes(data)))
             if "transparency" in image.info and pixels.shape[2] in (1, 3):
                 pixels = _with_keyed_alpha(pixels, image.info["transparency"])
             return _upright(_photograph(pixels, icc, metadata), orientation)
         image.load()
-        upright = ImageOps.exif_transpose(image)
-        return _from_pillow(upright, icc, metadata)
+        return _upright(_from_pillow(image, icc, metadata), orientation)
 
 
 def _png_bit_depth(data: bytes | memoryview) -> int:
@@ -261,7 +260,7 @@ def _clean_exif(exif: Image.Exif) -> bytes | None:
     if not exif:
         return None
     if ExifTags.Base.Orientation in exif:
-        exif[ExifTags.Base.Orientation] = 1
+        exif[ExifTags.Base.Orientation] = 1  # the picture that leaves here stands upright
     try:
         # Pillow writes IFD0 and its sub-directories but never IFD1, where the thumbnail lives.
         block = exif.tobytes()
@@ -272,15 +271,20 @@ def _clean_exif(exif: Image.Exif) -> bytes | None:
 
 
 def _upright(photograph: Photograph, orientation: int) -> Photograph:
-    """Turn a photograph as EXIF's Orientation (1..8) asks."""
+    """Turn a photograph as EXIF's Orientation asks: 1..8; anything else means upright."""
     pixels: Any = photograph.pixels
+    metadata = photograph.metadata
+    if orientation not in range(2, 9):
+        return photograph
     if orientation in (5, 6, 7, 8):
         pixels = np.swapaxes(pixels, 0, 1)
+        if metadata.dpi is not None:
+            metadata = replace(metadata, dpi=metadata.dpi[::-1])
     if orientation in (2, 3, 6, 7):
         pixels = pixels[:, ::-1]
     if orientation in (3, 4, 7, 8):
         pixels = pixels[::-1]
-    return Photograph(np.ascontiguousarray(pixels), photograph.profile, photograph.metadata)
+    return Photograph(np.ascontiguousarray(pixels), photograph.profile, metadata)
 
 
 def _decode_tiff(data: bytes | memoryview, limits: PictureLimits) -> Photograph:

@@ -24,7 +24,7 @@ Rgba: TypeAlias = NDArray[np.uint8]
 
 _LINEAR: Final = SRGB.curves[0].linear_table(256)
 SPREAD_STEPS: Final = 60
-"""Diffusion steps that carry a correction away from its stroke, at network size: half strength about 4 network pixels from a stroke."""
+"""Diffusion steps at network size; half of a correction is left 5 network pixels from its stroke."""
 SPREAD_SIGMA: Final = 4.0
 """L*; a correction crosses an edge of this height at 60 % of its strength per step."""
 SPREAD_RATE: Final = 0.24
