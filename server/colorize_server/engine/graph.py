@@ -1,0 +1,118 @@
+"""The ONNX graph that an engine is built from: its precision is decided here, since networks are strongly typed."""
+
+import warnings
+from enum import StrEnum
+from typing import Final
+
+import numpy as np
+import onnx
+from onnx import TensorProto, numpy_helper
+
+from ..backends import check_signature
+from ..errors import BackendError, ModelError
+from ..model import Model
+
+GRAPH_RECIPE: Final = 1
+"""Counts changes of this module that change graphs: engines of another number are built again."""
+
+CONVERTER_COMMAND: Final = "pip install onnxconverter-common"
+
+
+class Precision(StrEnum):
+    """What an engine computes in; its inputs and outputs are float32 either way."""
+
+    FP16 = "fp16"
+    FP32 = "fp32"
+
+
+def graph_for(model: Model, precision: Precision) -> onnx.ModelProto:
+    """Return the model's graph in the precision asked for, inputs and outputs float32.
+
+    Raises:
+        ModelError: it breaks the model contract.
+        BackendError: the converter is not installed.
+    """
+    graph = float32_graph(model)
+    return graph if precision is Precision.FP32 else half_precision_graph(graph)
+
+
+def float32_graph(model: Model) -> onnx.ModelProto:
+    """Return the model's graph with its half-precision weights folded to float32.
+
+    The shipped file stores weights as float16 followed by a Cast: the file is half as large.  Converted as it is, every
+    such Cast would stay in the graph and keep the arithmetic behind it in float32.
+
+    Raises:
+        ModelError: it breaks the model contract.
+    """
+    graph = onnx.load_model_from_string(model.data)
+    check_signature(model, _described(graph.graph.input, graph), _described(graph.graph.output, graph))
+    halves = {w.name: w for w in graph.graph.initializer if w.data_type == TensorProto.FLOAT16}
+    folded: set[str] = set()
+    kept = []
+    for node in graph.graph.node:
+        if node.op_type == "Cast" and node.input[0] in halves and _cast_target(node) == TensorProto.FLOAT:
+            values = numpy_helper.to_array(halves[node.input[0]]).astype(np.float32)
+            graph.graph.initializer.append(numpy_helper.from_array(values, node.output[0]))
+            folded.add(node.input[0])
+        else:
+            kept.append(node)
+    del graph.graph.node[:]
+    graph.graph.node.extend(kept)
+    still_used = {name for node in kept for name in node.input}
+    weights = [w for w in graph.graph.initializer if w.name not in folded or w.name in still_used]
+    del graph.graph.initializer[:]
+    graph.graph.initializer.extend(weights)
+    return graph
+
+
+def half_precision_graph(graph: onnx.ModelProto) -> onnx.ModelProto:
+    """Return a copy of a float32 graph that computes in float16 between float32 inputs and outputs.
+
+    Raises:
+        BackendError: onnxconverter-common is not installed.
+    """
+    try:
+        from onnxconverter_common.float16 import convert_float_to_float16
+    except ImportError as error:
+        raise BackendError(
+            "Half precision needs onnxconverter-common, which is not installed.",
+            f"Install it: {CONVERTER_COMMAND}; or build with --precision fp32.",
+        ) from error
+    copy = onnx.ModelProto()
+    copy.CopyFrom(graph)  # the converter changes what it is given
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # one for each weight too small for float16; the comparison judges the whole
+        halved: onnx.ModelProto = convert_float_to_float16(copy, keep_io_types=True)
+    return halved
+
+
+def _cast_target(node: onnx.NodeProto) -> int:
+    return next(int(a.i) for a in node.attribute if a.name == "to")
+
+
+def _described(values: object, graph: onnx.ModelProto) -> dict[str, tuple[str, list[object]]]:
+    """Return name to (element type, shape) of a graph's inputs or outputs, as `check_signature` wants them."""
+    initialisers = {w.name for w in graph.graph.initializer}
+    found: dict[str, tuple[str, list[object]]] = {}
+    for value in values:  # type: ignore[attr-defined] # protobuf's container of messages has no public name
+        if value.name in initialisers:
+            continue
+        kind = value.type.tensor_type
+        element = np.dtype(onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type)).name if kind.elem_type else "unknown"
+        found[value.name] = (element, [d.dim_param or d.dim_value for d in kind.shape.dim])
+    return found
+
+
+def check_dynamic(model: Model, graph: onnx.ModelProto) -> None:
+    """Check that batch, height and width are free: an engine for one shape only could not take a photograph.
+
+    Raises:
+        ModelError: one of them is fixed.
+    """
+    for name, (_, shape) in _described(graph.graph.input, graph).items():
+        if any(isinstance(shape[axis], int) and shape[axis] for axis in (0, 2, 3)):
+            raise ModelError(
+                f"The model {model.path} has {name} fixed at {shape}, not (N, C, H, W) of any size.",
+                "Export it with dynamic axes: colorize-train export does.",
+            )

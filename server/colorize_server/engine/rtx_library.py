@@ -1,0 +1,123 @@
+"""TensorRT for RTX.  The only module that imports its bindings, and that loads its libraries.
+
+The bindings come without the libraries; ONNX Runtime's plug-in execution provider for TensorRT for RTX bundles them.
+Together they are the whole of it, from PyPI alone.
+"""
+
+import ctypes
+import importlib.metadata
+import importlib.util
+import sys
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final, cast
+
+from ..errors import BackendError
+from .library import Library
+
+BINDINGS_MODULE: Final = "tensorrt_rtx_bindings"
+LIBRARIES_MODULE: Final = "onnxruntime_ep_nv_tensorrt_rtx"
+BINDINGS_PACKAGES: Final = ("tensorrt-rtx-cu12-bindings", "tensorrt-rtx-cu13-bindings")
+LIBRARIES_PACKAGES: Final = ("onnxruntime-ep-nv-tensorrt-rtx-cu12", "onnxruntime-ep-nv-tensorrt-rtx-cu13")
+INSTALL_COMMAND: Final = "pip install 'colorize-server[rtx]'"
+
+_PRELOADED: Final = (
+    ("libcudart.so.*", "libtensorrt_rtx.so.*", "libtensorrt_onnxparser_rtx.so.*")
+    if sys.platform != "win32"
+    else ("cudart64_*.dll", "tensorrt_rtx_*.dll", "tensorrt_onnxparser_rtx_*.dll")
+)
+"""In this order: each needs the ones before it."""
+
+
+def libraries_folder() -> Path:
+    """Return the folder of the bundled libraries.
+
+    Raises:
+        BackendError: they are not installed.
+    """
+    spec = importlib.util.find_spec(LIBRARIES_MODULE)
+    if spec is None or spec.origin is None:
+        raise _not_installed()
+    return Path(spec.origin).parent
+
+
+@lru_cache(maxsize=1)
+def preload() -> Path:
+    """Load the libraries so that the bindings, and the execution provider, find them; returns their folder.
+
+    Raises:
+        BackendError: they are not installed or cannot be loaded here.
+    """
+    folder = libraries_folder()
+    # Windows has no RTLD_GLOBAL: a library that is loaded already is found by its name.
+    mode = getattr(ctypes, "RTLD_GLOBAL", 0)
+    for pattern in _PRELOADED:
+        found = sorted(folder.glob(pattern))
+        if not found:
+            raise BackendError(f"TensorRT for RTX lacks {pattern} in {folder}.", f"Install it anew: {INSTALL_COMMAND}.")
+        try:
+            ctypes.CDLL(str(found[-1]), mode=mode)
+        except OSError as error:
+            raise BackendError(
+                f"{found[-1].name} of TensorRT for RTX cannot be loaded: {error}.",
+                f"Install it anew: {INSTALL_COMMAND}.",
+            ) from error
+    return folder
+
+
+@lru_cache(maxsize=1)
+def load() -> Library:
+    """Import the bindings.
+
+    Raises:
+        BackendError: a package is missing, or the two are of different versions.
+    """
+    if importlib.util.find_spec(BINDINGS_MODULE) is None:
+        raise _not_installed()
+    preload()
+    try:
+        import tensorrt_rtx_bindings
+    except ImportError as error:
+        raise BackendError(
+            f"TensorRT for RTX cannot be loaded: {error}.", f"Install it anew: {INSTALL_COMMAND}."
+        ) from error
+    bindings: Any = tensorrt_rtx_bindings
+    bundled = [name for name in _bundled_versions() if not bindings.__version__.startswith(name)]
+    if bundled:
+        raise BackendError(
+            f"The bindings of TensorRT for RTX are {bindings.__version__}, its libraries {bundled[0]}.",
+            f"Install both anew: {INSTALL_COMMAND}.",
+        )
+    return cast(Library, bindings)
+
+
+def _bundled_versions() -> list[str]:
+    """Return the version in the file name of the library; empty where file names carry none that can be compared."""
+    prefix = "libtensorrt_rtx.so."
+    return [path.name.removeprefix(prefix) for path in libraries_folder().glob(prefix + "*.*")]
+
+
+def installed_packages() -> dict[str, str]:
+    """Return the versions of the packages that are installed."""
+    return _versions((*BINDINGS_PACKAGES, *LIBRARIES_PACKAGES))
+
+
+def _versions(names: tuple[str, ...]) -> dict[str, str]:
+    found = {}
+    for name in names:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _not_installed() -> BackendError:
+    import platform
+
+    machine = platform.machine().lower()
+    if sys.platform not in ("linux", "win32") or machine not in ("x86_64", "amd64"):
+        return BackendError(
+            "TensorRT for RTX exists for Linux and Windows on x86-64 only.", "Use --backend onnxruntime here."
+        )
+    return BackendError("TensorRT for RTX is not installed.", f"Install it: {INSTALL_COMMAND}.")
