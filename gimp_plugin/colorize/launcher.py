@@ -232,15 +232,20 @@ def connect(address: str = "", tell: Callable[[str], None] = lambda text: None) 
     tell("Looking for the colorize server")
     try:
         server, health = find(address)
-    except (NoServerError, StrangerError):
+        stranger = ""
+    except (NoServerError, StrangerError) as error:
         # A stranger on the port of an old state file is no obstacle: our server takes the next free port.
         if address.strip():
             raise
         health = None
+        stranger = error.message if isinstance(error, StrangerError) else ""
     if health is None or (health.state == "stopping" and not address.strip()):
         tell("Starting the colorize server")
-        with start() as starter:
-            server, health = _wait_for_answer(starter)
+        try:
+            with start() as starter:
+                server, health = _wait_for_answer(starter)
+        except ServerError as error:
+            raise ServerError(f"{stranger} {error.message}".strip(), error.hint) from None
     return server, _wait_until_ready(server, health, tell)
 
 

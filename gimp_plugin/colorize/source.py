@@ -15,7 +15,7 @@ HINTS_NAME = "Colour hints"
 SCOPE_LAYER = "layer"
 SCOPE_VISIBLE = "visible"
 
-EIGHT_BIT = (Gimp.Precision.U8_NON_LINEAR, Gimp.Precision.U8_LINEAR, Gimp.Precision.U8_PERCEPTUAL)
+EIGHT_BIT = (Gimp.Precision.U8_NON_LINEAR, Gimp.Precision.U8_PERCEPTUAL)
 
 
 class RefusalError(Exception):
@@ -123,12 +123,24 @@ def choose(image: Gimp.Image, drawables: list[Gimp.Drawable], scope: str, hints:
             "There is a floating selection. Anchor it (Layer > Anchor Floating Selection) "
             "or make it a layer (Layer > To New Layer), then colorize again."
         )
-    depth = 8 if image.get_precision() in EIGHT_BIT else 16
+    depth = _depth(image)
     if scope == SCOPE_VISIBLE:
         return Source(image, None, image.get_width(), image.get_height(), 0, 0, has_alpha=True, depth=depth)
     layer = _photograph(image, _only_layer(drawables), hints)
     _, x, y = layer.get_offsets()
     return Source(image, layer, layer.get_width(), layer.get_height(), x, y, layer.has_alpha(), depth)
+
+
+def _depth(image: Gimp.Image) -> int:
+    """Return the bits of a sample that the image needs on the wire.
+
+    8 bits of the sRGB curve hold an 8-bit image only if that has the curve and primaries itself: in linear light, or in
+    Adobe RGB, 8 bits are finer in places.
+    """
+    if image.get_precision() not in EIGHT_BIT:
+        return 16
+    profile = image.get_effective_color_profile()
+    return 8 if "sRGB" in profile.get_label() and not profile.is_linear() else 16
 
 
 def _only_layer(drawables: list[Gimp.Drawable]) -> Gimp.Layer:

@@ -11,24 +11,19 @@ import pytest
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parents[2]
 # The plug-in's modules are not a package: GIMP runs them from their folder.
-sys.path[:0] = [str(HERE), str(REPOSITORY / "gimp_plugin" / "colorize"), str(REPOSITORY / "tests")]
+sys.path[:0] = [str(HERE), str(REPOSITORY / "gimp_plugin" / "colorize")]
 
-from gimp_root import Gimp, Session, root_folder  # noqa: E402 - the path comes first
+from actions import GIRL, Opened, open_photograph  # noqa: E402 - the path comes first
+from gimp_root import Gimp, Session, root_folder  # noqa: E402
 from real_daemon import SHIPPED_MODEL, Daemon  # noqa: E402
-from tiny_model import write_tiny_model  # noqa: E402
 
 REQUIRE_VARIABLE = "COLORIZE_REQUIRE_GIMP"
 
 
 @pytest.fixture(scope="session")
-def tiny_model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_tiny_model(tmp_path_factory.mktemp("model") / "tiny.onnx")
-
-
-@pytest.fixture(scope="session")
-def tiny_daemon(tmp_path_factory: pytest.TempPathFactory, tiny_model_file: Path) -> Iterator[Daemon]:
+def tiny_daemon(tmp_path_factory: pytest.TempPathFactory, tiny_model_path: Path) -> Iterator[Daemon]:
     """The real server with a model that takes no time."""
-    daemon = Daemon(tmp_path_factory.mktemp("state"), tiny_model_file)
+    daemon = Daemon(tmp_path_factory.mktemp("state"), tiny_model_path)
     yield daemon
     daemon.close()
 
@@ -49,7 +44,7 @@ def gimp_root() -> Path:
     return root
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def session(gimp_root: Path) -> Iterator[Session]:
     """A GIMP profile with the plug-in as ``colorize-server install gimp`` puts it there."""
     session = Session(gimp_root)
@@ -58,7 +53,7 @@ def session(gimp_root: Path) -> Iterator[Session]:
     session.remove()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def daemon(session: Session) -> Iterator[Daemon]:
     """The real server with the shipped model, found by the plug-in."""
     model = os.environ.get("COLORIZE_TEST_MODEL")
@@ -69,9 +64,9 @@ def daemon(session: Session) -> Iterator[Daemon]:
     daemon.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def gimp(session: Session, daemon: Daemon) -> Iterator[Gimp]:
-    """A running gimp-console, one for all the tests of a module."""
+    """A running gimp-console, one for all tests."""
     gimp = Gimp(session)
     yield gimp
     gimp.close()
@@ -87,3 +82,12 @@ def _plug_in_finds_the_daemon(request: pytest.FixtureRequest) -> Iterator[None]:
     before = json.loads(record.read_text())
     yield
     record.write_text(json.dumps(before))
+
+
+@pytest.fixture
+def girl(gimp: Gimp, session: Session, photographs: Path) -> Iterator[Opened]:
+    """A photograph in GIMP: image and layer."""
+    opened = open_photograph(gimp, session, photographs / GIRL)
+    yield opened
+    if opened[0] in gimp.call("open_images"):
+        gimp.call("close", image=opened[0])

@@ -114,17 +114,18 @@ def add_text_layer(image, text, size):
 
 
 def convert(image, base=None, precision=None, profile=None):
+    """Convert an image; ``profile`` is a constructor of Gimp.ColorProfile."""
     image = _image(image)
-    if precision:
-        image.convert_precision(getattr(Gimp.Precision, precision))
-    if profile:
-        image.convert_color_profile(
-            Gimp.ColorProfile.new_from_file(Gio.File.new_for_path(profile)), Gimp.ColorRenderingIntent.PERCEPTUAL, False
-        )
     if base == "GRAY":
         image.convert_grayscale()
     if base == "INDEXED":
         image.convert_indexed(Gimp.ConvertDitherType.NONE, Gimp.ConvertPaletteType.GENERATE, 64, False, False, "")
+    if precision and image.get_precision() != getattr(Gimp.Precision, precision):
+        image.convert_precision(getattr(Gimp.Precision, precision))
+    if profile:
+        new = getattr(Gimp.ColorProfile, profile)()
+        if not image.convert_color_profile(new, Gimp.ColorRenderingIntent.RELATIVE_COLORIMETRIC, True):
+            raise ValueError(f"{profile} was refused")
 
 
 def add_alpha(layer, clear=None):
@@ -144,6 +145,19 @@ def set_offsets(layer, x, y):
 
 def set_visible(layer, visible):
     Gimp.Layer.get_by_id(layer).set_visible(visible)
+
+
+def draw_line(layer, rgb, points, width):
+    """Draw with GIMP's own pencil, as the artist does."""
+    colour = Gegl.Color.new("black")
+    colour.set_rgba(*(channel / 255 for channel in rgb), 1.0)
+    Gimp.context_set_foreground(colour)
+    brush = Gimp.Brush.new("hard")
+    brush.set_hardness(1.0)
+    Gimp.context_set_brush(brush)
+    Gimp.context_set_brush_size(width)
+    if not Gimp.pencil(Gimp.Layer.get_by_id(layer), points):
+        raise ValueError("the pencil did not draw")
 
 
 def select(image, x, y, width, height):

@@ -184,7 +184,17 @@ def refuses(exchange: Exchange) -> None:
 
 
 def refuses_early(exchange: Exchange) -> None:
-    """Answers an error and closes before it has read the picture."""
+    """Answers an error before it has read the picture, and leaves the client time to read it."""
+    _refuse(exchange)
+    exchange.read_head()
+
+
+def slams(exchange: Exchange) -> None:
+    """Answers an error and closes while the picture is still on its way."""
+    _refuse(exchange)
+
+
+def _refuse(exchange: Exchange) -> None:
     exchange.answer_health()
     exchange.read_head()
     error = {"code": "picture_too_large", "message": "The picture is too large.", "hint": "Make it smaller."}

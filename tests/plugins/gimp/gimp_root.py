@@ -11,6 +11,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import psutil
+
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parents[2]
 START_TIMEOUT_S = 120
@@ -133,6 +135,11 @@ class Gimp:
             raise GimpError(f"{function}: {answer['error']}{self.tail()}")
         return answer["value"]
 
+    def plug_in_processes(self) -> list[psutil.Process]:
+        """Return the processes of our plug-in that GIMP runs now."""
+        children = psutil.Process(self.process.pid).children(recursive=True)
+        return [child for child in children if any("colorize.py" in word for word in _command_line(child))]
+
     def tail(self) -> str:
         """Return the last lines that GIMP and the plug-in printed."""
         return "\n" + self.session.log.read_text("utf-8", "replace")[-3000:]
@@ -149,3 +156,10 @@ class Gimp:
                 self.process.wait()
         os.close(self._requests)
         os.close(self._answers)
+
+
+def _command_line(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.NoSuchProcess:
+        return []

@@ -104,7 +104,7 @@ def test_an_address_without_any_token_is_refused_in_words() -> None:
 
 
 @pytest.fixture
-def starter(tmp_path: Path, tiny_model_file: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def starter(tmp_path: Path, tiny_model_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A record whose command is the real one, on a free port, with a model that takes no time."""
     state = tmp_path / "state"
     monkeypatch.setenv(STATE_DIR_VARIABLE, str(state))
@@ -112,7 +112,7 @@ def starter(tmp_path: Path, tiny_model_file: Path, monkeypatch: pytest.MonkeyPat
     script.write_text(
         "import os, sys\n"
         f"os.execv({sys.executable!r}, [{sys.executable!r}, '-P', '-m', 'colorize_server.cli.serve', *sys.argv[1:],"
-        f" '--port', '0', '--model', {str(tiny_model_file)!r}])\n"
+        f" '--port', '0', '--model', {str(tiny_model_path)!r}])\n"
     )
     record(command=[sys.executable, str(script)])
     return state
