@@ -14,6 +14,7 @@ import psutil
 from aiohttp import web
 from colorize_server.daemon.app import Listener, create_app
 from colorize_server.daemon.keys import INFERENCE, JOBS, MEMORY, SCHEDULER
+from colorize_server.daemon.scheduler import Scheduler
 from colorize_server.inference.process import InferenceProcess
 from colorize_server.settings import Limits, Settings
 
@@ -62,6 +63,10 @@ class Rig:
     @property
     def inference(self) -> InferenceProcess:
         return self.app[INFERENCE]
+
+    @property
+    def scheduler(self) -> Scheduler:
+        return self.app[SCHEDULER]
 
     @property
     def child(self) -> psutil.Process:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ..backends import open_backend
 from ..colorizer import Colorizer
 from ..control import Control
+from ..errors import OutOfMemoryError, PictureError
 from ..model import load_model, shipped_model_path
 from ..photograph import Photograph, profile_by_name
 from .child import EngineRequest
@@ -17,6 +18,9 @@ from .memory import SharedBuffer
 from .task import Answer, EngineInfo, RawPicture, Task
 
 _SAMPLE_TYPES: Final[dict[int, np.dtype[Any]]] = {8: np.dtype("u1"), 16: np.dtype("<u2")}
+_BYTES_PER_ENCODED_PIXEL: Final = 24
+"""Memory for decoding, colorizing and encoding: 4 bytes a pixel twice (8 bits, alpha), and as much again and more
+for what decoders and encoders hold meanwhile.  A few kilobytes can decode to gigabytes, so this is checked first."""
 
 
 def open_engine(request: EngineRequest) -> "ShippedEngine":
@@ -98,12 +102,22 @@ class ShippedEngine:
     def _run_encoded(self, task: Task, inputs: Sequence[SharedBuffer], control: Control) -> tuple[Answer, SharedBuffer]:
         """Decode, colorize, encode."""
         # Here, so that a server that is only asked for raw pixels starts without the decoders.
+        import psutil
+
         from ..decode import PictureLimits, decode_hints, decode_picture
         from ..encode import encode_grey, encode_picture
 
         began = time.perf_counter()
-        limits = PictureLimits(task.max_pixels, task.max_side)
-        photograph = decode_picture(inputs[0].view, task.media_type, limits)
+        affordable = psutil.virtual_memory().available // _BYTES_PER_ENCODED_PIXEL
+        limits = PictureLimits(min(task.max_pixels, affordable), task.max_side)
+        try:
+            photograph = decode_picture(inputs[0].view, task.media_type, limits)
+        except PictureError as error:
+            if error.code == "picture_too_large" and affordable < task.max_pixels:
+                raise OutOfMemoryError(
+                    "The picture needs more memory than is left.", "Close other programs, or use a smaller picture."
+                ) from error
+            raise
         hints = decode_hints(inputs[1].view, limits) if len(inputs) > 1 else None
         decode_ms = 1e3 * (time.perf_counter() - began)
         control.check()

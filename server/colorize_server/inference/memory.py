@@ -12,9 +12,11 @@ import os
 import secrets
 import sys
 import tempfile
-from typing import Self
+from typing import Final, Self
 
-from ..errors import OutOfMemoryError
+from ..errors import OutOfMemoryError, OutputError
+
+_FILL_BYTES: Final = 1 << 20
 
 
 class SharedBuffer:
@@ -39,7 +41,7 @@ class SharedBuffer:
                 self._map = mmap.mmap(handle, mapped_bytes)
         except OSError as error:
             self._close_handle()
-            raise _as_out_of_memory(error, n_bytes) from error
+            raise _in_words(error, n_bytes) from error
         self.view = memoryview(self._map)[:n_bytes]
 
     @classmethod
@@ -51,14 +53,10 @@ class SharedBuffer:
         """
         if sys.platform == "win32":
             return cls(n_bytes, -1, f"colorize-{secrets.token_hex(16)}")
-        handle = -1
         try:
-            handle = _anonymous_file()
-            os.ftruncate(handle, max(n_bytes, 1))
+            handle = _anonymous_file(max(n_bytes, 1))
         except OSError as error:
-            if handle >= 0:
-                os.close(handle)
-            raise _as_out_of_memory(error, n_bytes) from error
+            raise _in_words(error, n_bytes) from error
         return cls(n_bytes, handle, "")
 
     @classmethod
@@ -91,15 +89,30 @@ class SharedBuffer:
             self.handle = -1
 
 
-def _anonymous_file() -> int:
-    if sys.platform == "linux":
-        return os.memfd_create("colorize", os.MFD_CLOEXEC)
-    else:
-        with tempfile.TemporaryFile() as file:  # has no name from the start, and lies in the user's own folder
-            return os.dup(file.fileno())
+def _anonymous_file(n_bytes: int) -> int:
+    """Return the descriptor of a file without a name, of a size."""
+    if hasattr(os, "memfd_create"):
+        handle = os.memfd_create("colorize", os.MFD_CLOEXEC)
+        try:
+            os.ftruncate(handle, n_bytes)
+        except BaseException:
+            os.close(handle)
+            raise
+        return handle
+    with tempfile.TemporaryFile(buffering=0) as file:  # in the user's own folder, and nameless from the start
+        # Written, not just stretched: a disk that fills up later would end the process that writes to the mapping.
+        for start in range(0, n_bytes, _FILL_BYTES):
+            file.write(bytes(min(_FILL_BYTES, n_bytes - start)))
+        return os.dup(file.fileno())
 
 
-def _as_out_of_memory(error: OSError, n_bytes: int) -> Exception:
+def _in_words(error: OSError, n_bytes: int) -> Exception:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT) and not hasattr(os, "memfd_create"):
+        return OutputError(
+            f"There is no space left on the disk for {n_bytes / 1e6:.0f} MB of picture.",
+            "Free some space on the disk that holds your temporary files, then try again.",
+            retry_after_s=10,
+        )
     if error.errno in (errno.ENOMEM, errno.ENOSPC, errno.EFBIG, errno.EINVAL):
         return OutOfMemoryError(
             f"There is no memory left for {n_bytes / 1e6:.0f} MB of picture.",

@@ -42,8 +42,9 @@ class StartedProcess:
         self.process, self.channel = start_process(command)
 
     def end(self) -> None:
-        """End it at once."""
+        """End it at once, and wait until it has ended."""
         self.process.kill()
+        self.process.wait()
         self.channel.close()
 
 
@@ -83,6 +84,7 @@ class InferenceProcess:
         self._early = started
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="inference")
         self._child: _Child | None = None
+        self._starting: asyncio.Future[StartedProcess] | None = None
         self._keeper: asyncio.Task[None] | None = None
         self._wanted = asyncio.Event()
         self._changed = asyncio.Event()
@@ -115,11 +117,15 @@ class InferenceProcess:
             self._keeper.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._keeper
-        if self._early is not None:
-            self._early.end()
+        started = self._early
+        if self._starting is not None:
+            with contextlib.suppress(OSError):
+                started = await self._starting
+        if started is not None:
+            await asyncio.to_thread(started.end)
         child = self._child
         if child is not None:
-            child.started.end()
+            child.started.process.kill()
             await child.is_gone.wait()
         await asyncio.to_thread(self._thread.shutdown)
 
@@ -249,10 +255,12 @@ class InferenceProcess:
         started, self._early = self._early, None
         while started is None:
             try:
-                started = await loop.run_in_executor(self._thread, StartedProcess, self._settings)
+                self._starting = loop.run_in_executor(self._thread, StartedProcess, self._settings)
+                started = await asyncio.shield(self._starting)
             except OSError as error:  # out of processes or of memory for a moment
                 _LOG.error("the inference process could not be started: %s", error)
                 await asyncio.sleep(_QUICK_DEATH_PAUSE_S)
+        self._starting = None
         child = _Child(started)
         self._child = child
         reader = threading.Thread(target=self._read, args=(child, loop), name="inference-messages", daemon=True)

@@ -1,0 +1,214 @@
+"""Encoded pictures, with the product's own engine and a small model of the contract."""
+
+import asyncio
+import io
+from collections.abc import AsyncIterator
+from email.parser import BytesParser
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+from aiohttp import FormData
+from colorize_server.control import Control
+from colorize_server.errors import OutOfMemoryError
+from colorize_server.inference.memory import SharedBuffer
+from colorize_server.inference.task import Task
+from colorize_server.options import Options
+from colorize_server.settings import CHILD_COMMAND
+from daemon_rig import RAW, Rig, running
+from PIL import Image
+
+KINDS = {"image/png": "PNG", "image/jpeg": "JPEG", "image/tiff": "TIFF", "image/webp": "WEBP"}
+
+
+@pytest.fixture
+async def daemon(tiny_model: Path) -> AsyncIterator[Rig]:
+    """A daemon with the product's own engine."""
+    async with running(child=CHILD_COMMAND, model=tiny_model) as rig:
+        yield rig
+
+
+def photograph(mode: str = "L") -> Image.Image:
+    """A picture with every grey in it."""
+    grey = np.add.outer(np.arange(48), np.arange(64) * 3).astype(np.uint8)
+    return Image.fromarray(grey).convert(mode)
+
+
+def encoded(image: Image.Image, kind: str = "PNG", **rest: Any) -> bytes:
+    stream = io.BytesIO()
+    image.save(stream, kind, **rest)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("media_type", KINDS)
+async def test_every_format_is_taken(daemon: Rig, media_type: str) -> None:
+    """A PNG comes back, a TIFF for a TIFF, of the picture's size, and in colour."""
+    body = encoded(photograph("RGB"), KINDS[media_type])
+
+    reply = await daemon.ask("POST", "/v1/colorize", body, {"Content-Type": media_type})
+
+    assert reply.status == 200, reply.body
+    expected = "image/tiff" if media_type == "image/tiff" else "image/png"
+    assert reply.headers["Content-Type"] == expected
+    with Image.open(io.BytesIO(reply.body)) as answer:
+        assert answer.size == (64, 48)
+        pixels = np.asarray(answer.convert("RGB")).astype(int)
+    assert np.abs(pixels[..., 0] - pixels[..., 2]).mean() > 5
+    assert reply.headers["X-Colorize-Width"] == "64"
+    assert "decode;dur=0," not in reply.headers["Server-Timing"]
+
+
+@pytest.mark.parametrize(
+    ("accept", "expected"),
+    [("image/tiff", "image/tiff"), ("image/png, */*", "image/png"), ("*/*", "image/png"), ("image/jpeg", "image/png")],
+)
+async def test_accept_chooses_the_format_of_the_answer(daemon: Rig, accept: str, expected: str) -> None:
+    """PNG or TIFF; what is neither changes nothing."""
+    headers = {"Content-Type": "image/png", "Accept": accept}
+
+    reply = await daemon.ask("POST", "/v1/colorize", encoded(photograph()), headers)
+
+    assert reply.headers["Content-Type"] == expected
+
+
+async def test_a_16_bit_picture_keeps_its_depth(daemon: Rig) -> None:
+    """16 bits in, 16 bits out."""
+    stream = io.BytesIO()
+    tifffile.imwrite(stream, np.linspace(0, 65535, 48 * 64).reshape(48, 64).astype(np.uint16))
+
+    reply = await daemon.ask("POST", "/v1/colorize", stream.getvalue(), {"Content-Type": "image/tiff"})
+
+    assert reply.headers["X-Colorize-Depth"] == "16"
+    assert tifffile.imread(io.BytesIO(reply.body)).dtype == np.uint16
+
+
+async def test_hints_come_as_a_second_part(daemon: Rig) -> None:
+    """Where the painter painted red, the answer is redder than where nobody did."""
+    hints = Image.new("RGBA", (64, 48))
+    hints.paste((220, 20, 20, 255), (0, 0, 32, 48))
+    form = FormData()
+    form.add_field("photo", io.BytesIO(encoded(photograph())), content_type="image/png")
+    form.add_field("hints", io.BytesIO(encoded(hints)), content_type="image/png")
+
+    reply = await daemon.ask("POST", "/v1/colorize?output=composite", form)
+
+    assert reply.status == 200, reply.body
+    with Image.open(io.BytesIO(reply.body)) as answer:
+        pixels = np.asarray(answer.convert("RGB")).astype(int)
+    redness = pixels[..., 0] - pixels[..., 1]
+    assert redness[:, 8:24].mean() > redness[:, 40:56].mean() + 20
+
+
+async def test_doubt_comes_as_a_second_part_of_the_answer(daemon: Rig) -> None:
+    """multipart/mixed with the parts picture and doubt."""
+    reply = await daemon.ask("POST", "/v1/colorize?include=doubt", encoded(photograph()), {"Content-Type": "image/png"})
+
+    message = BytesParser().parsebytes(b"Content-Type: " + reply.headers["Content-Type"].encode() + b"\r\n\r\n" + reply.body)
+    parts = message.get_payload()
+    assert isinstance(parts, list)
+    assert [part.get_filename(part.get_param("name", header="content-disposition")) for part in parts] == ["picture", "doubt"]
+    pictures = [Image.open(io.BytesIO(part.get_payload(decode=True))) for part in parts]
+    assert [(picture.size, picture.mode) for picture in pictures] == [((64, 48), "RGB"), ((64, 48), "L")]
+
+
+async def test_a_job_takes_an_encoded_picture(daemon: Rig) -> None:
+    """And tells the format of its result."""
+    reply = await daemon.ask("POST", "/v1/jobs", encoded(photograph()), {"Content-Type": "image/png"})
+
+    job = await daemon.finished_job(reply.json["id"])
+
+    assert job["result"]["content_type"] == "image/png"
+    result = await daemon.ask("GET", f"/v1/jobs/{job['id']}/result")
+    assert len(result.body) == job["result"]["bytes"]
+
+
+@pytest.mark.parametrize("how", ["cut", "empty", "renamed", "flipped"])
+async def test_damaged_pictures(daemon: Rig, how: str) -> None:
+    """A clear error, and the next picture is served by the same process."""
+    picture = encoded(photograph())
+    bodies = {"cut": picture[: len(picture) // 2], "empty": b"", "renamed": encoded(photograph(), "BMP"), "flipped": b"x" + picture}
+
+    reply = await daemon.ask("POST", "/v1/colorize", bodies[how], {"Content-Type": "image/png"})
+
+    assert (reply.status, reply.code) == ((400, "bad_body") if how == "empty" else (422, "damaged_picture"))
+    assert (await daemon.ask("POST", "/v1/colorize", picture, {"Content-Type": "image/png"})).status == 200
+    assert daemon.inference.restarts == 0
+
+
+@pytest.mark.parametrize(
+    ("size", "mode", "code"), [((64, 47), "RGBA", "bad_hints"), ((64, 48), "RGB", "bad_hints")]
+)
+async def test_hints_that_do_not_fit(daemon: Rig, size: tuple[int, int], mode: str, code: str) -> None:
+    """Another size, or no transparency."""
+    form = FormData()
+    form.add_field("photo", io.BytesIO(encoded(photograph())), content_type="image/png")
+    form.add_field("hints", io.BytesIO(encoded(Image.new(mode, size))), content_type="image/png")
+
+    reply = await daemon.ask("POST", "/v1/colorize", form)
+
+    assert (422, code) == (reply.status, reply.code)
+
+
+async def test_raw_pictures_take_the_same_path(daemon: Rig) -> None:
+    """Raw grey and the same picture as a PNG give the same colours."""
+    image = photograph()
+    raw = await daemon.ask("POST", "/v1/colorize?width=64&height=48&channels=1&output=composite", image.tobytes(), RAW)
+
+    png = await daemon.ask("POST", "/v1/colorize?output=composite", encoded(image), {"Content-Type": "image/png"})
+
+    with Image.open(io.BytesIO(png.body)) as answer:
+        assert np.abs(np.frombuffer(raw.body, np.uint8).astype(int) - np.asarray(answer).ravel()).max() <= 2
+
+
+async def test_many_small_pictures_do_not_make_it_grow(daemon: Rig) -> None:
+    """A short form of what the soak shows with a thousand."""
+    picture = encoded(photograph())
+
+    async def send(count: int) -> None:
+        for _ in range(count):
+            assert (await daemon.ask("POST", "/v1/colorize", picture, {"Content-Type": "image/png"})).status == 200
+
+    await send(20)
+    before = daemon.child.memory_info().rss
+    await send(40)
+    assert daemon.child.memory_info().rss - before < 12e6
+
+
+def test_a_picture_that_decodes_to_more_than_is_left(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is refused before it is decoded."""
+    import psutil
+    from colorize_server.inference.child import EngineRequest
+    from colorize_server.inference.engine import open_engine
+
+    engine = open_engine(EngineRequest("auto", 0, False, tiny_model))
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=20_000))
+    data = encoded(photograph())
+    with SharedBuffer.create(len(data)) as body:
+        body.view[:] = data
+        task = Task(
+            options=Options(), media_type="image/png", raw=None, wants_doubt=False, answer_type="image/png",
+            max_pixels=10**6, max_side=10**4,
+        )  # fmt: skip
+        with pytest.raises(OutOfMemoryError):
+            engine.run(task, [body], Control())
+
+
+async def test_cancelling_an_encoded_picture(daemon: Rig) -> None:
+    """Decoders do not listen; the process is replaced if need be, and nothing stays."""
+    noise = np.random.default_rng(1).integers(0, 255, (3000, 3000), np.uint8)
+    body = await asyncio.to_thread(encoded, Image.fromarray(noise))
+    task = asyncio.create_task(daemon.ask("POST", "/v1/colorize", io.BytesIO(body), {"Content-Type": "image/png"}))
+    while not daemon.inference._child.run:
+        await asyncio.sleep(0.005)
+    await asyncio.sleep(0.1)
+
+    task.cancel()
+
+    async with asyncio.timeout(5):
+        while daemon.scheduler_busy():
+            await asyncio.sleep(0.01)
+    assert daemon.is_quiet
+    assert (await daemon.ask("POST", "/v1/colorize", encoded(photograph()), {"Content-Type": "image/png"})).status == 200
