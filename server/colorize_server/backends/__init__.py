@@ -1,16 +1,21 @@
 """Backends: whatever can run a generator.  They share one small protocol, so that all are compared and tested alike."""
 
 import importlib
+import logging
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..contract import CHANNELS, INPUT_HINTS, INPUT_LUMINANCE, OUTPUT_CHROMA, OUTPUT_DOUBT
-from ..errors import BackendError, ModelError
+from ..engine.gpu import find_gpus
+from ..errors import BackendError, ModelError, OutOfMemoryError
 from ..model import Model
 
 Tensor = NDArray[np.float32]
+
+_LOG = logging.getLogger(__name__)
 
 
 class Backend(Protocol):
@@ -52,15 +57,23 @@ class Backend(Protocol):
 
 BACKENDS: Final[dict[str, str]] = {
     "onnxruntime": "colorize_server.backends.onnxruntime_backend:open_onnxruntime",
+    "tensorrt-rtx": "colorize_server.backends.tensorrt_backend:open_tensorrt_rtx",
+    "tensorrt": "colorize_server.backends.tensorrt_backend:open_tensorrt",
+    "cuda": "colorize_server.backends.onnxruntime_gpu:open_cuda",
 }
 """Name to "module:function"; imported only when asked for, so that optional packages stay optional."""
 
-AUTO_ORDER: Final = ("onnxruntime",)
+GPU_BACKENDS: Final = ("tensorrt-rtx", "tensorrt", "cuda")
+"""Those that need an NVIDIA GPU, best first."""
+
+AUTO_ORDER: Final = (*GPU_BACKENDS, "onnxruntime")
 """What `auto` tries, best first."""
 
 
 def open_backend(name: str, model: Model, *, device: int = 0, require_gpu: bool = False) -> Backend:
     """Load `model` into the backend called `name` ("auto" takes the best that works here).
+
+    What was taken, and with "auto" what was not and why, stands in the backend's `reason` and in the log.
 
     Raises:
         BackendError: it cannot run here; the message says why and what to install.
@@ -68,17 +81,50 @@ def open_backend(name: str, model: Model, *, device: int = 0, require_gpu: bool 
     """
     if name != "auto":
         return _open(name, model, device, require_gpu=require_gpu)
-    refusals: list[str] = []
+    refusals: list[Refusal] = []
+    # Asked once, and first: without a GPU nothing of what belongs to one is imported.
+    gpus = find_gpus()
+    if not gpus.gpus:
+        refusals += [Refusal(candidate, gpus.why_none, gpus.hint) for candidate in GPU_BACKENDS]
     for candidate in AUTO_ORDER:
+        if candidate in GPU_BACKENDS and not gpus.gpus:
+            continue
         try:
             backend = _open(candidate, model, device, require_gpu=require_gpu)
-        except BackendError as error:
-            refusals.append(f"{candidate}: {error.message}")
+        except (BackendError, OutOfMemoryError) as error:
+            refusals.append(Refusal(candidate, error.message, error.hint))
             continue
         if refusals:
-            backend.reason = f"{backend.reason} Not taken: {' '.join(refusals)}"
+            backend.reason = f"{backend.reason} Not taken: {in_words(refusals)}"
+        _LOG.info("takes %s on %s: %s", backend.name, backend.device, backend.reason)
         return backend
-    raise BackendError(f"No backend can run here. {' '.join(refusals)}", "Run colorize-server doctor.")
+    raise BackendError(
+        f"No {'graphics card' if require_gpu else 'backend'} can be used: {in_words(refusals)}",
+        "Leave out --require-gpu, or run colorize-server doctor." if require_gpu else "Run colorize-server doctor.",
+    )
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A backend that cannot run here.
+
+    Attributes:
+        name: as in `--backend`.
+        why: one sentence.
+        hint: what to do about it.
+    """
+
+    name: str
+    why: str
+    hint: str
+
+
+def in_words(refusals: list[Refusal]) -> str:
+    """List refusals, those of one reason together."""
+    names_by_reason: dict[str, list[str]] = {}
+    for refusal in refusals:
+        names_by_reason.setdefault(refusal.why, []).append(refusal.name)
+    return " ".join(f"{', '.join(names)}: {why}" for why, names in names_by_reason.items())
 
 
 def _open(name: str, model: Model, device: int, *, require_gpu: bool) -> Backend:

@@ -1,6 +1,8 @@
-"""ONNX Runtime on the CPU: runs everywhere.  The only module that imports onnxruntime for inference."""
+"""ONNX Runtime: on the CPU it runs everywhere; `onnxruntime_gpu` opens it on a GPU."""
 
 import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import numpy as np
 import onnxruntime
@@ -13,18 +15,54 @@ from . import Tensor, check_signature
 CPU_PROVIDER = "CPUExecutionProvider"
 
 
+@dataclass(frozen=True)
+class SessionPlan:
+    """Where a session shall run.
+
+    Attributes:
+        name: of the backend, as in `--backend`.
+        device: for people.
+        reason: why this backend was taken, in one sentence.
+        wanted: execution provider that must be in use; a session that quietly took another one is refused.
+        providers: passed to the session: execution providers, with or without options.
+        configure: changes the session's options before it is made.
+    """
+
+    name: str
+    device: str
+    reason: str
+    wanted: str
+    providers: tuple[str | tuple[str, dict[str, str]], ...] | None
+    configure: Callable[[onnxruntime.SessionOptions], None] = field(default=lambda options: None)
+
+
+CPU_PLAN = SessionPlan(
+    name="onnxruntime",
+    device="CPU",
+    reason="ONNX Runtime on the CPU works everywhere.",
+    wanted=CPU_PROVIDER,
+    providers=(CPU_PROVIDER,),
+)
+
+
 class OnnxRuntimeBackend:
-    """A generator in an ONNX Runtime session; see `Backend`."""
+    """A generator in an ONNX Runtime session; see `Backend`.
 
-    name = "onnxruntime"
+    Raises:
+        ModelError: ONNX Runtime cannot load the model, or it breaks the contract.
+        BackendError: the execution provider that was asked for is not in use.
+    """
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, plan: SessionPlan = CPU_PLAN) -> None:
+        self.name = plan.name
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
         # The arena keeps the largest picture's memory for ever; a daemon that idles for weeks gives it back instead.
         options.enable_cpu_mem_arena = False
+        plan.configure(options)
         try:
-            self._session = onnxruntime.InferenceSession(model.data, options, providers=[CPU_PROVIDER])
+            providers = None if plan.providers is None else list(plan.providers)
+            self._session = onnxruntime.InferenceSession(model.data, options, providers=providers)
         except Exception as error:  # ONNX Runtime's own exceptions share no public base class
             raise ModelError(
                 f"ONNX Runtime cannot load the model {model.path}: {error}", "Export or copy the model again."
@@ -32,9 +70,14 @@ class OnnxRuntimeBackend:
         check_signature(
             model, *(_described(nodes) for nodes in (self._session.get_inputs(), self._session.get_outputs()))
         )
-        self.device = "CPU"
+        self.device = plan.device
         self.providers = tuple(self._session.get_providers())
-        self.reason = "ONNX Runtime on the CPU works everywhere."
+        if plan.wanted not in self.providers:
+            raise BackendError(
+                f"ONNX Runtime was asked for {plan.wanted} and took {', '.join(self.providers)} instead.",
+                "Run colorize-server doctor.",
+            )
+        self.reason = plan.reason
         self._lock = threading.Lock()
         self._running: onnxruntime.RunOptions | None = None
 

@@ -11,7 +11,6 @@ import onnx
 from ..contract import CHANNELS, INPUT_HINTS, INPUT_LUMINANCE
 from ..errors import BackendError, CancelledError, ModelError, OutOfMemoryError
 from ..model import Model
-from ..samples import network_inputs, sample_paths
 from .card import EngineCard, EngineRecipe, make_card
 from .difference import LARGEST_MEAN, ChromaDifference, chroma_difference, run_onnx
 from .flavours import Flavour
@@ -50,7 +49,9 @@ class BuildRequest:
     workspace_mb: int | None = None
 
 
-def recipe_for(model: Model, flavour: Flavour, library: Library, request: BuildRequest, gpu: Gpu | None) -> EngineRecipe:
+def recipe_for(
+    model: Model, flavour: Flavour, library: Library, request: BuildRequest, gpu: Gpu | None
+) -> EngineRecipe:
     """Return the recipe of the engine that the request asks for.
 
     Args:
@@ -131,12 +132,16 @@ def _compare(model: Model, exact: onnx.ModelProto, converted: onnx.ModelProto) -
     Raises:
         BackendError: the colours differ too much.
     """
+    from ..samples import network_inputs, sample_paths  # here: it brings the picture decoders
+
     card = model.card
     inputs = [
         *network_inputs(sample_paths(), card.default_size, card.multiple_of),
         *network_inputs(sample_paths()[:1], card.default_size, card.multiple_of, with_hints=True),
     ]
-    pairs = zip(run_onnx(exact.SerializeToString(), inputs), run_onnx(converted.SerializeToString(), inputs), strict=True)
+    pairs = zip(
+        run_onnx(exact.SerializeToString(), inputs), run_onnx(converted.SerializeToString(), inputs), strict=True
+    )
     found = chroma_difference(list(pairs))
     if found.mean > LARGEST_MEAN:
         raise BackendError(
@@ -204,9 +209,7 @@ class _Build:
             raise _parser_error(self._model, self._flavour, parser)
         config = builder.create_builder_config()
         if self._recipe.workspace_mb is not None:
-            config.set_memory_pool_limit(
-                self._library.MemoryPoolType.WORKSPACE, self._recipe.workspace_mb * _MEGABYTE
-            )
+            config.set_memory_pool_limit(self._library.MemoryPoolType.WORKSPACE, self._recipe.workspace_mb * _MEGABYTE)
         for profile in self._recipe.profiles:
             _add_profile(builder, config, profile)
         self._flavour.set_targets(self._library, config, self._recipe.targets)

@@ -1,14 +1,16 @@
 """How much the colours of two ways of running one model differ."""
 
 from dataclasses import asdict, dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..contract import CHROMA_SCALE, INPUT_HINTS, INPUT_LUMINANCE, OUTPUT_CHROMA
 from ..errors import BackendError
-from ..samples import NetworkInput
+
+if TYPE_CHECKING:
+    from ..samples import NetworkInput
 
 LARGEST_MEAN: Final = 0.5
 """a*b* units; a converted graph whose colours differ by more, on the average, is not built."""
@@ -50,7 +52,7 @@ def chroma_difference(pairs: list[tuple[NDArray[np.float32], NDArray[np.float32]
     )
 
 
-def run_onnx(graph: bytes, inputs: list[NetworkInput]) -> list[NDArray[np.float32]]:
+def run_onnx(graph: bytes, inputs: "list[NetworkInput]") -> list[NDArray[np.float32]]:
     """Run an ONNX graph on the CPU and return the chroma of each input, (1, 2, H, W) float32.
 
     Raises:

@@ -144,7 +144,7 @@ class _Rtx(Flavour):
         config: Any = engine.create_runtime_config()
         config.set_execution_context_allocation_strategy(library.ExecutionContextAllocationStrategy.USER_MANAGED)
         config.cuda_graph_strategy = ours.CudaGraphStrategy.WHOLE_GRAPH_CAPTURE
-        # Photographs come in every shape: a kernel for the shape at hand is compiled while the general one already runs.
+        # Photographs come in every shape: a kernel for the one at hand is compiled while the general one already runs.
         config.dynamic_shapes_kernel_specialization_strategy = ours.DynamicShapesKernelSpecializationStrategy.LAZY
         kernels.attach(config)
         return engine.create_execution_context(config)

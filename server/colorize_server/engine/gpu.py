@@ -54,7 +54,7 @@ def find_gpus() -> GpuReport:
     """Ask nvidia-smi, which comes with every NVIDIA driver."""
     program = _nvidia_smi()
     if program is None:
-        return GpuReport((), "No NVIDIA graphics card was found.", "Nothing needs to be done: the processor computes.")
+        return GpuReport((), "No NVIDIA graphics card was found.", "Use --backend onnxruntime: the processor computes.")
     command = [program, f"--query-gpu={_QUERY}", "--format=csv,noheader,nounits"]
     try:
         answer = subprocess.run(  # noqa: S603 - the driver's own tool, no shell

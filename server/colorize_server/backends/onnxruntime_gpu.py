@@ -1,0 +1,100 @@
+"""ONNX Runtime on a GPU: its CUDA execution provider, and the plug-in provider for TensorRT for RTX."""
+
+import contextlib
+from typing import Any, Final
+
+import onnxruntime
+
+from ..engine import rtx_library
+from ..engine.cache import cache_folder
+from ..engine.gpu import choose_gpu
+from ..errors import BackendError
+from ..model import Model
+from .onnxruntime_backend import CPU_PROVIDER, OnnxRuntimeBackend, SessionPlan
+
+CUDA_PROVIDER: Final = "CUDAExecutionProvider"
+RTX_PROVIDER: Final = "NvTensorRTRTXExecutionProvider"
+INSTALL_CUDA_COMMAND: Final = "pip uninstall -y onnxruntime && pip install onnxruntime-gpu"
+"""Both packages hold the module ``onnxruntime``: installed side by side, one overwrites half of the other."""
+
+
+def open_cuda(model: Model, *, device: int = 0, require_gpu: bool = False) -> OnnxRuntimeBackend:
+    """Open ONNX Runtime's CUDA execution provider.
+
+    Raises:
+        BackendError: there is no GPU, or this ONNX Runtime was built without the provider.
+    """
+    del require_gpu  # it is one
+    gpu = choose_gpu(device)
+    if CUDA_PROVIDER not in onnxruntime.get_available_providers():
+        raise BackendError("This ONNX Runtime was built without CUDA.", f"Replace it: {INSTALL_CUDA_COMMAND}.")
+    preload = getattr(onnxruntime, "preload_dlls", None)
+    if preload is not None:  # finds the CUDA libraries that pip installed
+        with contextlib.suppress(Exception):  # what is missing, the session says better
+            preload()
+    plan = SessionPlan(
+        name="cuda",
+        device=gpu.name,
+        reason=f"ONNX Runtime {onnxruntime.__version__} with CUDA on {gpu.name}.",
+        wanted=CUDA_PROVIDER,
+        providers=((CUDA_PROVIDER, {"device_id": str(device)}), CPU_PROVIDER),
+    )
+    return OnnxRuntimeBackend(model, plan)
+
+
+def open_rtx_provider(model: Model, *, device: int = 0) -> OnnxRuntimeBackend:
+    """Open TensorRT for RTX as ONNX Runtime's plug-in execution provider: needs neither pycuda nor a compiler.
+
+    It computes in the precision of the file, float32.
+
+    Raises:
+        BackendError: there is no GPU, or the provider is not installed or does not work here.
+    """
+    gpu = choose_gpu(device)
+    found = rtx_devices()
+    if device >= len(found):
+        raise BackendError(
+            f"TensorRT for RTX finds {len(found)} graphics cards that it supports, and number {device} was asked for.",
+            "It supports GeForce RTX 20 and later; for data-centre cards use --backend tensorrt.",
+        )
+    kernels = cache_folder() / "rtx-provider"
+    kernels.mkdir(parents=True, exist_ok=True)
+
+    def configure(options: onnxruntime.SessionOptions) -> None:
+        options.add_provider_for_devices([found[device]], {"nv_runtime_cache_path": str(kernels)})
+
+    plan = SessionPlan(
+        name="tensorrt-rtx",
+        device=gpu.name,
+        reason=f"TensorRT for RTX through ONNX Runtime {onnxruntime.__version__} on {gpu.name}.",
+        wanted=RTX_PROVIDER,
+        providers=None,
+        configure=configure,
+    )
+    return OnnxRuntimeBackend(model, plan)
+
+
+def rtx_devices() -> list[Any]:
+    """Register the plug-in provider and return the devices that it offers.
+
+    Raises:
+        BackendError: it is not installed, or needs a driver that is not there.
+    """
+    folder = rtx_library.preload()
+    pattern = "*onnxruntime_providers_nv_tensorrt_rtx.*"
+    libraries = [path for path in sorted(folder.glob(pattern)) if path.suffix in (".so", ".dll")]
+    if not libraries:
+        raise BackendError(
+            "The execution provider of TensorRT for RTX is not installed.",
+            f"Install it: {rtx_library.INSTALL_COMMAND}.",
+        )
+    if not any(one.ep_name == RTX_PROVIDER for one in onnxruntime.get_ep_devices()):
+        try:
+            onnxruntime.register_execution_provider_library(RTX_PROVIDER, str(libraries[0]))
+        except Exception as error:  # ONNX Runtime's own exceptions share no public base class
+            said = str(error).rpartition("with error: ")[2]
+            raise BackendError(
+                f"The execution provider of TensorRT for RTX cannot be loaded: {said}.",
+                "Install the current NVIDIA driver, then run colorize-server doctor.",
+            ) from error
+    return [one for one in onnxruntime.get_ep_devices() if one.ep_name == RTX_PROVIDER]
