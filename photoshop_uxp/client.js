@@ -35,7 +35,7 @@ const BUSY_ATTEMPTS = 20;
  * @property {string} [proof]
  *
  * @typedef {object} Server what was found at an address
- * @property {"ready" | "starting" | "failed" | "unpaired" | "unproved" | "version" | "stranger" | "down"} state
+ * @property {"ready" | "starting" | "failed" | "unpaired" | "unproved" | "refused" | "version" | "stranger" | "down"} state
  * @property {string} address
  * @property {Health} [health]
  *
@@ -181,6 +181,7 @@ async function probe(address, token) {
     throw error;
   }
   const health = /** @type {Health | null} */ (jsonOf(reply));
+  if (reply.status === 403 && health) return { state: "refused", address, health: { ...health, error: jsonOf(reply) } };
   if (!health || health.product !== "colorize-server") return { state: "stranger", address };
   if (health.protocol !== PROTOCOL) return { state: "version", address, health };
   if (!token) return { state: "unpaired", address, health };
@@ -190,7 +191,7 @@ async function probe(address, token) {
 }
 
 /** From what serves best to what helps least; the first found is what the panel speaks of. */
-const ORDER = ["ready", "starting", "failed", "unproved", "unpaired", "version", "stranger", "down"];
+const ORDER = ["ready", "starting", "failed", "unproved", "unpaired", "refused", "version", "stranger", "down"];
 
 /**
  * Look at every address and take the best.

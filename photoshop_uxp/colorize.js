@@ -63,12 +63,12 @@ async function colorize(settings, panel, cancellation) {
   const plan = source.makePlan(document, settings);
   if (plan.isGrey && !(await panel.askGrey())) throw new CancelledError();
   panel.progress(label("step.connect"), 0);
-  await connect(settings, panel, cancellation);
+  const found = await connect(settings, panel, cancellation);
   panel.progress(label("step.read"), 0.03);
   const onBusy = () => panel.progress(label("step.modal"), 0.03);
   const taken = await inModal(label("command.read"), cancellation, (context) => source.take(context, plan), onBusy);
   // Again, with a new nonce, directly before anything is sent: whoever holds the port now must be our server.
-  const { address, health } = await connect(settings, panel, cancellation);
+  const { address, health } = await connect({ ...settings, address: found.address }, panel, cancellation);
   const picture = pictureOf(taken);
   checkLimits(picture, health);
   const options = optionsOf(settings, health);

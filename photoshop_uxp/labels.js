@@ -89,12 +89,16 @@ const TABLE = {
     de: "Auf {address} antwortet ein anderes Programm, nichts wurde gesendet: beenden Sie es, oder starten Sie den Server auf einem anderen der drei Ports mit „colorize-server start --port 47812“.",
   },
   "error.server.unpaired": {
-    en: "This panel is not paired yet: run “colorize-server pair photoshop” in a terminal and paste what it prints into Settings, Token.",
-    de: "Dieses Bedienfeld ist noch nicht verbunden: rufen Sie im Terminal „colorize-server pair photoshop“ auf und fügen Sie die Ausgabe unter Einstellungen, Token ein.",
+    en: "This panel is not paired yet: run “colorize-server pair photoshop” in a terminal and paste the code it shows into Settings, Token.",
+    de: "Dieses Bedienfeld ist noch nicht verbunden: rufen Sie im Terminal „colorize-server pair photoshop“ auf und fügen Sie den gezeigten Code unter Einstellungen, Token ein.",
   },
   "error.server.unproved": {
     en: "The server at {address} does not know this panel's token, nothing was sent to it: run “colorize-server pair photoshop” and paste the new token into Settings.",
     de: "Der Server auf {address} kennt das Token dieses Bedienfelds nicht, nichts wurde gesendet: rufen Sie „colorize-server pair photoshop“ auf und fügen Sie das neue Token unter Einstellungen ein.",
+  },
+  "error.server.refused": {
+    en: "The program at {address} refused this panel, nothing was sent to it: {text}",
+    de: "Das Programm auf {address} hat dieses Bedienfeld abgewiesen, nichts wurde gesendet: {text}",
   },
   "error.server.version": {
     en: "The server at {address} speaks another version of the protocol: install the panel that came with it (“colorize-server install photoshop”).",
@@ -129,8 +133,8 @@ const TABLE = {
     de: "Das Bedienfeld darf nur 127.0.0.1 oder localhost auf den Ports {ports} erreichen: schreiben Sie etwa http://127.0.0.1:47812, oder lassen Sie das Feld leer.",
   },
   "error.token": {
-    en: "That is no token: paste the line that “colorize-server pair photoshop” prints.",
-    de: "Das ist kein Token: fügen Sie die Zeile ein, die „colorize-server pair photoshop“ ausgibt.",
+    en: "That is no token: paste only the code that “colorize-server pair photoshop” shows.",
+    de: "Das ist kein Token: fügen Sie nur den Code ein, den „colorize-server pair photoshop“ zeigt.",
   },
   "error.large": {
     en: "{width} × {height} pixels are more than the server takes: crop the document, or colorize a smaller copy.",

@@ -135,6 +135,12 @@ const host = {
     Object.assign(documentOf(id), { width, height });
     noteEdit(documentOf(id), "Canvas Size");
   },
+  /** Edit > Undo of the last history step. */
+  undo(id) {
+    whileIdle();
+    const document = documentOf(id);
+    Object.assign(document, document.history.pop().before);
+  },
   /** Another plug-in is modal for a while. */
   holdModal(milliseconds) {
     whileIdle();
@@ -159,7 +165,7 @@ const host = {
   },
   storeToken: (token) => secureStorage.setItem("colorize.token", token),
   /** What a test asserts on. */
-  report() {
+  report(hasDocuments = true) {
     const { undisposed, violations, isCrashed, calls } = state;
     return {
       undisposed,
@@ -168,7 +174,7 @@ const host = {
       calls,
       isModal: state.modal !== null,
       activeID: state.activeID,
-      documents: state.documents.map(dump),
+      documents: hasDocuments ? state.documents.map(dump) : [],
     };
   },
 };

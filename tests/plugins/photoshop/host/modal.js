@@ -54,7 +54,7 @@ function resume(suspension, commit) {
   const isTooEarly = commit && isDirty && document.lastEdit === state.tick;
   document.suspension = null;
   if (!commit) Object.assign(document, before);
-  else if (isDirty) addHistory(document, name);
+  else if (isDirty) addHistory(document, name, before);
   if (isTooEarly) addHistory(document, "Select Layer");
 }
 

@@ -115,8 +115,8 @@ export async function openPanel(browser, options) {
   const requests = [];
   const connection = { ports: { ...ports }, origin };
   await page.exposeFunction("__hostFetch", async (request) => {
-    const { pathname, port } = new URL(request.url);
-    const record = { method: request.method, path: pathname, port, headers: request.headers, bytes: Math.floor((request.body.length * 3) / 4) };
+    const { pathname, port, searchParams } = new URL(request.url);
+    const record = { method: request.method, path: pathname, port, query: Object.fromEntries(searchParams), headers: request.headers, bytes: Buffer.byteLength(request.body, "base64") };
     requests.push(record);
     if (options.onRequest) await options.onRequest(record);
     const reply = await exchange(request, connection);

@@ -118,8 +118,8 @@ function noteEdit(document, name) {
   else addHistory(document, name);
 }
 
-function addHistory(document, name) {
-  document.history.push({ id: state.nextID++, name });
+function addHistory(document, name, before = null) {
+  document.history.push({ id: state.nextID++, name, before });
 }
 
 /** The tick of the event loop, by which an edit is known to be of this very tick. */

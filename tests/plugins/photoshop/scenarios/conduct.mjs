@@ -1,0 +1,109 @@
+/**
+ * The panel itself: self-test, languages, keyboard, what it remembers.
+ */
+
+import assert from "node:assert/strict";
+import { layerOf, plain, simpleDocument } from "../documents.mjs";
+import { assertRefused } from "./kit.mjs";
+
+async function selfTested(panel) {
+  await panel.press("selftest");
+  await panel.untilIdle();
+  return panel.text("status");
+}
+
+export const conduct = {
+  async "self-test"(kit) {
+    const panel = await kit.readyPanel();
+    assert.match(await selfTested(panel), /^No document is open/);
+    for (const bits of [8, 16]) {
+      await panel.open({ width: 40, height: 12, bits, layers: [layerOf("Layer", plain(40, 12, [70, 90, 110, 255]), { bits })] });
+      const before = await panel.report();
+      await assertRefused(panel, before, await selfTested(panel), /^Self-test passed/);
+      const { calls } = await panel.report();
+      assert.ok(["createPixelLayer", "putPixels", "resumeHistory"].every((call) => calls.includes(call)), "it did write");
+    }
+  },
+  async "self-test finds a host that does not undo"(kit) {
+    // A host that commits what was to be rolled back.
+    kit.patches = [...kit.patches, { file: "modal.js", find: "await context.hostControl.resumeHistory(suspension, false);\n    }\n  }", replace: "await context.hostControl.resumeHistory(suspension, true);\n    }\n  }" }];
+    const panel = await kit.readyPanel();
+    await panel.open({ width: 40, height: 12, layers: [layerOf("Layer", plain(40, 12, [70, 90, 110, 255]))] });
+    assert.match(await selfTested(panel), /^Self-test failed: Photoshop did not take the test layer back/);
+  },
+  async "self-test, greyscale"(kit) {
+    const panel = await kit.readyPanel();
+    await panel.open({ width: 40, height: 12, mode: "grayscaleMode", profile: "Gray Gamma 2.2", layers: [layerOf("Layer", plain(40, 12, [70, 70, 70, 255]), { isGrey: true })] });
+    const before = await panel.report();
+    await assertRefused(panel, before, await selfTested(panel), /writes into an RGB document/);
+  },
+  async German(kit) {
+    const panel = await kit.readyPanel({ locale: "de_DE" });
+    assert.equal(await panel.text("colorize"), "Kolorieren");
+    await panel.open(simpleDocument(kit.photographs.girl));
+    assert.match(await panel.colorize(), /^Fertig in [\d.]+ s mit /);
+    assert.equal((await panel.report()).documents[0].history.at(-1), "Kolorieren");
+    // English by choice; the choice outlives the panel.
+    await panel.page.evaluate(() => document.getElementById("language").pick("en"));
+    await panel.press("save");
+    await panel.until(async () => (await panel.text("colorize")) === "Colorize", "English");
+    await panel.page.reload();
+    assert.equal(await panel.text("colorize"), "Colorize");
+  },
+  async "choices are remembered"(kit) {
+    const panel = await kit.readyPanel();
+    const sizes = (await kit.server.health()).model.sizes;
+    const choices = { source: "visible", blend: "multiply", size: sizes[0], saturation: 140, useHints: true, addDoubt: true, clip: true, maskFromSelection: false };
+    await panel.choose(choices);
+    await panel.page.reload();
+    await panel.untilServerSays(/onnxruntime/);
+    const remembered = await panel.page.evaluate(() => {
+      const value = (id) => document.getElementById(id);
+      const picked = (id) => value(id).querySelectorAll("sp-menu-item")[value(id).selectedIndex].getAttribute("data-value");
+      const boxes = ["useHints", "addDoubt", "clip", "maskFromSelection"].map((id) => [id, value(id).checked]);
+      return { source: picked("source"), blend: picked("blend"), size: Number(picked("size")), saturation: value("saturation").value, ...Object.fromEntries(boxes) };
+    });
+    assert.deepEqual(remembered, choices);
+  },
+  async "choices are sent"(kit) {
+    const panel = await kit.readyPanel();
+    const sizes = (await kit.server.health()).model.sizes;
+    await panel.open(simpleDocument(kit.photographs.girl));
+    const status = await panel.colorize({ size: sizes.at(-1), saturation: 150, addDoubt: true });
+    assert.match(status, /^Done/);
+    const { query } = panel.requests.find((request) => request.method === "POST");
+    const { width, height } = kit.photographs.girl;
+    const expected = { width, height, channels: 4, depth: 8, profile: "srgb", output: "layer", host: "photoshop", blend: "color", size: sizes.at(-1), saturation: 1.5, include: "doubt" };
+    assert.deepEqual(query, Object.fromEntries(Object.entries(expected).map(([name, value]) => [name, String(value)])));
+    const [document] = (await panel.report()).documents;
+    assert.match(document.layers[1].name, new RegExp(`, ${sizes.at(-1)} px, 150 %\\)$`));
+  },
+  async keyboard(kit) {
+    const panel = await kit.readyPanel();
+    const id = await panel.open(simpleDocument(kit.photographs.girl));
+    const reachable = async () => {
+      const ids = [];
+      for (;;) {
+        await panel.page.keyboard.press("Tab");
+        const focused = await panel.page.evaluate(() => document.activeElement.id);
+        if (ids.includes(focused)) break;
+        ids.push(focused);
+      }
+      // Once round, the browser's own stop between last and first left out; told from the top.
+      const start = Math.max(ids.indexOf("colorize"), 0);
+      return [...ids.slice(start), ...ids.slice(0, start)].filter(Boolean);
+    };
+    const expected = ["colorize", "source", "blend", "size", "saturation", "useHints", "addDoubt", "clip", "maskFromSelection", "open-settings"];
+    assert.deepEqual(await reachable(), expected);
+    await panel.page.evaluate(() => document.getElementById("open-settings").focus());
+    await panel.page.keyboard.press("Space");
+    assert.deepEqual(await reachable(), [...expected, "address", "token", "language", "save", "selftest"]);
+    await panel.page.evaluate(() => document.getElementById("colorize").focus());
+    await panel.page.keyboard.press("Enter");
+    await panel.until(() => panel.isShown("cancel"), "the Cancel button");
+    await panel.untilIdle();
+    assert.match(await panel.text("status"), /^Done/);
+    assert.equal((await panel.report()).documents.find((document) => document.id === id).history.length, 2);
+    assert.equal((await reachable()).length, 15, "everything is reachable after a run");
+  },
+};

@@ -1,0 +1,327 @@
+/**
+ * Runs that end with a new layer: every kind of source, document and choice.
+ */
+
+import assert from "node:assert/strict";
+import { cropped, layerOf, lineArt, pictureOf, plain, roundSelection, simpleDocument, strokes, withAlpha } from "../documents.mjs";
+import { assertDone, colourLayer, layerNamed, saveReferences } from "./kit.mjs";
+
+const names = (layers) => layers.map((layer) => layer.name);
+const RESULT = /^Colorize \(.+, \d+ px, 100 %\)$/;
+
+/** Colour a document and look at what every run promises. */
+async function colorized(kit, spec, choices = {}, prepare = async () => {}) {
+  const panel = await kit.readyPanel();
+  const id = await panel.open(spec);
+  await prepare(panel, id);
+  const [before] = (await panel.report()).documents;
+  const document = await assertDone(panel, await panel.colorize(choices), id);
+  assert.deepEqual(document.selectedIDs, before.selectedIDs, "the same layers are selected");
+  const colour = colourLayer(document);
+  assert.ok(colour, "there is a colour layer");
+  assert.match(colour.name, RESULT);
+  assert.equal(colour.opacity, 100);
+  assert.equal(colour.blendMode, choices.blend === "multiply" ? "multiply" : "color");
+  return { panel, id, before, document, colour };
+}
+
+/** The layers of the artist are untouched: as before, in the same order, once the new ones are left out. */
+function assertOthersUntouched(before, document) {
+  const withoutOurs = (layers) =>
+    layers
+      .filter((layer) => !layer.name.startsWith("Colorize "))
+      .map((layer) => ({ ...layer, children: layer.children && withoutOurs(layer.children) }));
+  assert.deepEqual(withoutOurs(document.layers), before.layers);
+}
+
+export const pictures = {
+  async plain(kit) {
+    const photograph = kit.photographs.girl;
+    const { panel, id, before, document, colour } = await colorized(kit, simpleDocument(photograph));
+    assert.deepEqual(names(document.layers), [colour.name, "Photograph", "Background"]);
+    assert.equal(colour.isClipped, false);
+    const { left, top, width, height } = layerNamed(document, "Photograph").pixels;
+    assert.deepEqual([colour.pixels.left, colour.pixels.top, colour.pixels.width, colour.pixels.height], [left, top, width, height]);
+    assertOthersUntouched(before, document);
+    kit.savePsd("result", document, { blend: "color" });
+    await saveReferences(kit, document, pictureOf(photograph), {});
+    await panel.artist("undo", id);
+    assert.deepEqual((await panel.orderlyReport()).documents[0], before, "one undo brings everything back");
+    const sent = panel.requests.map((request) => `${request.method} ${request.path.replace(/jobs\/[^/]+/, "jobs/ID")}`);
+    assert.equal(sent.filter((line) => line === "POST /v1/jobs").length, 1);
+    assert.ok(sent.includes("DELETE /v1/jobs/ID"), "the result is not left in the server's memory");
+  },
+
+  async again(kit) {
+    // A second run with the first result selected takes the photograph below it, not the colours.
+    const photograph = kit.photographs.girl;
+    const { panel, id, colour } = await colorized(kit, simpleDocument(photograph));
+    await panel.artist("select", id, [colour.name]);
+    const posts = () => panel.requests.filter((request) => request.method === "POST").length;
+    assert.equal(posts(), 1);
+    assert.match(await panel.colorize(), /^Done/);
+    const [document] = (await panel.orderlyReport()).documents;
+    assert.deepEqual(names(document.layers), [colour.name, colour.name, "Photograph", "Background"]);
+    assert.equal(document.layers[0].pixels.data, document.layers[1].pixels.data, "the same colours from the same source");
+  },
+
+  async clip(kit) {
+    const photograph = kit.photographs.girl;
+    const { document, colour } = await colorized(kit, simpleDocument(photograph), { clip: true });
+    assert.deepEqual(names(document.layers), [colour.name, "Photograph", "Background"]);
+    assert.equal(colour.isClipped, true);
+    kit.savePsd("result", document, { blend: "color" });
+    await saveReferences(kit, document, pictureOf(photograph), {});
+  },
+
+  async "clipping stack"(kit) {
+    // What is clipped to the photograph stays clipped to it: the new layer goes above the whole stack.
+    const photograph = kit.photographs.girl;
+    const spec = simpleDocument(photograph);
+    const tone = layerOf("Tone", plain(60, 60, [90, 90, 90, 255]), { left: 40, top: 40, isClipped: true, opacity: 40 });
+    spec.layers.unshift(tone);
+    spec.active = [1];
+    const { before, document, colour } = await colorized(kit, spec);
+    assert.deepEqual(names(document.layers), [colour.name, "Tone", "Photograph", "Background"]);
+    assert.equal(colour.isClipped, false);
+    assertOthersUntouched(before, document);
+    kit.savePsd("result", document, { blend: "color", clipped: ["Tone"] });
+  },
+
+  async doubt(kit) {
+    const photograph = kit.photographs.girl;
+    const { document, colour } = await colorized(kit, simpleDocument(photograph), { addDoubt: true, clip: true });
+    assert.deepEqual(names(document.layers), ["Colorize guesses (bright = unsure)", colour.name, "Photograph", "Background"]);
+    const [doubt] = document.layers;
+    assert.deepEqual([doubt.isVisible, doubt.blendMode, doubt.opacity, doubt.isClipped], [false, "normal", 100, false]);
+    const answer = await kit.server.ask(
+      { width: photograph.width, height: photograph.height, channels: 4, host: "photoshop", include: "doubt" },
+      pictureOf(photograph).bytes,
+    );
+    const expected = answer.subarray(photograph.width * photograph.height * 4);
+    const written = Buffer.from(doubt.pixels.data, "base64");
+    const isSame = expected.every((value, i) => [0, 1, 2].every((channel) => written[4 * i + channel] === value) && written[4 * i + 3] === 255);
+    assert.ok(isSame, "the layer shows the server's doubt");
+    kit.savePsd("result", document, { blend: "color" });
+    await saveReferences(kit, document, pictureOf(photograph), {});
+  },
+
+  async hints(kit) {
+    const photograph = kit.photographs.girl;
+    const spec = simpleDocument(photograph);
+    const { width, height } = photograph;
+    const colours = [
+      [200, 40, 160],
+      [30, 140, 60],
+      [40, 70, 210],
+    ];
+    const list = colours.map((rgb, index) => [Math.round(width * (0.2 + 0.25 * index)), Math.round(height * (0.35 + 0.12 * index)), 26, 9, rgb]);
+    // The hints lie higher and further left than the photograph: places must be worked out.
+    spec.layers.unshift(layerOf("Colour hints", strokes(width + 13, height + 9, list.map(([left, top, ...rest]) => [left + 13, top + 9, ...rest]))));
+    const { document, colour } = await colorized(kit, spec, { useHints: true });
+    assert.deepEqual(names(document.layers), ["Colour hints", colour.name, "Photograph", "Background"]);
+    layerNamed(document, "Colour hints").isVisible = false;
+    kit.savePsd("result", document, { blend: "color", strokes: list });
+  },
+
+  async "selection to mask"(kit) {
+    const photograph = kit.photographs.girl;
+    const selection = roundSelection(-20, 30, 120);
+    const { document, colour } = await colorized(kit, simpleDocument(photograph), {}, (panel, id) => panel.artist("setSelection", id, selection));
+    assert.ok(colour.mask, "there is a mask");
+    assert.deepEqual([colour.mask.width, colour.mask.height], [document.width, document.height]);
+    const mask = Buffer.from(colour.mask.data, "base64");
+    const selected = Buffer.from(selection.data, "base64");
+    for (let y = 0; y < document.height; y++) {
+      for (let x = 0; x < document.width; x++) {
+        const isInside = x < 100 && y >= 30 && y < 150;
+        assert.equal(mask[y * document.width + x], isInside ? selected[(y - 30) * 120 + x + 20] : 0);
+      }
+    }
+    kit.savePsd("result", document, { blend: "color", mask: true });
+    await saveReferences(kit, document, pictureOf(photograph), {});
+  },
+
+  async "selection not wanted"(kit) {
+    const prepare = (panel, id) => panel.artist("setSelection", id, roundSelection(10, 10, 50));
+    const { colour } = await colorized(kit, simpleDocument(kit.photographs.girl), { maskFromSelection: false }, prepare);
+    assert.equal(colour.mask, null);
+  },
+
+  async multiply(kit) {
+    const picture = lineArt(300, 220);
+    const spec = { width: 300, height: 220, layers: [layerOf("Drawing", picture, { isBackground: true })] };
+    const { document } = await colorized(kit, spec, { blend: "multiply" });
+    kit.savePsd("result", document, { blend: "multiply", source: "Drawing" });
+  },
+
+  async visible(kit) {
+    // Everything visible: the colours go on top, and visible hints do not get into the photograph.
+    const photograph = kit.photographs.girl;
+    const spec = simpleDocument(photograph);
+    spec.layers.unshift(layerOf("Colour hints", strokes(60, 60, [[5, 5, 20, 8, [220, 30, 30]]]), { left: 60, top: 60 }));
+    spec.layers.unshift(layerOf("Tone", plain(60, 60, [90, 90, 90, 255]), { left: 80, top: 80, opacity: 40 }));
+    const { panel, before, document, colour } = await colorized(kit, spec, { source: "visible", useHints: true, clip: true });
+    assert.deepEqual(names(document.layers), [colour.name, "Tone", "Colour hints", "Photograph", "Background"]);
+    assert.equal(colour.isClipped, false, "there is nothing to clip to");
+    assert.deepEqual([colour.pixels.width, colour.pixels.height], [document.width, document.height]);
+    assertOthersUntouched(before, document);
+    const posted = panel.requests.find((request) => request.method === "POST");
+    assert.equal(posted.bytes, document.width * document.height * 7, "the picture has no alpha, the hints have");
+    assert.equal((await panel.report()).documents.length, 1, "the temporary copy is closed");
+    kit.savePsd("result", document, { blend: "color" });
+  },
+
+  async "transparency and offset"(kit) {
+    // A soft edge at the left, the canvas' edge at the right, and above the canvas something wider: what is asked for
+    // within the canvas is empty at the left and top.
+    const photograph = kit.photographs.girl;
+    const { width, height } = photograph;
+    const soft = withAlpha(photograph, (x, y) => (y < 5 ? 255 : x < 20 || y < 15 ? 0 : Math.min(255, (x - 20) * 12)));
+    const spec = simpleDocument(photograph);
+    spec.layers[0] = layerOf("Photograph", soft, { left: 50, top: -5 });
+    const { document, colour } = await colorized(kit, spec);
+    const { pixels } = colour;
+    assert.deepEqual([pixels.left, pixels.top, pixels.left + pixels.width], [71, 10, document.width], "placed where the host said the pixels are");
+    kit.savePsd("result", document, { blend: "color" });
+    // What was sent: the visible part that holds pixels.
+    const visible = cropped(soft, 21, 15, document.width - 71, Math.min(height - 15, document.height - 10));
+    assert.equal(pixels.height, visible.height);
+    assert.ok(width > visible.width);
+    await saveReferences(kit, document, pictureOf(visible), {});
+  },
+
+  async background(kit) {
+    const photograph = kit.photographs.loggers;
+    const spec = { width: photograph.width, height: photograph.height, layers: [layerOf("Background", photograph, { isBackground: true })] };
+    const { panel, document, colour } = await colorized(kit, spec, { clip: true });
+    assert.deepEqual(names(document.layers), [colour.name, "Background"]);
+    const posted = panel.requests.find((request) => request.method === "POST");
+    assert.equal(posted.bytes, photograph.width * photograph.height * 3, "a Background has no alpha");
+    kit.savePsd("result", document, { blend: "color", source: "Background" });
+    await saveReferences(kit, document, pictureOf(photograph, { channels: 3 }), {});
+  },
+
+  async "inside a group"(kit) {
+    const photograph = kit.photographs.girl;
+    const spec = simpleDocument(photograph);
+    spec.layers = [
+      layerOf("Title", plain(30, 10, [0, 0, 0, 255]), { left: 4, top: 4 }),
+      { name: "Scans", children: [layerOf("Dust", plain(4, 4, [0, 0, 0, 255]), { left: 20, top: 20 }), spec.layers[0]] },
+      spec.layers[1],
+    ];
+    spec.active = [1, 1];
+    const { before, document, colour } = await colorized(kit, spec);
+    assert.deepEqual(names(document.layers), ["Title", "Scans", "Background"]);
+    assert.deepEqual(names(document.layers[1].children), ["Dust", colour.name, "Photograph"]);
+    assertOthersUntouched(before, document);
+    kit.savePsd("result", document, { blend: "color", hidden: ["Dust"] });
+    await saveReferences(kit, document, pictureOf(photograph), {});
+  },
+
+  async group(kit) {
+    const photograph = kit.photographs.girl;
+    const spec = simpleDocument(photograph);
+    const retouch = layerOf("Retouch", plain(40, 40, [128, 128, 128, 255]), { left: 60, top: 60 });
+    spec.layers = [layerOf("Above", plain(20, 20, [0, 0, 0, 255]), { left: 2, top: 2 }), { name: "Restored", children: [retouch, spec.layers[0]] }, spec.layers[1]];
+    spec.active = [1];
+    const { panel, before, document, colour } = await colorized(kit, spec);
+    assert.deepEqual(names(document.layers), ["Above", colour.name, "Restored", "Background"]);
+    assertOthersUntouched(before, document);
+    assert.equal((await panel.report()).documents.length, 1, "the temporary copy is closed");
+    assert.equal(document.history.length, 2, "reading left no history step");
+    kit.savePsd("result", document, { blend: "color", source: "Restored", hidden: ["Above"] });
+    const flat = { ...photograph, data: photograph.data.slice() };
+    for (let y = 0; y < 40; y++) for (let x = 0; x < 40; x++) flat.data.set([128, 128, 128, 255], ((y + 51) * flat.width + x + 47) * 4);
+    await saveReferences(kit, document, pictureOf(flat), {});
+  },
+
+  async "smart object, clipped"(kit) {
+    const photograph = kit.photographs.girl;
+    const spec = simpleDocument(photograph);
+    spec.layers = [
+      layerOf("Photograph", photograph, { left: 13, top: 9, kind: "smartObject", isClipped: true }),
+      layerOf("Frame", plain(photograph.width - 20, photograph.height - 20, [200, 200, 200, 255]), { left: 23, top: 19 }),
+      spec.layers[1],
+    ];
+    const { before, document, colour } = await colorized(kit, spec, { clip: true });
+    assert.deepEqual(names(document.layers), [colour.name, "Photograph", "Frame", "Background"]);
+    assert.equal(colour.isClipped, true);
+    assertOthersUntouched(before, document);
+    kit.savePsd("result", document, { blend: "color", clipped: ["Photograph"] });
+    await saveReferences(kit, document, pictureOf(photograph), {});
+  },
+
+  async text(kit) {
+    const spec = simpleDocument(kit.photographs.girl);
+    spec.layers.unshift(layerOf("Caption", lineArt(120, 60), { left: 20, top: 20, kind: "text" }));
+    const { document, colour } = await colorized(kit, spec);
+    assert.deepEqual(names(document.layers), [colour.name, "Caption", "Photograph", "Background"]);
+    assert.deepEqual([colour.pixels.left, colour.pixels.top, colour.pixels.width, colour.pixels.height], [20, 20, 120, 60]);
+  },
+
+  async "sixteen bits"(kit) {
+    const photograph = kit.photographs.girl;
+    const spec = { ...simpleDocument(photograph), bits: 16 };
+    spec.layers = [layerOf("Photograph", photograph, { left: 13, top: 9, bits: 16 }), layerOf("Background", plain(spec.width, spec.height, [255, 255, 255, 255]), { bits: 16, isBackground: true })];
+    const { document, colour } = await colorized(kit, spec, { addDoubt: true });
+    const samples = new Uint16Array(new Uint8Array(Buffer.from(colour.pixels.data, "base64")).buffer);
+    assert.ok(samples.every((value) => value <= 32768), "in Photoshop's range");
+    assert.ok(samples.some((value) => Math.round((Math.round((value * 255) / 32768) * 32768) / 255) !== value), "more than 8 bits came back");
+    const answer = await kit.server.ask(
+      { width: photograph.width, height: photograph.height, channels: 4, depth: 16, host: "photoshop" },
+      pictureOf(photograph, { depth: 16 }).bytes,
+    );
+    const expected = new Uint16Array(new Uint8Array(answer).buffer);
+    assert.ok(samples.every((value, i) => value === Math.round((expected[i] * 32768) / 65535)), "every sample is the server's");
+    kit.saveRaw("result.json", JSON.stringify({ blend: "color", document }));
+    await saveReferences(kit, document, pictureOf(photograph, { depth: 16 }), {});
+  },
+
+  async greyscale(kit) {
+    const photograph = kit.photographs.loggers;
+    const grey = (name, picture, more) => layerOf(name, picture, { isGrey: true, ...more });
+    const soft = withAlpha(photograph, (x) => Math.min(255, x * 8));
+    const spec = { width: photograph.width, height: photograph.height, mode: "grayscaleMode", profile: "Gray Gamma 2.2" };
+    spec.layers = [grey("Photograph", soft), grey("Background", plain(photograph.width, photograph.height, [255, 255, 255, 255]), { isBackground: true })];
+    const panel = await kit.readyPanel();
+    const id = await panel.open(spec);
+    await panel.press("colorize");
+    await panel.untilAsked();
+    const asked = await panel.report();
+    assert.equal(asked.calls.length, 0, "nothing is touched before the answer");
+    await panel.press("yes");
+    await panel.untilIdle();
+    const document = await assertDone(panel, await panel.text("status"), id);
+    assert.equal(document.mode, "RGBColorMode");
+    assert.equal(document.history.length, 2, "mode and layer in one step");
+    const report = await panel.report();
+    assert.equal(report.documents.length, 1, "the temporary copy is closed");
+    assert.ok(report.calls.indexOf("changeMode") < report.calls.indexOf("getPixels"), "read from the converted copy");
+    const { pixels } = colourLayer(document);
+    const alphas = Buffer.from(pixels.data, "base64").filter((_, index) => index % 4 === 3);
+    assert.ok(alphas.some((alpha) => alpha < 255), "the layer's transparency was read");
+    kit.savePsd("result", document, { blend: "color" });
+    await panel.artist("undo", id);
+    assert.equal((await panel.report()).documents[0].mode, "grayscaleMode", "one undo brings greyscale back");
+  },
+};
+
+/** Documents in other profiles: read and written in their own, or by way of sRGB where the server knows it not. */
+for (const [profile, name, sentence] of [
+  ["Adobe RGB (1998)", "adobe-rgb", /^Done in [\d.]+ s by .+ on [^;]+\.$/],
+  ["ProPhoto RGB", "prophoto", /^Done in [\d.]+ s by .+ on [^;]+\.$/],
+  ["Display P3", null, /converted by way of sRGB\.$/],
+]) {
+  pictures[`profile ${profile}`] = async (kit) => {
+    const photograph = kit.photographs.girl;
+    const { panel, document } = await colorized(kit, { ...simpleDocument(photograph), profile });
+    assert.match(await panel.text("status"), sentence);
+    const posted = panel.requests.find((request) => request.method === "POST");
+    assert.equal(posted.query.profile, name || "srgb");
+    assert.equal(document.profile, profile, "the document keeps its profile");
+    if (!name) return;
+    kit.savePsd("result", document, { blend: "color", profile: name });
+    await saveReferences(kit, document, pictureOf(photograph, { profile: name }), {});
+  };
+}

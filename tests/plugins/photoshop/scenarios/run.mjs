@@ -1,0 +1,78 @@
+/**
+ * Runs scenarios and negative controls: node scenarios/run.mjs --out FOLDER [NAME ...], or --list.
+ *
+ * Writes FOLDER/results.json: for each name whether it passed, in how many seconds, and if not, why.
+ */
+
+import { mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { launchBrowser } from "../host/page.mjs";
+import { conduct } from "./conduct.mjs";
+import { controls } from "./controls.mjs";
+import { failures } from "./failures.mjs";
+import { Kit } from "./kit.mjs";
+import { pictures } from "./pictures.mjs";
+import { Server } from "./server.mjs";
+import { network } from "./network.mjs";
+
+const scenarios = { ...pictures, ...failures, ...network, ...conduct };
+const all = [...Object.keys(scenarios), ...Object.keys(controls).map((name) => `without: ${name}`)];
+
+/** RGBA pictures that the caller prepared: FOLDER/photographs/NAME.json and .rgba. */
+function loadPhotographs(folder) {
+  const photographs = {};
+  for (const file of readdirSync(folder).filter((name) => name.endsWith(".json"))) {
+    const name = file.replace(".json", "");
+    photographs[name] = { ...JSON.parse(readFileSync(join(folder, file), "utf8")), data: new Uint8Array(readFileSync(join(folder, `${name}.rgba`))) };
+  }
+  return photographs;
+}
+
+const folderName = (name) => name.replace(/[^a-z0-9]+/gi, "-");
+
+async function runOne(name, surroundings) {
+  const isControl = name.startsWith("without: ");
+  const control = isControl ? controls[name.slice("without: ".length)] : null;
+  const kit = new Kit({ ...surroundings, folder: join(surroundings.folder, folderName(name)), patches: control ? control.patches : [] });
+  let failure = null;
+  try {
+    await scenarios[control ? control.scenario : name](kit);
+  } catch (error) {
+    failure = String(error.stack || error);
+  } finally {
+    await kit.close();
+  }
+  if (!control) return failure;
+  if (!failure) return `scenario "${control.scenario}" passes although the guard is taken out`;
+  return control.fails.test(failure) ? null : `scenario "${control.scenario}" fails for another reason: ${failure}`;
+}
+
+async function main(args) {
+  if (args[0] === "--list") {
+    console.log(JSON.stringify(all));
+    return;
+  }
+  const folder = args[args.indexOf("--out") + 1];
+  const wanted = args.filter((arg, index) => arg !== "--out" && args[index - 1] !== "--out");
+  mkdirSync(folder, { recursive: true });
+  const photographs = loadPhotographs(join(folder, "photographs"));
+  const [browser, server] = await Promise.all([launchBrowser(), Server.start(join(folder, "server"))]);
+  const results = {};
+  const queue = wanted.length ? all.filter((name) => wanted.includes(name)) : [...all];
+  const worker = async () => {
+    while (queue.length) {
+      const name = queue.shift();
+      const began = Date.now();
+      const failure = await runOne(name, { browser, server, photographs, folder });
+      results[name] = { failure, seconds: (Date.now() - began) / 1000 };
+      console.log(`${failure ? "FAILED" : "passed"} ${results[name].seconds.toFixed(1)} s  ${name}${failure ? `\n${failure}` : ""}`);
+    }
+  };
+  // Two at a time: while one waits for the server the other draws.
+  await Promise.all([worker(), worker()]);
+  await browser.close();
+  await server.stop();
+  writeFileSync(join(folder, "results.json"), JSON.stringify(results, null, 1));
+}
+
+await main(process.argv.slice(2));
