@@ -191,9 +191,13 @@ def _start_in_background(folder: StateFolder, args: argparse.Namespace) -> int:
                 command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=output, start_new_session=True
             )
     end = time.monotonic() + _READY_TIMEOUT_S
-    while process.poll() is None and time.monotonic() < end:
+    while time.monotonic() < end:
+        is_alive = process.poll() is None  # asked first: it may have ended because another start was quicker
         running = find_daemon(folder)
-        if running is not None and running[1].health.get("state") != "starting":
+        if running is None:
+            if not is_alive:
+                break
+        elif running[1].health.get("state") != "starting":
             return _report(running[0], running[1].health)
         time.sleep(0.05)
     lines = folder.start_log_file.read_text("utf-8", "replace").strip().splitlines()
