@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from ..engine.cache import kernels_path
 from ..engine.flavours import CLASSIC, RTX, Flavour, KernelCache
 from ..engine.gpu import choose_gpu
-from ..engine.library import Library
+from ..engine.library import Library, version_of
 from ..engine.provide import provide_engine
 from ..errors import BackendError, CancelledError
 from ..model import Model
@@ -73,7 +73,7 @@ class TensorRtBackend:
             self._owner.shutdown()
             raise
         self.device = self._driver.name
-        self.reason = f"{flavour.title} {library.__version__} on {self.device}. {note}".strip()
+        self.reason = f"{flavour.title} {version_of(library)} on {self.device}. {note}".strip()
 
     def run(self, luminance: Tensor, hints: Tensor) -> tuple[Tensor, Tensor]:
         """Run the generator; see `Backend.run`."""

@@ -345,12 +345,12 @@ class EngineRunner:
             if self._engine.get_tensor_mode(name) == mode:
                 element = self._engine.get_tensor_dtype(name)
                 described = "float32" if element == self._library.DataType.FLOAT else str(element)
-                found[name] = (described, list(self._engine.get_tensor_shape(name)))
+                found[name] = (described, list[object](_numbers(self._engine.get_tensor_shape(name))))
         return found
 
     def _profile(self, index: int) -> Profile:
-        shapes = self._engine.get_tensor_profile_shape(INPUT_LUMINANCE, index)
-        smallest, usual, largest = (Shape(shape[0], shape[2], shape[3]) for shape in map(tuple, shapes))
+        shapes = map(_numbers, self._engine.get_tensor_profile_shape(INPUT_LUMINANCE, index))
+        smallest, usual, largest = (Shape(batch, height, width) for batch, _, height, width in shapes)
         return Profile(smallest, usual, largest)
 
 
@@ -359,3 +359,7 @@ def _free_graph(lane: _Lane) -> None:
         lane.graph.free()
         lane.graph = None
         lane.runs = 0
+
+
+def _numbers(dims: "trt.Dims") -> list[int]:
+    return [dims[axis] for axis in range(len(dims))]

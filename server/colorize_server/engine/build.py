@@ -16,7 +16,7 @@ from .difference import LARGEST_MEAN, ChromaDifference, chroma_difference, run_o
 from .flavours import Flavour
 from .gpu import Gpu
 from .graph import GRAPH_RECIPE, Precision, check_dynamic, float32_graph, half_precision_graph
-from .library import Library, Messages, logger_of
+from .library import Library, Messages, logger_of, version_of
 from .profile import Profile, profiles_for
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def recipe_for(
         model_version=model.card.version,
         model_sha256=model.sha256,
         flavour=flavour.name,
-        library_version=library.__version__,
+        library_version=version_of(library),
         precision=request.precision.value,
         graph_recipe=GRAPH_RECIPE,
         profiles=profiles_for(model.card, sizes, request.batch),
@@ -211,7 +211,7 @@ class _Build:
         if self._recipe.workspace_mb is not None:
             config.set_memory_pool_limit(self._library.MemoryPoolType.WORKSPACE, self._recipe.workspace_mb * _MEGABYTE)
         for profile in self._recipe.profiles:
-            _add_profile(builder, config, profile)
+            _add_profile(self._library, builder, config, profile)
         self._flavour.set_targets(self._library, config, self._recipe.targets)
         config.progress_monitor = _monitor(self._library, self._progress, self._cancelled)
         self._progress("Building the engine", _SHARE_PARSED)
@@ -223,11 +223,14 @@ class _Build:
         return bytes(serialized)
 
 
-def _add_profile(builder: "trt.Builder", config: "trt.IBuilderConfig", profile: Profile) -> None:
+def _add_profile(library: Library, builder: "trt.Builder", config: "trt.IBuilderConfig", profile: Profile) -> None:
     ours = builder.create_optimization_profile()
     for name in (INPUT_LUMINANCE, INPUT_HINTS):
-        shapes = (shape.with_channels(CHANNELS[name]) for shape in (profile.smallest, profile.usual, profile.largest))
-        ours.set_shape(name, *shapes)
+        smallest, usual, largest = (
+            library.Dims(list(shape.with_channels(CHANNELS[name])))
+            for shape in (profile.smallest, profile.usual, profile.largest)
+        )
+        ours.set_shape(name, smallest, usual, largest)
     if config.add_optimization_profile(ours) < 0:
         raise BackendError(
             f"The optimisation profile {profile.as_members()} was refused.", "Build with other --sizes or --batch."

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import BackendError, BadRequestError
-from .library import Library
+from .library import Library, version_of
 
 if TYPE_CHECKING:
     import tensorrt as trt
@@ -121,7 +121,7 @@ class _Rtx(Flavour):
         for capability in capabilities:
             if capability not in offered:
                 raise BadRequestError(
-                    f"{self.title} {library.__version__} cannot build for compute capability {capability}.",
+                    f"{self.title} {version_of(library)} cannot build for compute capability {capability}.",
                     f"Use some of {', '.join(offered)}; for data-centre cards use --flavour tensorrt.",
                 )
         return tuple(sorted(set(capabilities), key=float))

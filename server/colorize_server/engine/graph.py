@@ -60,6 +60,12 @@ def float32_graph(model: Model) -> onnx.ModelProto:
     del graph.graph.node[:]
     graph.graph.node.extend(kept)
     still_used = {name for node in kept for name in node.input}
+    taken: set[str] = set()
+    for index, node in enumerate(graph.graph.node):
+        # The converter names what it adds after the nodes, and the parser's errors name them.
+        if not node.name or node.name in taken:
+            node.name = f"{node.op_type}_{index}"
+        taken.add(node.name)
     weights = [w for w in graph.graph.initializer if w.name not in folded or w.name in still_used]
     del graph.graph.initializer[:]
     graph.graph.initializer.extend(weights)

@@ -16,8 +16,6 @@ _KEPT_MESSAGES: Final = 40
 class Library(Protocol):
     """The module ``tensorrt``, or ``tensorrt_rtx_bindings``, which has the same members."""
 
-    __version__: str
-
     @property
     def Builder(self) -> "type[trt.Builder]": ...  # noqa: D102, N802 - named by NVIDIA
     @property
@@ -37,9 +35,16 @@ class Library(Protocol):
     @property
     def TensorIOMode(self) -> "type[trt.TensorIOMode]": ...  # noqa: D102, N802
     @property
+    def Dims(self) -> "type[trt.Dims]": ...  # noqa: D102, N802
+    @property
     def DataType(self) -> "type[trt.DataType]": ...  # noqa: D102, N802
     @property
     def ExecutionContextAllocationStrategy(self) -> "type[trt.ExecutionContextAllocationStrategy]": ...  # noqa: D102, N802
+
+
+def version_of(library: Library) -> str:
+    """Return the library's version."""
+    return str(vars(library)["__version__"])  # not a member of `Library`: mypy knows no module's version
 
 
 class Messages:
