@@ -1,28 +1,55 @@
-# The two commands of the README, and those of developers.  `make help` lists them.
+# The two commands of the README, and those of developers.  `make` alone lists them.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PHOTO ?= tests/photographs/migrant-mother-1936.jpg
-SOURCES := $(wildcard pyproject.toml)
+LINTED := server training gimp_plugin tests
 
-.PHONY: help colorize test
+.PHONY: help colorize test lint test-gimp test-photoshop photoshop-panel train-smoke bench soak pictures
 
 help:  ## list the commands
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 $(VENV)/main.stamp: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	$(PIP) --editable .
 	@touch $@
 
 $(VENV)/test.stamp: $(VENV)/main.stamp
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[train,dev]'
+	$(PIP) --editable '.[train,dev]'
 	@touch $@
 
-colorize: $(VENV)/main.stamp  ## colorize PHOTO=path/to/photo.jpg with the model that ships in the repository
-	$(BIN)/colorize $(PHOTO)
+colorize: $(VENV)/main.stamp  ## colour PHOTO=path/to/photo.jpg with the model that ships
+	$(BIN)/colorize $(PHOTO) $(ARGS)
 
 test: $(VENV)/test.stamp  ## install what the tests need and run them
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "not gimp and not photoshop"
+
+lint: $(VENV)/test.stamp  ## style, types
+	$(BIN)/ruff check $(LINTED)
+	$(BIN)/ruff format --check $(LINTED)
+	$(BIN)/mypy -p colorize_server -p colorize_training
+
+test-gimp: $(VENV)/test.stamp  ## the plug-in in a real GIMP 3 (makes its folder once, in a cache)
+	COLORIZE_REQUIRE_GIMP=1 $(BIN)/python -m pytest -m gimp tests/plugins/gimp
+
+test-photoshop: $(VENV)/test.stamp  ## the panel in the fake Photoshop host (Chromium and npm packages)
+	COLORIZE_REQUIRE_PHOTOSHOP=1 $(BIN)/python -m pytest -m photoshop tests/plugins/photoshop
+
+photoshop-panel: $(VENV)/main.stamp  ## pack the Photoshop panel as a .ccx
+	$(BIN)/python -m colorize_server.install.ccx
+
+train-smoke: $(VENV)/test.stamp  ## both stages, evaluation and export on a tiny set
+	$(BIN)/colorize-train smoke
+
+bench: $(VENV)/test.stamp  ## ratios measured in one run; writes bench-results/bench.json
+	cd tests && $(abspath $(BIN))/python -m benchmarks -o ../bench-results/bench.json $(SECTIONS)
+
+soak: $(VENV)/test.stamp  ## fuzz, load, faults and attacks against the real server
+	cd tests && $(abspath $(BIN))/python -m soak $(ARGS)
+
+pictures: $(VENV)/main.stamp  ## make the README's pictures again with the shipped model
+	$(BIN)/python tests/pictures.py
