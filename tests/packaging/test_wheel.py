@@ -81,7 +81,7 @@ def test_the_server_runs_from_the_wheel(environment: Path, outside: dict[str, st
     )
     try:
         state = json.loads((tmp_path / "state" / "state.json").read_text())
-        with urllib.request.urlopen(f"http://127.0.0.1:{state['port']}/v1/health", timeout=30) as answer:  # noqa: S310
+        with urllib.request.urlopen(f"http://127.0.0.1:{state['port']}/v1/health", timeout=30) as answer:
             health = json.load(answer)
         assert health["product"] == "colorize-server"
         assert health["ready"]
