@@ -35,7 +35,7 @@ const BUSY_ATTEMPTS = 20;
  * @property {string} [proof]
  *
  * @typedef {object} Server what was found at an address
- * @property {"ready" | "starting" | "failed" | "unpaired" | "unproved" | "refused" | "version" | "stranger" | "down"} state
+ * @property {"ready" | "starting" | "stopping" | "failed" | "unpaired" | "unproved" | "refused" | "version" | "stranger" | "down"} state
  * @property {string} address
  * @property {Health} [health]
  *
@@ -187,11 +187,12 @@ async function probe(address, token) {
   if (!token) return { state: "unpaired", address, health };
   if (health.proof !== sha256.hmac(token, nonce)) return { state: "unproved", address, health };
   if (health.state === "ready" && health.model) return { state: "ready", address, health };
-  return { state: health.state === "failed" ? "failed" : "starting", address, health };
+  const { state } = health;
+  return { state: state === "failed" || state === "stopping" ? state : "starting", address, health };
 }
 
 /** From what serves best to what helps least; the first found is what the panel speaks of. */
-const ORDER = ["ready", "starting", "failed", "unproved", "unpaired", "refused", "version", "stranger", "down"];
+const ORDER = ["ready", "starting", "stopping", "failed", "unproved", "unpaired", "refused", "version", "stranger", "down"];
 
 /**
  * Look at every address and take the best.

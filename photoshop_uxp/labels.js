@@ -108,6 +108,10 @@ const TABLE = {
     en: "The server is still loading its model: wait a moment and press Colorize again.",
     de: "Der Server lädt noch sein Modell: warten Sie einen Moment und drücken Sie noch einmal Kolorieren.",
   },
+  "error.server.stopping": {
+    en: "The server is being stopped: start it again with “colorize-server start”.",
+    de: "Der Server wird gerade beendet: starten Sie ihn wieder mit „colorize-server start“.",
+  },
   "error.server.failed": {
     en: "The server could not load its model ({text}): run “colorize-server status” in a terminal to see why.",
     de: "Der Server konnte sein Modell nicht laden ({text}): der Befehl „colorize-server status“ im Terminal zeigt, warum.",

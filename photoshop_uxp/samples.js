@@ -106,22 +106,6 @@ function paste(samples, from, to, components) {
 }
 
 /**
- * Add an opaque alpha channel to RGB bytes.
- * @param {Uint8Array} rgb
- * @returns {Uint8Array}
- */
-function rgbaFromRgb(rgb) {
-  const rgba = new Uint8Array((rgb.length / 3) * 4);
-  for (let i = 0, j = 0; i < rgb.length; i += 3, j += 4) {
-    rgba[j] = rgb[i];
-    rgba[j + 1] = rgb[i + 1];
-    rgba[j + 2] = rgb[i + 2];
-    rgba[j + 3] = 255;
-  }
-  return rgba;
-}
-
-/**
  * Whether any pixel of an RGBA picture is painted.
  * @param {Uint8Array} rgba
  * @returns {boolean}
@@ -176,5 +160,4 @@ module.exports = {
   isSamePicture,
   paste,
   rgbFromGrey,
-  rgbaFromRgb,
 };

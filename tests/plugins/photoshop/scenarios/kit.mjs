@@ -173,12 +173,16 @@ export async function assertRefused(panel, before, status, pattern) {
   assert.equal(await panel.isShown("running"), false, "the panel is usable");
 }
 
-/** The colours that the server itself gives for a picture, and layers that must not pass for one. */
-export async function saveReferences(kit, document, picture, query) {
-  const ask = (more) => kit.server.ask({ width: picture.width, height: picture.height, channels: picture.channels, depth: picture.depth, profile: picture.profile, ...query, ...more }, picture.bytes);
-  kit.saveRaw("composite.raw", await ask({ output: "composite" }));
-  if (picture.depth !== 8) return;
-  const unadjusted = await ask({ output: "layer", host: "none" });
+/** The finished picture that the server itself makes. */
+export async function saveReference(kit, picture) {
+  const { bytes, ...query } = picture;
+  kit.saveRaw("composite.raw", await kit.server.ask({ ...query, output: "composite" }, bytes));
+}
+
+/** The same document with layers that must not pass for the right one: grey, and not made for Photoshop's Color mode. */
+export async function saveWrong(kit, document, picture) {
+  const { bytes, ...query } = picture;
+  const unadjusted = await kit.server.ask({ ...query, output: "layer", host: "none" }, bytes);
   kit.savePsd("unadjusted", withColours(document, unadjusted, picture.channels), {});
   const grey = Buffer.alloc(unadjusted.length, 128);
   if (picture.channels === 4) for (let i = 3; i < grey.length; i += 4) grey[i] = unadjusted[i];

@@ -4,7 +4,7 @@
 
 import assert from "node:assert/strict";
 import { cropped, layerOf, lineArt, pictureOf, plain, roundSelection, simpleDocument, strokes, withAlpha } from "../documents.mjs";
-import { assertDone, colourLayer, layerNamed, saveReferences } from "./kit.mjs";
+import { assertDone, colourLayer, layerNamed, saveReference, saveWrong } from "./kit.mjs";
 
 const names = (layers) => layers.map((layer) => layer.name);
 const RESULT = /^Colorize \(.+, \d+ px, 100 %\)$/;
@@ -44,7 +44,8 @@ export const pictures = {
     assert.deepEqual([colour.pixels.left, colour.pixels.top, colour.pixels.width, colour.pixels.height], [left, top, width, height]);
     assertOthersUntouched(before, document);
     kit.savePsd("result", document, { blend: "color" });
-    await saveReferences(kit, document, pictureOf(photograph), {});
+    await saveReference(kit, pictureOf(photograph));
+    await saveWrong(kit, document, pictureOf(photograph));
     await panel.artist("undo", id);
     assert.deepEqual((await panel.orderlyReport()).documents[0], before, "one undo brings everything back");
     const sent = panel.requests.map((request) => `${request.method} ${request.path.replace(/jobs\/[^/]+/, "jobs/ID")}`);
@@ -71,7 +72,7 @@ export const pictures = {
     assert.deepEqual(names(document.layers), [colour.name, "Photograph", "Background"]);
     assert.equal(colour.isClipped, true);
     kit.savePsd("result", document, { blend: "color" });
-    await saveReferences(kit, document, pictureOf(photograph), {});
+    await saveReference(kit, pictureOf(photograph));
   },
 
   async "clipping stack"(kit) {
@@ -103,7 +104,7 @@ export const pictures = {
     const isSame = expected.every((value, i) => [0, 1, 2].every((channel) => written[4 * i + channel] === value) && written[4 * i + 3] === 255);
     assert.ok(isSame, "the layer shows the server's doubt");
     kit.savePsd("result", document, { blend: "color" });
-    await saveReferences(kit, document, pictureOf(photograph), {});
+    await saveReference(kit, pictureOf(photograph));
   },
 
   async hints(kit) {
@@ -139,7 +140,7 @@ export const pictures = {
       }
     }
     kit.savePsd("result", document, { blend: "color", mask: true });
-    await saveReferences(kit, document, pictureOf(photograph), {});
+    await saveReference(kit, pictureOf(photograph));
   },
 
   async "selection not wanted"(kit) {
@@ -188,7 +189,7 @@ export const pictures = {
     const visible = cropped(soft, 21, 15, document.width - 71, Math.min(height - 15, document.height - 10));
     assert.equal(pixels.height, visible.height);
     assert.ok(width > visible.width);
-    await saveReferences(kit, document, pictureOf(visible), {});
+    await saveReference(kit, pictureOf(visible));
   },
 
   async background(kit) {
@@ -199,7 +200,7 @@ export const pictures = {
     const posted = panel.requests.find((request) => request.method === "POST");
     assert.equal(posted.bytes, photograph.width * photograph.height * 3, "a Background has no alpha");
     kit.savePsd("result", document, { blend: "color", source: "Background" });
-    await saveReferences(kit, document, pictureOf(photograph, { channels: 3 }), {});
+    await saveReference(kit, pictureOf(photograph, { channels: 3 }));
   },
 
   async "inside a group"(kit) {
@@ -216,7 +217,7 @@ export const pictures = {
     assert.deepEqual(names(document.layers[1].children), ["Dust", colour.name, "Photograph"]);
     assertOthersUntouched(before, document);
     kit.savePsd("result", document, { blend: "color", hidden: ["Dust"] });
-    await saveReferences(kit, document, pictureOf(photograph), {});
+    await saveReference(kit, pictureOf(photograph));
   },
 
   async group(kit) {
@@ -233,7 +234,7 @@ export const pictures = {
     kit.savePsd("result", document, { blend: "color", source: "Restored", hidden: ["Above"] });
     const flat = { ...photograph, data: photograph.data.slice() };
     for (let y = 0; y < 40; y++) for (let x = 0; x < 40; x++) flat.data.set([128, 128, 128, 255], ((y + 51) * flat.width + x + 47) * 4);
-    await saveReferences(kit, document, pictureOf(flat), {});
+    await saveReference(kit, pictureOf(flat));
   },
 
   async "smart object, clipped"(kit) {
@@ -249,7 +250,7 @@ export const pictures = {
     assert.equal(colour.isClipped, true);
     assertOthersUntouched(before, document);
     kit.savePsd("result", document, { blend: "color", clipped: ["Photograph"] });
-    await saveReferences(kit, document, pictureOf(photograph), {});
+    await saveReference(kit, pictureOf(photograph));
   },
 
   async text(kit) {
@@ -275,7 +276,7 @@ export const pictures = {
     const expected = new Uint16Array(new Uint8Array(answer).buffer);
     assert.ok(samples.every((value, i) => value === Math.round((expected[i] * 32768) / 65535)), "every sample is the server's");
     kit.saveRaw("result.json", JSON.stringify({ blend: "color", document }));
-    await saveReferences(kit, document, pictureOf(photograph, { depth: 16 }), {});
+    await saveReference(kit, pictureOf(photograph, { depth: 16 }));
   },
 
   async greyscale(kit) {
@@ -322,6 +323,7 @@ for (const [profile, name, sentence] of [
     assert.equal(document.profile, profile, "the document keeps its profile");
     if (!name) return;
     kit.savePsd("result", document, { blend: "color", profile: name });
-    await saveReferences(kit, document, pictureOf(photograph, { profile: name }), {});
+    await saveReference(kit, pictureOf(photograph, { profile: name }));
+    await saveWrong(kit, document, pictureOf(photograph, { profile: name }));
   };
 }

@@ -28,7 +28,7 @@ function loadPhotographs(folder) {
   return photographs;
 }
 
-const folderName = (name) => name.replace(/[^a-z0-9]+/gi, "-");
+const folderName = (name) => name.replace(/[^a-z0-9]+/gi, "-").replace(/^-|-$/g, "");
 
 async function runOne(name, surroundings) {
   const isControl = name.startsWith("without: ");

@@ -1,0 +1,167 @@
+"""The documents that the panel leaves, written as PSD and opened by psd-tools."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from colorize_server.color.rgb import SRGB
+from psd_check import (
+    assert_colours,
+    check_colours,
+    check_layers,
+    colour_layer,
+    composite_of,
+    luma,
+    samples_of,
+)
+from psd_tools import PSDImage
+
+pytestmark = [pytest.mark.photoshop, pytest.mark.timeout(900)]
+
+WITH_PSD = [
+    "plain", "clip", "clipping stack", "doubt", "hints", "selection to mask", "multiply", "visible",
+    "transparency and offset", "background", "inside a group", "group", "smart object, clipped", "greyscale",
+    "profile Adobe RGB (1998)", "profile ProPhoto RGB",
+]  # fmt: skip
+WITH_REFERENCE = [
+    "plain", "clip", "doubt", "selection to mask", "transparency and offset", "background", "inside a group", "group",
+    "smart object, clipped", "profile Adobe RGB (1998)", "profile ProPhoto RGB",
+]  # fmt: skip
+MAX_HINT_DELTA_E = 6.0
+
+
+def facts_of(folder: Path) -> dict[str, Any]:
+    return json.loads((folder / "result.json").read_text())
+
+
+@pytest.mark.parametrize("scenario", WITH_PSD)
+def test_layers(evidence: Any, scenario: str) -> None:
+    """psd-tools sees the layers that the host held: order, names, modes, opacity, clipping, masks, pixels."""
+    folder = evidence.of(scenario)
+    facts = facts_of(folder)
+    check_layers(PSDImage.open(folder / "result.psd"), facts["document"]["layers"])
+    colour = colour_layer(facts["document"]["layers"])
+    assert colour is not None
+    assert colour["blendMode"] == facts["blend"]
+    for name in facts.get("clipped", []):
+        layers = {layer.name: layer for layer in PSDImage.open(folder / "result.psd").descendants()}
+        assert layers[name].clipping, f"{name} is still clipped"
+
+
+@pytest.mark.parametrize("scenario", WITH_REFERENCE)
+def test_colours(evidence: Any, scenario: str) -> None:
+    """The composite keeps the photograph's luma and shows the server's colours."""
+    folder = evidence.of(scenario)
+    facts = facts_of(folder)
+    print(check_colours(folder, "result", facts["document"], facts))
+
+
+@pytest.mark.parametrize("scenario", ["plain", "profile Adobe RGB (1998)", "profile ProPhoto RGB"])
+@pytest.mark.parametrize("wrong", ["grey", "unadjusted"])
+def test_wrong_colours_fail(evidence: Any, scenario: str, wrong: str) -> None:
+    """A grey layer, and one that was not made for Photoshop's Color mode, do not pass for the right one."""
+    folder = evidence.of(scenario)
+    facts = facts_of(folder)
+    with pytest.raises(AssertionError, match="CIEDE2000"):
+        check_colours(folder, wrong, facts["document"], facts)
+
+
+@pytest.mark.parametrize("scenario", ["selection to mask"])
+def test_outside_the_mask_nothing_changes(evidence: Any, scenario: str) -> None:
+    folder = evidence.of(scenario)
+    colour = colour_layer(facts_of(folder)["document"]["layers"])
+    assert colour is not None
+    mask = samples_of(colour["mask"], 1)[..., 0]
+    psd = PSDImage.open(folder / "result.psd")
+    composed, plain = composite_of(psd), composite_of(psd, "Colorize (")
+    assert (mask == 0).sum() > 10_000
+    assert np.abs(composed - plain)[mask == 0].max() == 0
+    assert np.abs(composed - plain)[mask == 255].max() > 0.02
+
+
+@pytest.mark.parametrize("scenario", ["hints"])
+def test_hints_are_met(evidence: Any, scenario: str) -> None:
+    """Under a stroke the picture takes the stroke's colour, as far as the photograph's lightness lets it."""
+    folder = evidence.of(scenario)
+    facts = facts_of(folder)
+    colour = colour_layer(facts["document"]["layers"])
+    assert colour is not None
+    left, top = colour["pixels"]["left"], colour["pixels"]["top"]
+    psd = PSDImage.open(folder / "result.psd")
+    composed = SRGB.lab_from_encoded(composite_of(psd))
+    lightness = SRGB.lab_from_encoded(composite_of(psd, "Colorize ("))[..., 0]
+    for x, y, width, height, rgb in facts["strokes"]:
+        region = np.s_[top + y : top + y + height, left + x : left + x + width]
+        stroke = SRGB.lab_from_encoded(np.array(rgb) / 255.0)
+        wanted = np.stack([in_gamut(level, stroke[1], stroke[2]) for level in lightness[region].ravel()])
+        got = composed[region].reshape(-1, 3).copy()
+        got[:, 0] = wanted[:, 0]
+        error = difference(got, wanted)
+        print(f"{rgb}: CIEDE2000 mean {error.mean():.2f}, max {error.max():.2f}")
+        assert error.mean() <= MAX_HINT_DELTA_E
+
+
+def in_gamut(lightness: float, a: float, b: float) -> np.ndarray:
+    """Return (L*, a*, b*) with as much of the chroma as sRGB holds at this lightness."""
+    low, high = 0.0, 1.0
+    for _ in range(24):
+        middle = (low + high) / 2
+        rgb = SRGB.encoded_from_lab(np.array([lightness, a * middle, b * middle]))
+        inside = rgb.min() >= -1e-6 and rgb.max() <= 1 + 1e-6
+        low, high = (middle, high) if inside else (low, middle)
+    return np.array([lightness, a * low, b * low])
+
+
+def difference(lab: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    from colorize_server.color.difference import ciede2000
+
+    return ciede2000(lab, wanted)
+
+
+@pytest.mark.parametrize("scenario", ["multiply"])
+def test_multiply_colours_paper_and_keeps_lines(evidence: Any, scenario: str) -> None:
+    """In Multiply mode white paper takes the colour that Color mode could not give it, and black lines stay black."""
+    folder = evidence.of(scenario)
+    document = facts_of(folder)["document"]
+    colour, drawing = document["layers"]
+    assert colour["blendMode"] == "multiply"
+    art = samples_of(drawing["pixels"], 4)[..., :3]
+    composed = composite_of(PSDImage.open(folder / "result.psd"))
+    paper, lines = (art == 255).all(-1), (art == 0).all(-1)
+    assert lines.sum() > 1000
+    assert luma(composed)[lines].max() <= 1 / 255
+    lab = SRGB.lab_from_encoded(composed[paper])
+    assert np.abs(lab[:, 0] - 88).max() <= 0.6, "the layer's lightness is 88"
+    assert np.hypot(lab[:, 1], lab[:, 2]).mean() > 1.0, "paper is no longer neutral"
+    layer = samples_of(colour["pixels"], 4)[..., :3] / 255.0
+    assert np.abs(composed[paper] - layer[paper]).max() <= 1 / 255
+
+
+@pytest.mark.parametrize("scenario", ["sixteen bits"])
+def test_sixteen_bits(evidence: Any, scenario: str) -> None:
+    """The same bars on the host's raw 16-bit buffers, composed here: no library writes 16-bit PSD."""
+    folder = evidence.of(scenario)
+    document = facts_of(folder)["document"]
+    assert document["bits"] == 16
+    doubt, colour, photograph, _ = document["layers"]
+    layer = samples_of(colour["pixels"], 4, np.uint16)[..., :3].reshape(-1, 3) / 32768.0
+    base = samples_of(photograph["pixels"], 4, np.uint16)[..., :3].reshape(-1, 3) / 32768.0
+    reference = np.frombuffer((folder / "composite.raw").read_bytes(), "<u2").reshape(-1, 4)[:, :3] / 65535.0
+    print(assert_colours(color_mode(base, layer), base, reference, "srgb"))
+    grey = samples_of(doubt["pixels"], 4, np.uint16)
+    assert (grey[..., 0] == grey[..., 1]).all()
+    assert (grey[..., 3] == 32768).all()
+    assert grey.max() <= 32768
+
+
+def color_mode(backdrop: np.ndarray, source: np.ndarray) -> np.ndarray:
+    """Photoshop's Color: hue and saturation of the source, luminosity of the backdrop (ISO 32000-1, 11.3.5.3)."""
+    level = luma(backdrop)[:, None]
+    colour = source + level - luma(source)[:, None]
+    low, high = colour.min(-1, keepdims=True), colour.max(-1, keepdims=True)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        colour = np.where(low < 0, level + (colour - level) * level / (level - low), colour)
+        colour = np.where(high > 1, level + (colour - level) * (1 - level) / (high - level), colour)
+    return colour

@@ -1,0 +1,63 @@
+"""The panel's sources: types, style and the pure parts."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+pytestmark = [pytest.mark.photoshop, pytest.mark.timeout(300)]
+
+HERE = Path(__file__).parent
+REPOSITORY = HERE.parents[2]
+BIN = HERE / "node_modules" / ".bin"
+
+
+def run(*command: str | Path, cwd: Path = HERE) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([str(part) for part in command], cwd=cwd, capture_output=True, text=True, timeout=240)
+
+
+def test_types(tools: None) -> None:
+    """Tsc --strict against Adobe's declarations finds nothing."""
+    result = run(BIN / "tsc", "-p", "tsconfig.json")
+    assert result.returncode == 0, result.stdout
+
+
+def test_types_are_checked(tools: None, tmp_path: Path) -> None:
+    """The check can fail: a misspelt call of the imaging API is found."""
+    broken = REPOSITORY / "photoshop_uxp" / "pixels.js"
+    text = broken.read_text(encoding="utf-8").replace("imaging.getPixels(", "imaging.getPixel(")
+    (tmp_path / "pixels.js").write_text(text, encoding="utf-8")
+    for name in ("errors.js", "samples.js"):
+        (tmp_path / name).write_bytes((broken.parent / name).read_bytes())
+    types = HERE / "node_modules" / "@adobe-uxp-types"
+    options = "--allowJs --checkJs --strict --noEmit --skipLibCheck --target ES2022 --module commonjs --moduleResolution node10"
+    result = run(
+        BIN / "tsc",
+        *options.split(),
+        "--types",
+        "",
+        tmp_path / "pixels.js",
+        types / "photoshop" / "src" / "index.d.ts",
+        types / "uxp" / "uxp.d.ts",
+    )
+    assert "getPixel'" in result.stdout, result.stdout
+
+
+def test_style(tools: None) -> None:
+    """Eslint finds nothing in the panel, in the fake host and in the scenarios."""
+    result = run(
+        BIN / "eslint",
+        "-c",
+        HERE / "eslint.config.mjs",
+        "photoshop_uxp",
+        "tests/plugins/photoshop",
+        cwd=REPOSITORY,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_pure_parts(tools: None) -> None:
+    """Samples, protocol client, labels and files, by Node's own test runner."""
+    result = run("node", "--test", "unit/")
+    assert result.returncode == 0, result.stdout
+    assert "# skipped 0" in result.stdout
