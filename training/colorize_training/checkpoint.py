@@ -136,7 +136,8 @@ def demand_same_network(checkpoint: Checkpoint, config: TrainConfig, path: Path)
 
     def described(c: TrainConfig) -> str:
         m = c.model
-        return f"{m.network} ({m.encoder})" if m.network == "unet-efficientnet" else f"{m.network} ({m.upsampling})"
+        kind = m.encoder if m.network == "unet-efficientnet" else m.upsampling
+        return f"{m.network} ({kind}{', folded' if m.folded_batch_norm else ''})"
 
     there, here = described(checkpoint.config), described(config)
     if there != here:

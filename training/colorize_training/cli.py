@@ -1,18 +1,59 @@
-"""The command ``colorize-train``."""
+"""The command ``colorize-train``: prepare, fit, evaluate, preview, export, finetune."""
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, Final
 
-from colorize_training.errors import TrainingError
+from colorize_training.errors import CheckpointError, DataError, TrainingError
+
+# Each command imports what it needs when it runs, so that --help answers at once and prepare needs no TensorBoard.
+_DEFAULT_DATA: Final = Path("../shared/data")
 
 
-def _fit(arguments: argparse.Namespace) -> int:
-    from colorize_training.config import config_from_toml
+def _say(text: object) -> None:
+    print(text)  # noqa: T201  (the command's output)
+
+
+def _last_checkpoint(path: Path) -> Path:
+    """Return a checkpoint itself, or the last one of a run's folder."""
+    from colorize_training.checkpoint import checkpoints
+
+    if not path.is_dir():
+        return path
+    found = checkpoints(path)
+    if not found:
+        raise CheckpointError(f"There is no checkpoint in {path}.", "Train first: colorize-train fit CONFIG.toml")
+    return found[-1]
+
+
+def _read_json(path: Path | None) -> dict[str, Any]:
+    if path is None:
+        return {}
+    try:
+        values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} cannot be read as JSON ({error}).", "Correct the file or leave the option out.") from error
+    return values
+
+
+def _prepare(arguments: argparse.Namespace) -> None:
+    from colorize_training.prepare import PrepareOptions, prepare
+
+    options = PrepareOptions(
+        keep=arguments.keep, set=arguments.set, side_px=arguments.side, licence=arguments.licence
+    )
+    _say(prepare(arguments.folder, arguments.out, options))
+
+
+def _fit(arguments: argparse.Namespace) -> None:
+    from colorize_training.config import config_from_toml, preset_config
     from colorize_training.fit import FitOptions, fit, with_overrides
 
-    config = with_overrides(config_from_toml(arguments.config), arguments.pictures, arguments.start_from)
+    config = config_from_toml(arguments.config) if arguments.config.suffix == ".toml" else preset_config(str(arguments.config))
+    config = with_overrides(config, arguments.pictures, arguments.start_from)
     options = FitOptions(
         out=arguments.out or Path("runs") / config.name,
         data=arguments.data or Path(config.data.folder),
@@ -21,24 +62,51 @@ def _fit(arguments: argparse.Namespace) -> int:
         save_every_s=arguments.save_every,
         half_every_pictures=arguments.half_every,
         precision=arguments.precision,
+        workers=arguments.workers,
     )
-    print(f"last checkpoint: {fit(config, options)}")  # noqa: T201  (the command's output)
-    return 0
+    _say(f"last checkpoint: {fit(config, options)}")
 
 
-def _export(arguments: argparse.Namespace) -> int:
-    import json
+def _evaluate(arguments: argparse.Namespace) -> None:
+    from colorize_training.evaluate import EvaluateOptions, card_metrics, evaluate, text_table, write_report
+    from colorize_training.predictor import open_predictor
 
-    from colorize_training.checkpoint import checkpoints
-    from colorize_training.errors import CheckpointError
+    predictor = open_predictor(arguments.model, arguments.gain)
+    options = EvaluateOptions(
+        data=arguments.data,
+        split=arguments.split,
+        pictures=arguments.pictures,
+        probe_pictures=arguments.probe_pictures,
+        is_quick=arguments.quick,
+    )
+    found, scenes = evaluate(predictor, options)
+    _say(text_table(found))
+    if arguments.out:
+        write_report(predictor, found, scenes, arguments.out)
+        (arguments.out / "card.json").write_text(json.dumps(card_metrics(found)), encoding="utf-8")
+        _say(f"written: {arguments.out / 'evaluation.json'}, {arguments.out / 'evaluation.html'}")
+
+
+def _preview(arguments: argparse.Namespace) -> None:
+    from colorize_training.config import TrainConfig, config_from_toml
+    from colorize_training.dataset import training_pictures
+    from colorize_training.predictor import open_predictor
+    from colorize_training.preview import degradation_sheet, folder_sheet
+
+    if arguments.model is None:
+        config = config_from_toml(arguments.config) if arguments.config else TrainConfig()
+        sheet = degradation_sheet(arguments.data, training_pictures(arguments.data, config.data), config.seed)
+    else:
+        if arguments.photos is None:
+            raise DataError("No photographs were named.", "Give a folder with --photos.")
+        sheet = folder_sheet(open_predictor(arguments.model, arguments.gain), arguments.photos, arguments.size)
+    sheet.save(arguments.out)
+    _say(f"written: {arguments.out}")
+
+
+def _export(arguments: argparse.Namespace) -> None:
     from colorize_training.export import CardFacts, export_checkpoint
 
-    path = arguments.checkpoint
-    if path.is_dir():
-        found = checkpoints(path)
-        if not found:
-            raise CheckpointError(f"There is no checkpoint in {path}.", "Train first: colorize-train fit CONFIG.toml")
-        path = found[-1]
     facts = CardFacts(
         name=arguments.name or arguments.out.stem,
         version=arguments.version,
@@ -46,16 +114,42 @@ def _export(arguments: argparse.Namespace) -> int:
         default_size=arguments.default_size,
         licence=arguments.licence,
         gain=arguments.gain,
-        training=json.loads(arguments.training.read_text(encoding="utf-8")) if arguments.training else {},
-        metrics=json.loads(arguments.metrics.read_text(encoding="utf-8")) if arguments.metrics else {},
+        training=_read_json(arguments.training),
+        metrics=_read_json(arguments.metrics),
     )
     limit = None if arguments.max_mb is None else int(arguments.max_mb * 1e6)
-    report = export_checkpoint(path, facts, arguments.out, limit)
-    print(  # noqa: T201
-        f"{arguments.out}: {report['bytes'] / 1e6:.1f} MB, differs from PyTorch by at most {report['half']:.1e} "
-        f"(float32 weights: {report['float32']:.1e})"
+    report = export_checkpoint(_last_checkpoint(arguments.checkpoint), facts, arguments.out, limit)
+    _say(
+        f"{arguments.out}: {report['bytes'] / 1e6:.1f} MB, opset {report['opset']:.0f}, differs from PyTorch by at most "
+        f"{report['half']:.1e} (with float32 weights {report['float32']:.1e})"
     )
-    return 0
+
+
+def _finetune(arguments: argparse.Namespace) -> None:
+    from colorize_training.finetune import FinetuneOptions, finetune
+
+    options = FinetuneOptions(
+        out=arguments.out,
+        name=arguments.name,
+        start_from=arguments.start_from,
+        pictures=arguments.pictures,
+        crop_px=arguments.crop,
+        batch=arguments.batch,
+    )
+    path, report = finetune(arguments.folder, options)
+    _say(report)
+    _say(f"written: {path}\nuse it: colorize --model {path} PHOTO")
+
+
+def _half(arguments: argparse.Namespace) -> None:
+    from colorize_training.checkpoint import read_checkpoint, write_checkpoint
+
+    checkpoint = read_checkpoint(_last_checkpoint(arguments.checkpoint))
+    tensors = checkpoint.tensors
+    if arguments.averaged_only:
+        tensors = {k: v for k, v in tensors.items() if not k.startswith("generator.")}
+    write_checkpoint(arguments.out, checkpoint.config, checkpoint.progress, tensors, is_half=True)
+    _say(f"{arguments.out}: {arguments.out.stat().st_size / 1e6:.1f} MB")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -63,31 +157,80 @@ def _parser() -> argparse.ArgumentParser:
         prog="colorize-train", description="Train a colorization model on folders of colour photographs."
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    fit = commands.add_parser("fit", help="train one stage")
-    fit.add_argument("config", type=Path, help="TOML file; see training/configs")
-    fit.add_argument("--data", type=Path, help="shard folder, instead of the configuration's")
-    fit.add_argument("--out", type=Path, help="folder for checkpoints and logs (default: runs/NAME)")
-    fit.add_argument("--pictures", type=int, help="pictures to see, instead of the configuration's")
-    fit.add_argument("--start-from", help="checkpoint (or its folder) of the earlier stage")
-    fit.add_argument("--resume", action="store_true", help="go on from the last checkpoint in --out, exactly")
-    fit.add_argument("--resume-from", type=Path, help="go on from this checkpoint, full or half precision")
-    fit.add_argument("--save-every", type=float, default=300.0, help="seconds between checkpoints (default 300)")
-    fit.add_argument("--half-every", type=int, default=0, help="pictures between kept half-precision checkpoints")
-    fit.add_argument("--precision", choices=["", "float32", "bfloat16", "float16"], default="", help="of autocast")
-    fit.set_defaults(run=_fit)
-    export = commands.add_parser("export", help="write the ONNX model that the server loads")
-    export.add_argument("checkpoint", type=Path, help="checkpoint, or the folder of a run (its last one)")
-    export.add_argument("--out", type=Path, required=True, help="the .onnx file")
-    export.add_argument("--name", default="", help="the model's name (default: the file's)")
-    export.add_argument("--version", default="1", help="version on the card")
-    export.add_argument("--sizes", type=int, nargs="+", default=[256], help="network sizes the model is good for")
-    export.add_argument("--default-size", type=int, default=256)
-    export.add_argument("--licence", default="Apache-2.0", help="SPDX identifier")
-    export.add_argument("--gain", type=float, default=1.0, help="factor on the chroma, put into the graph")
-    export.add_argument("--training", type=Path, help="JSON with more facts for the card's training section")
-    export.add_argument("--metrics", type=Path, help="JSON of evaluate for the card")
-    export.add_argument("--max-mb", type=float, help="refuse a larger file")
-    export.set_defaults(run=_export)
+
+    p = commands.add_parser("prepare", help="turn a folder of photographs into shards")
+    p.add_argument("folder", type=Path, help="photographs; subfolders count as sources")
+    p.add_argument("--out", type=Path, required=True, help="folder for shards and manifest.csv")
+    p.add_argument("--keep", type=int, default=0, help="keep the K most colourful (default: all that are fit)")
+    p.add_argument("--set", default="scenes", help="name of the set: scenes or people (default scenes)")
+    p.add_argument("--side", type=int, default=256, help="short side of the stored pictures, px (default 256)")
+    p.add_argument("--licence", default="unknown", help="noted in the manifest")
+    p.set_defaults(run=_prepare)
+
+    p = commands.add_parser("fit", help="train one stage")
+    p.add_argument("config", type=Path, help="TOML file (see training/configs), or a preset: default, pix2pix-paper")
+    p.add_argument("--data", type=Path, help="shard folder, instead of the configuration's")
+    p.add_argument("--out", type=Path, help="folder for checkpoints and logs (default: runs/NAME)")
+    p.add_argument("--pictures", type=int, help="pictures to see, instead of the configuration's")
+    p.add_argument("--start-from", help="checkpoint (or its folder) of the earlier stage, or an exported model")
+    p.add_argument("--resume", action="store_true", help="go on from the last checkpoint in --out, exactly")
+    p.add_argument("--resume-from", type=Path, help="go on from this checkpoint, full or half precision")
+    p.add_argument("--save-every", type=float, default=300.0, help="seconds between checkpoints (default 300)")
+    p.add_argument("--half-every", type=int, default=0, help="pictures between kept half-precision checkpoints")
+    p.add_argument("--precision", choices=["", "float32", "bfloat16", "float16"], default="", help="of autocast")
+    p.add_argument("--workers", type=int, default=1, help="processes that prepare batches (default 1)")
+    p.set_defaults(run=_fit)
+
+    p = commands.add_parser("evaluate", help="measure a model on pictures that it never trained on")
+    p.add_argument("model", type=Path, help="checkpoint, folder of a run, or exported model")
+    p.add_argument("--data", type=Path, default=_DEFAULT_DATA, help="shard folder")
+    p.add_argument("--split", default="choose", help="choose (to decide by) or report (to tell)")
+    p.add_argument("--pictures", type=int, default=0, help="of each set (default: all)")
+    p.add_argument("--probe-pictures", type=int, default=150, help="of each set, for hints and degradations")
+    p.add_argument("--gain", type=float, default=1.0, help="factor on the chroma of a checkpoint")
+    p.add_argument("--quick", action="store_true", help="the main table only")
+    p.add_argument("--out", type=Path, help="folder for evaluation.json, evaluation.html and card.json")
+    p.set_defaults(run=_evaluate)
+
+    p = commands.add_parser("preview", help="draw a contact sheet: of the degradations, or of a model's work")
+    p.add_argument("model", type=Path, nargs="?", help="checkpoint or model; without it the degradations are shown")
+    p.add_argument("--photos", type=Path, help="folder of photographs to colorize")
+    p.add_argument("--config", type=Path, help="TOML file whose degradations are shown")
+    p.add_argument("--data", type=Path, default=_DEFAULT_DATA, help="shard folder")
+    p.add_argument("--size", type=int, default=256, help="network size (default 256)")
+    p.add_argument("--gain", type=float, default=1.0, help="factor on the chroma of a checkpoint")
+    p.add_argument("--out", type=Path, required=True, help="the picture to write (.jpg or .png)")
+    p.set_defaults(run=_preview)
+
+    p = commands.add_parser("export", help="write the ONNX model that the server loads")
+    p.add_argument("checkpoint", type=Path, help="checkpoint, or the folder of a run (its last one)")
+    p.add_argument("--out", type=Path, required=True, help="the .onnx file")
+    p.add_argument("--name", default="", help="the model's name (default: the file's)")
+    p.add_argument("--version", default="1", help="version on the card")
+    p.add_argument("--sizes", type=int, nargs="+", default=[256], help="network sizes the model is good for")
+    p.add_argument("--default-size", type=int, default=256)
+    p.add_argument("--licence", default="Apache-2.0", help="SPDX identifier")
+    p.add_argument("--gain", type=float, default=1.0, help="factor on the chroma, put into the graph")
+    p.add_argument("--training", type=Path, help="JSON with more facts for the card's training section")
+    p.add_argument("--metrics", type=Path, help="card.json of evaluate")
+    p.add_argument("--max-mb", type=float, help="refuse a larger file")
+    p.set_defaults(run=_export)
+
+    p = commands.add_parser("finetune", help="make a model of your own from your own photographs")
+    p.add_argument("folder", type=Path, help="colour photographs")
+    p.add_argument("--out", type=Path, required=True, help="folder for shards, checkpoints and the model")
+    p.add_argument("--name", default="my-model", help="of the new model")
+    p.add_argument("--start-from", type=Path, help="exported model or checkpoint (default: the shipped model)")
+    p.add_argument("--pictures", type=int, default=4000, help="pictures to see (default 4000)")
+    p.add_argument("--crop", type=int, default=160, help="side of the training crops, px (default 160)")
+    p.add_argument("--batch", type=int, default=16, help="pictures in a step (default 16)")
+    p.set_defaults(run=_finetune)
+
+    p = commands.add_parser("half", help="reduce a checkpoint to the half-precision weights needed to go on")
+    p.add_argument("checkpoint", type=Path, help="checkpoint, or the folder of a run (its last one)")
+    p.add_argument("--out", type=Path, required=True, help="the .safetensors file")
+    p.add_argument("--averaged-only", action="store_true", help="leave the latest weights out, keep their average")
+    p.set_defaults(run=_half)
     return parser
 
 
@@ -95,10 +238,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; errors are one line on stderr and exit code 1."""
     parsed = _parser().parse_args(arguments)
     try:
-        return int(parsed.run(parsed))
+        parsed.run(parsed)
     except TrainingError as error:
         print(f"colorize-train: {error}", file=sys.stderr)  # noqa: T201
         return 1
+    return 0
 
 
 if __name__ == "__main__":

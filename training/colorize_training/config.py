@@ -25,6 +25,7 @@ class DataConfig:
     enlarge_max: float = 2.0  # crops are enlarged up to so many times, so that 384 and 512 px work
     aspect_jitter: float = 0.15  # width / height is changed by up to this share
     flip: bool = True
+    has_splits: bool = True  # keep the choose and report splits out; an artist's own few pictures are all used
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,7 @@ class ModelConfig:
     upsampling: str = "resize"  # of unet256: "transposed" (the paper) or "resize" (no checkerboard)
     dropout: bool = False  # of unet256
     freeze_batch_norm: bool = False  # use the running statistics in training too
+    folded_batch_norm: bool = False  # normalisation is part of the convolutions, as in an exported model
 
 
 @dataclass(frozen=True)

@@ -108,11 +108,17 @@ def cut_crop(image: Image.Image, rng: np.random.Generator, config: DataConfig) -
     return np.ascontiguousarray(pixels)
 
 
+def training_pictures(folder: Path, config: DataConfig) -> list[Picture]:
+    """List the pictures that a run may learn from."""
+    pictures = read_manifest(folder)
+    return split_pictures(pictures)["train"] if config.has_splits else pictures
+
+
 class Samples:
     """Make batches of a configuration from a shard folder."""
 
     def __init__(self, folder: Path, config: TrainConfig, pictures: Sequence[Picture] | None = None) -> None:
-        chosen = split_pictures(read_manifest(folder))["train"] if pictures is None else pictures
+        chosen = training_pictures(folder, config.data) if pictures is None else pictures
         self.config = config
         self.pictures = list(chosen)
         self._order = make_order(chosen, config.data, config.seed)

@@ -30,6 +30,8 @@ HINT_COUNTS: Final = (0, 1, 5, 20)
 _BATCH: Final = 8
 _DOUBT_SAMPLES: Final = 4000
 _SEED: Final = 20261123
+_SHOWN_ONLY: Final = ("studio backdrop",)
+"""Degradations without a true chroma to compare with: the backdrop replaces part of the picture."""
 
 
 @dataclass(frozen=True)
@@ -269,6 +271,7 @@ def degradation_plans() -> dict[str, Callable[[np.random.Generator], DegradePlan
         "JPEG 30": lambda rng: DegradePlan(jpeg_quality=30),
         "halftone": lambda rng: DegradePlan(halftone=8.0, halftone_period=3.5),
         "damage": lambda rng: DegradePlan(damage_seed=int(rng.integers(2**31))),
+        "studio backdrop": lambda rng: DegradePlan(backdrop=(60.0, 0.4, 0.5)),
     }
 
 
@@ -292,6 +295,7 @@ def evaluate_degradations(predictor: Predictor, scenes: Sequence[Scene]) -> dict
             ]
         )
         for name in degradation_plans()
+        if name not in _SHOWN_ONLY
     }
 
 

@@ -1,6 +1,5 @@
 """Export a generator to the ONNX file of the model contract: half-precision weights, float32 arithmetic, card inside."""
 
-import copy
 import hashlib
 import json
 import warnings
@@ -16,11 +15,11 @@ from colorize_server import contract
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from colorize_training.checkpoint import read_checkpoint, write_atomically
+from colorize_training.config import config_to_dict
 from colorize_training.errors import ExportError
-from colorize_training.networks import Generator, build_generator
+from colorize_training.networks import Generator, build_generator, fold_batch_norms
 
 OPSET: Final = 18
 FLOAT32_TOLERANCE: Final = 1e-5
@@ -29,6 +28,15 @@ HALF_TOLERANCE: Final = 2e-3
 
 _SMALL_WEIGHTS: Final = 64
 """Initialisers of fewer values stay float32: shapes, scales and biases of the heads cost nothing."""
+
+HALF_SUFFIX: Final = ".half"
+"""Ends the names of initialisers that are stored in half precision."""
+
+WRAPPER_PREFIX: Final = "generator."
+"""Begins the names of the generator's weights in the graph."""
+
+SCALARS_KEY: Final = "colorize.scalars"
+"""Metadata: scalar weights that the exporter folds into constants, as JSON, so that ``finetune`` finds them."""
 
 
 @dataclass(frozen=True)
@@ -56,25 +64,6 @@ class _WithGain(nn.Module):
     def forward(self, luminance: Tensor, hints: Tensor) -> tuple[Tensor, Tensor]:
         chroma, doubt = self.generator(luminance, hints)
         return chroma * self.gain, doubt
-
-
-def fold_batch_norms(network: nn.Module) -> nn.Module:
-    """Return a copy in which every batch normalisation after a convolution is part of it."""
-    network = copy.deepcopy(network).eval()
-    for module in network.modules():
-        if isinstance(module, nn.Sequential):
-            layers = list(module)
-            for index in range(len(layers) - 1):
-                conv, norm = layers[index], layers[index + 1]
-                inner = getattr(conv, "conv", conv)
-                if isinstance(inner, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
-                    fused = fuse_conv_bn_eval(inner, norm)
-                    if inner is conv:
-                        module[index] = fused
-                    else:
-                        conv.conv = fused
-                    module[index + 1] = nn.Identity()
-    return network
 
 
 def _onnx_from_torch(network: nn.Module, multiple_of: int) -> onnx.ModelProto:
@@ -114,8 +103,8 @@ def halve_weights(model: onnx.ModelProto) -> onnx.ModelProto:
         if values.size < _SMALL_WEIGHTS:
             continue
         name = initializer.name
-        initializer.CopyFrom(numpy_helper.from_array(values.astype(np.float16), name + ".half"))
-        casts.append(helper.make_node("Cast", [name + ".half"], [name], name=name + ".cast", to=TensorProto.FLOAT))
+        initializer.CopyFrom(numpy_helper.from_array(values.astype(np.float16), name + HALF_SUFFIX))
+        casts.append(helper.make_node("Cast", [name + HALF_SUFFIX], [name], name=name + ".cast", to=TensorProto.FLOAT))
     nodes = casts + list(halved.graph.node)
     del halved.graph.node[:]
     halved.graph.node.extend(nodes)
@@ -135,6 +124,12 @@ def _forget_origin(model: onnx.ModelProto) -> None:
     del model.graph.value_info[:]
     for index, node in enumerate(model.graph.node):
         node.name = f"{node.op_type}_{index}"
+
+
+def _lost_scalars(model: onnx.ModelProto, network: nn.Module) -> dict[str, float]:
+    """Return the weights of one value that are no initialisers of the graph any more."""
+    names = {i.name.removesuffix(HALF_SUFFIX).removeprefix(WRAPPER_PREFIX) for i in model.graph.initializer}
+    return {k: float(v) for k, v in network.state_dict().items() if k not in names and v.numel() == 1}
 
 
 def card_json(facts: CardFacts, multiple_of: int) -> str:
@@ -197,14 +192,15 @@ def export_generator(
         max_bytes: refuse a larger file; None allows any size.
 
     Returns:
-        ``float32`` and ``half``: the largest differences to PyTorch; ``bytes``: the size of the file.
+        ``float32`` and ``half``: the largest differences to PyTorch; ``bytes``: the size of the file; ``opset``.
 
     Raises:
         ExportError: if the exported graph disagrees with PyTorch, or the file is too large.
         DiskError: if it cannot be written.
     """
     network = _WithGain(generator.eval(), facts.gain).eval()
-    model = _onnx_from_torch(_WithGain(fold_batch_norms(generator), facts.gain).eval(), generator.multiple_of)
+    folded = fold_batch_norms(generator)
+    model = _onnx_from_torch(_WithGain(folded, facts.gain).eval(), generator.multiple_of)
     difference = largest_difference(model, network, generator.multiple_of)
     half = halve_weights(model)
     half_difference = largest_difference(half, network, generator.multiple_of)
@@ -221,6 +217,8 @@ def export_generator(
     half.producer_name, half.producer_version = "colorize-train", facts.version
     entry = half.metadata_props.add()
     entry.key, entry.value = contract.CARD_KEY, card_json(facts, generator.multiple_of)
+    entry = half.metadata_props.add()
+    entry.key, entry.value = SCALARS_KEY, json.dumps(_lost_scalars(half, folded))
     onnx.checker.check_model(half)
     data = half.SerializeToString(deterministic=True)
     if max_bytes is not None and len(data) > max_bytes:
@@ -230,7 +228,8 @@ def export_generator(
     write_atomically(path, data)
     digest = hashlib.sha256(data).hexdigest()
     write_atomically(path.with_suffix(".sha256"), f"{digest}  {path.name}\n".encode())
-    return {"float32": difference, "half": half_difference, "bytes": float(len(data))}
+    opset = next(float(entry.version) for entry in half.opset_import if entry.domain == "")
+    return {"float32": difference, "half": half_difference, "bytes": float(len(data)), "opset": opset}
 
 
 def export_checkpoint(
@@ -245,7 +244,7 @@ def export_checkpoint(
         "config": checkpoint.config.name,
         "stage": checkpoint.config.stage,
         "pictures_seen": p.pictures + p.pictures_before,
-        "network": checkpoint.config.model.network,
+        "model": config_to_dict(checkpoint.config)["model"],
         **facts.training,
     }
     facts = CardFacts(**{**facts.__dict__, "training": training})

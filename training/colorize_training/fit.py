@@ -27,6 +27,7 @@ from colorize_training.config import TrainConfig
 from colorize_training.dataset import Samples, batches
 from colorize_training.errors import CheckpointError
 from colorize_training.machine import default_device, default_precision, world_of_torchrun
+from colorize_training.onnx_weights import weights_from_onnx
 from colorize_training.preview import sample_grid
 from colorize_training.trainer import Trainer
 
@@ -93,6 +94,10 @@ def _prepare_trainer(config: TrainConfig, options: FitOptions, is_distributed: b
         trainer.resume(checkpoint, path)
     elif config.start_from:
         path = Path(config.start_from)
+        if path.suffix == ".onnx":
+            _, weights = weights_from_onnx(path)
+            trainer.start_from_weights(weights, path)
+            return trainer
         if path.is_dir():
             found = checkpoints(path)
             path = found[-1] if found else path / "checkpoint-*.safetensors"

@@ -1,6 +1,10 @@
 """Build the generator that a configuration names."""
 
+import copy
+from typing import TypeVar
+
 from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from colorize_training.config import ModelConfig
 from colorize_training.efficientnet import load_imagenet_weights
@@ -9,6 +13,7 @@ from colorize_training.unet256 import UNet256
 from colorize_training.unet_efficientnet import UNetEfficientNet
 
 Generator = UNet256 | UNetEfficientNet
+_Network = TypeVar("_Network", bound=nn.Module)
 
 
 def build_generator(config: ModelConfig, pretrained: bool | None = None) -> Generator:
@@ -18,13 +23,15 @@ def build_generator(config: ModelConfig, pretrained: bool | None = None) -> Gene
         config: network and its options.
         pretrained: overrides ``config.pretrained``; loading a checkpoint needs no ImageNet weights first.
     """
+    generator: Generator
     if config.network == "unet256":
-        return UNet256(config.upsampling, config.dropout)
+        generator = UNet256(config.upsampling, config.dropout)
+        return fold_batch_norms(generator) if config.folded_batch_norm else generator
     if config.network == "unet-efficientnet":
         generator = UNetEfficientNet(config.encoder)
         if config.pretrained if pretrained is None else pretrained:
             load_imagenet_weights(generator.encoder)
-        return generator
+        return fold_batch_norms(generator) if config.folded_batch_norm else generator
     raise ConfigError(f"There is no network {config.network!r}.", "Use unet-efficientnet or unet256.")
 
 
@@ -33,3 +40,22 @@ def freeze_batch_norm(network: nn.Module) -> None:
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.eval()
+
+
+def fold_batch_norms(network: _Network) -> _Network:
+    """Return a copy, in evaluation mode, in which every batch normalisation after a convolution is part of it."""
+    network = copy.deepcopy(network).eval()
+    for module in network.modules():
+        if isinstance(module, nn.Sequential):
+            layers = list(module)
+            for index in range(len(layers) - 1):
+                conv, norm = layers[index], layers[index + 1]
+                inner = getattr(conv, "conv", conv)  # the depthwise wrapper holds its convolution so
+                if isinstance(inner, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                    fused = fuse_conv_bn_eval(inner, norm)
+                    if inner is conv:
+                        module[index] = fused
+                    else:
+                        conv.conv = fused
+                    module[index + 1] = nn.Identity()
+    return network

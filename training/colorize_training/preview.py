@@ -14,8 +14,9 @@ from torch import Tensor, nn
 from colorize_training import color
 from colorize_training.dataset import Batch
 from colorize_training.errors import DataError
+from colorize_training.evaluation import SIDE_PX, degradation_plans, degraded_lightness, load_scene
 from colorize_training.predictor import Predictor, predict_padded
-from colorize_training.shards import PICTURE_SUFFIXES
+from colorize_training.shards import PICTURE_SUFFIXES, Picture, PictureStore
 
 _GAP_PX: Final = 4
 
@@ -111,3 +112,20 @@ def folder_sheet(predictor: Predictor, folder: Path, size: int, height: int = 20
     if not groups:
         raise DataError(f"There is no picture in {folder}.", "Name a folder with JPEG, PNG, WebP or TIFF files.")
     return contact_sheet(groups, height)
+
+
+def _lightness_rgb(lightness: Tensor) -> NDArray[np.uint8]:
+    zero = torch.zeros(1, 2, *lightness.shape[-2:])
+    return rgb8_from_network(lightness[None] / contract.LIGHTNESS_SCALE - 1, zero)[0]
+
+
+def degradation_sheet(folder: Path, pictures: Sequence[Picture], seed: int, count: int = 6) -> Image.Image:
+    """Show every degradation apart on the same pictures, one line each; the first line is the clean input."""
+    picks = np.random.default_rng(seed).permutation(len(pictures))[:count]
+    chosen = [pictures[int(i)] for i in picks]
+    store = PictureStore(folder, chosen)
+    scenes = [load_scene(store, picture, is_square=True) for picture in chosen]
+    groups: list[list[NDArray[np.uint8]]] = [[scene.rgb for scene in scenes]]
+    for name in degradation_plans():
+        groups.append([_lightness_rgb(degraded_lightness(scene, name)) for scene in scenes])
+    return contact_sheet(groups, height=SIDE_PX, width=count * (SIDE_PX + _GAP_PX) + _GAP_PX)

@@ -24,7 +24,7 @@ def learning_rate_factor(config: OptimConfig, pictures: int, total: int, warmup_
     """
     warmup = 1.0
     if config.warmup_pictures > 0:
-        warmup = min(1.0, (pictures - warmup_from + config.batch) / config.warmup_pictures)
+        warmup = min(1.0, (pictures - warmup_from + 1) / config.warmup_pictures)
     decay = total // 2 if config.schedule == "pix2pix" else min(config.decay_pictures, total)
     left = max(0, total - pictures)
     fall = 1.0 if decay <= 0 or left >= decay else max(_FINAL_FACTOR, left / decay)

@@ -182,7 +182,9 @@ class Trainer:
 
     def resume(self, checkpoint: Checkpoint, path: Path) -> None:
         """Go on where a checkpoint stands; from half precision with fresh optimisers and a warm-up."""
-        load_part(self.generator, checkpoint.part("generator"), path)
+        # A checkpoint for safe keeping holds the averaged weights only.
+        latest = checkpoint.part("generator") or checkpoint.part("ema")
+        load_part(self.generator, latest, path)
         self.average.state = checkpoint.part("ema")
         p = checkpoint.progress
         self.average.steps = p.step
@@ -197,6 +199,11 @@ class Trainer:
         if self.discriminator is not None and self.discriminator_optimizer is not None:
             named = dict(self.discriminator.named_parameters())
             restore_optimizer(self.discriminator_optimizer, named, checkpoint.part("optimizer.discriminator"))
+
+    def start_from_weights(self, weights: dict[str, Tensor], path: Path) -> None:
+        """Start from the weights of an exported model."""
+        load_part(self.generator, weights, path)
+        self.average = AveragedWeights(self.generator, self.config.optim.ema)
 
     def start_from(self, checkpoint: Checkpoint, path: Path) -> None:
         """Start a new stage from the averaged weights of an earlier one."""

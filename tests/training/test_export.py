@@ -1,0 +1,125 @@
+"""The exported model: the contract's names and shapes, its card, its numbers, and the way back for finetune."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from colorize_server import contract
+from colorize_server.model import load_model
+from colorize_training import export as export_module
+from colorize_training.config import ModelConfig
+from colorize_training.errors import CheckpointError, ExportError
+from colorize_training.export import CardFacts, export_generator, largest_difference
+from colorize_training.networks import build_generator, fold_batch_norms
+from colorize_training.onnx_weights import weights_from_onnx
+
+MODEL = ModelConfig(encoder="lite0", pretrained=False)
+FACTS = CardFacts("tiny", "1.2", (320, 256), 256, gain=1.25, training={"model": dict(MODEL.__dict__)})
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    torch.manual_seed(3)
+    generator = build_generator(MODEL).eval()
+    for module in generator.modules():  # a fresh network's zero biases are all alike, a trained one's are not
+        if isinstance(module, torch.nn.BatchNorm2d):
+            torch.nn.init.uniform_(module.bias, -0.2, 0.2)
+            torch.nn.init.uniform_(module.running_mean, -0.1, 0.1)
+            torch.nn.init.uniform_(module.running_var, 0.5, 1.5)
+    path = tmp_path_factory.mktemp("export") / "tiny.onnx"
+    report = export_generator(generator, FACTS, path)
+    return generator, path, report
+
+
+def test_differences_to_pytorch_are_within_the_bars(exported):
+    _, path, report = exported
+    assert report["float32"] <= 1e-5
+    assert report["half"] <= 2e-3
+    assert report["bytes"] == path.stat().st_size
+    assert report["opset"] >= 18
+
+
+def test_names_types_and_dynamic_shapes_are_the_contract(exported):
+    _, path, _ = exported
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    assert {i.name: i.type for i in session.get_inputs()} == {
+        contract.INPUT_LUMINANCE: "tensor(float)",
+        contract.INPUT_HINTS: "tensor(float)",
+    }
+    assert [o.name for o in session.get_outputs()] == [contract.OUTPUT_CHROMA, contract.OUTPUT_DOUBT]
+    for batch, height, width in ((1, 32, 32), (3, 64, 160), (1, 288, 96)):
+        feeds = {
+            contract.INPUT_LUMINANCE: np.zeros((batch, 1, height, width), np.float32),
+            contract.INPUT_HINTS: np.zeros((batch, 3, height, width), np.float32),
+        }
+        chroma, doubt = session.run(None, feeds)
+        assert chroma.shape == (batch, 2, height, width)
+        assert doubt.shape == (batch, 1, height, width)
+        assert chroma.dtype == doubt.dtype == np.float32
+
+
+def test_the_server_reads_the_card_and_the_checksum(exported):
+    _, path, _ = exported
+    model = load_model(path)
+    assert (model.card.name, model.card.version, model.card.multiple_of) == ("tiny", "1.2", 32)
+    assert model.card.sizes == (256, 320)
+    assert model.card.saturation == 1.0
+    assert model.card.rest["training"]["gain"] == 1.25
+    assert path.with_suffix(".sha256").read_text().startswith(model.sha256)
+
+
+def test_weights_are_stored_in_half_precision_and_nothing_tells_where_it_was_made(exported):
+    _, path, _ = exported
+    proto = onnx.load(path)
+    sizes = {kind: 0 for kind in (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16)}
+    for initializer in proto.graph.initializer:
+        if initializer.data_type in sizes:
+            sizes[initializer.data_type] += int(np.prod(initializer.dims))
+    assert sizes[onnx.TensorProto.FLOAT16] > 100 * sizes[onnx.TensorProto.FLOAT]
+    assert b"/training/" not in path.read_bytes()
+    assert b"site-packages" not in path.read_bytes()
+
+
+def test_the_way_back_gives_the_same_network(exported):
+    generator, path, _ = exported
+    config, weights = weights_from_onnx(path)
+    assert config == replace(MODEL, folded_batch_norm=True)
+    again = build_generator(config)
+    again.load_state_dict(weights)
+    expected = fold_batch_norms(generator)
+    hints = torch.zeros(1, 3, 64, 64)
+    hints[:, :, 5:9, 5:9] = 0.4
+    luminance = torch.linspace(-1, 1, 64)[None, None, None, :].expand(1, 1, 64, 64).contiguous()
+    with torch.inference_mode():
+        for one, other, gain in zip(again(luminance, hints), expected(luminance, hints), (1.25, 1.0), strict=True):
+            assert (one - other * gain).abs().max() < 2e-3
+
+
+def test_a_wrong_graph_is_refused(exported, tmp_path, monkeypatch):
+    generator, path, _ = exported
+    proto = onnx.load(path)
+    assert largest_difference(proto, generator, 32) > 1e-5  # the gain is not in this network
+
+    monkeypatch.setattr(export_module, "_onnx_from_torch", lambda network, multiple: proto)
+    other = build_generator(MODEL).eval()
+    with pytest.raises(ExportError, match="differs from PyTorch"):
+        export_generator(other, FACTS, tmp_path / "wrong.onnx")
+    assert not (tmp_path / "wrong.onnx").exists()
+
+
+def test_a_model_of_another_program_is_refused(exported, tmp_path):
+    _, path, _ = exported
+    proto = onnx.load(path)
+    card = next(p for p in proto.metadata_props if p.key == contract.CARD_KEY)
+    card.value = json.dumps({k: v for k, v in json.loads(card.value).items() if k != "training"})
+    foreign = tmp_path / "foreign.onnx"
+    onnx.save(proto, foreign)
+    with pytest.raises(CheckpointError, match="does not say how it was trained"):
+        weights_from_onnx(foreign)
+    foreign.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(CheckpointError, match="damaged"):
+        weights_from_onnx(foreign)

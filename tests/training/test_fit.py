@@ -1,0 +1,161 @@
+"""The loop: it learns, resumes exactly, goes on from half weights, stops, pauses, and fails in words."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from colorize_training.checkpoint import Progress, checkpoints, read_checkpoint, write_checkpoint
+from colorize_training.config import HintConfig, LossConfig, ModelConfig, OptimConfig
+from colorize_training.dataset import Samples
+from colorize_training.errors import CheckpointError, DataError, DivergedError
+from colorize_training.fit import PAUSE_NAME, FitOptions, fit
+from colorize_training.schedule import learning_rate_factor
+from colorize_training.trainer import Trainer
+
+
+def _options(shards, out, **settings):
+    return FitOptions(
+        **{"out": out, "data": shards, "precision": "float32", "workers": 0, "is_quiet": True, **settings}
+    )
+
+
+def _equal(one, other):
+    assert one.tensors.keys() == other.tensors.keys()
+    return [key for key in one.tensors if not torch.equal(one.tensors[key], other.tensors[key])]
+
+
+def test_twenty_steps_equal_ten_a_resume_and_ten(tiny_config, shards, tmp_path):
+    """Generator, discriminator, averages and both optimisers, to the last bit."""
+    config = replace(tiny_config, loss=LossConfig(adversarial_weight=0.05))
+    straight = read_checkpoint(fit(config, _options(shards, tmp_path / "a", max_steps=20)))
+    fit(config, _options(shards, tmp_path / "b", max_steps=10))
+    resumed = read_checkpoint(fit(config, _options(shards, tmp_path / "b", max_steps=10, resume=True)))
+    assert straight.progress == resumed.progress == Progress(20, 40, 0, 0)
+    assert _equal(straight, resumed) == []
+    assert {key.split(".")[0] for key in straight.tensors} == {"generator", "ema", "discriminator", "optimizer"}
+
+
+def test_training_learns_a_fixed_batch(tiny_config, shards):
+    trainer = Trainer(replace(tiny_config, optim=OptimConfig(batch=2, warmup_pictures=0)), torch.device("cpu"), "float32")
+    batch = Samples(shards, replace(tiny_config, hints=HintConfig(share=0.0))).batch([0, 1])
+    losses = [trainer.step(batch)["pixel"] for _ in range(25)]
+    assert np.mean(losses[-3:]) < 0.75 * np.mean(losses[:3])
+
+
+def test_half_weights_go_on_with_a_warm_up(tiny_config, shards, tmp_path):
+    config = replace(tiny_config, loss=LossConfig(adversarial_weight=0.05), data=replace(tiny_config.data, crop_px=64))
+    full = read_checkpoint(fit(config, _options(shards, tmp_path / "a", max_steps=6)))
+    half = tmp_path / "half.safetensors"
+    write_checkpoint(half, full.config, full.progress, full.tensors, is_half=True)
+    trainer = Trainer(config, torch.device("cpu"), "float32")
+    trainer.resume(read_checkpoint(half), half)
+    assert trainer.progress == Progress(6, 12, 0, warmup_from=12)
+    key = "layers.0.weight"
+    assert torch.allclose(trainer.discriminator.state_dict()[key], full.tensors[f"discriminator.{key}"], atol=1e-3)
+    found = trainer.step(Samples(shards, config).batch([12, 13]))
+    assert found["lr"] == pytest.approx(1 / 10)  # of the warm-up's 10 pictures: it starts afresh
+    again = fit(config, _options(shards, tmp_path / "b", max_steps=2, resume_from=half))
+    assert read_checkpoint(again).progress == Progress(8, 16, 0, 12)
+
+
+def test_stage_two_starts_from_the_averaged_weights_of_stage_one(tiny_config, shards, tmp_path):
+    first = fit(tiny_config, _options(shards, tmp_path / "a", max_steps=3))
+    config = replace(tiny_config, stage=2, seed=5, start_from=str(tmp_path / "a"))
+    trainer = Trainer(config, torch.device("cpu"), "float32")
+    trainer.start_from(read_checkpoint(first), first)
+    assert trainer.progress == Progress(0, 0, 6, 0)
+    expected = read_checkpoint(first).part("ema")
+    assert all(torch.equal(v.float(), expected[k].float()) for k, v in trainer.generator.state_dict().items())
+    last = fit(config, _options(shards, tmp_path / "b", max_steps=1))
+    assert read_checkpoint(last).progress.pictures_before == 6
+
+
+def test_a_loss_that_is_not_a_number_stops_with_the_checkpoint_intact(tiny_config, shards, tmp_path):
+    fit(tiny_config, _options(shards, tmp_path / "a", max_steps=2))
+    before = checkpoints(tmp_path / "a")
+    trainer = Trainer(tiny_config, torch.device("cpu"), "float32")
+    batch = Samples(shards, tiny_config).batch([0, 1])
+    batch.luminance[0, 0, 0, 0] = float("nan")
+    weights = {k: v.clone() for k, v in trainer.generator.named_parameters()}
+    with pytest.raises(DivergedError, match="not a number.*smaller learning rate"):
+        trainer.step(batch)
+    assert all(torch.equal(weights[k], v) for k, v in trainer.generator.named_parameters())
+    assert checkpoints(tmp_path / "a") == before
+
+
+def test_a_run_is_never_overwritten_and_never_resumed_from_nothing(tiny_config, shards, tmp_path):
+    with pytest.raises(CheckpointError, match="Leave --resume out"):
+        fit(tiny_config, _options(shards, tmp_path / "a", max_steps=1, resume=True))
+    fit(tiny_config, _options(shards, tmp_path / "a", max_steps=1))
+    with pytest.raises(CheckpointError, match="already holds a run"):
+        fit(tiny_config, _options(shards, tmp_path / "a", max_steps=1))
+
+
+def test_a_missing_stage_one_and_another_network_are_named(tiny_config, shards, tmp_path):
+    with pytest.raises(CheckpointError, match="Train stage 1 first"):
+        fit(replace(tiny_config, start_from=str(tmp_path / "no")), _options(shards, tmp_path / "a"))
+    fit(tiny_config, _options(shards, tmp_path / "b", max_steps=1))
+    other = replace(tiny_config, model=ModelConfig(encoder="lite2", pretrained=False), start_from=str(tmp_path / "b"))
+    with pytest.raises(CheckpointError, match=r"lite0.*lite2"):
+        fit(other, _options(shards, tmp_path / "c"))
+
+
+def test_an_empty_folder_is_named(tiny_config, tmp_path):
+    with pytest.raises(DataError, match="There is no manifest.csv"):
+        fit(tiny_config, _options(tmp_path, tmp_path / "a"))
+
+
+def test_the_loop_sleeps_while_the_pause_file_exists(tiny_config, shards, tmp_path):
+    out = tmp_path / "run"
+    pause = tmp_path / PAUSE_NAME
+    pause.touch()
+    timer = threading.Timer(2.5, pause.unlink)
+    timer.start()
+    start = time.monotonic()
+    fit(tiny_config, _options(shards, out, max_steps=1))
+    timer.join()
+    assert time.monotonic() - start >= 2.5
+
+
+def test_ctrl_c_saves(tiny_config, shards, tmp_path):
+    """A real process, a real signal, with a loading process that gets the signal too."""
+    config = tmp_path / "c.toml"
+    config.write_text(
+        'name = "c"\n[data]\ncrop_px = 32\nhas_splits = false\n[model]\nencoder = "lite0"\npretrained = false\n'
+        "[optim]\nbatch = 2\n",
+        encoding="utf-8",
+    )
+    command = [sys.executable, "-m", "colorize_training.cli", "fit", str(config), "--data", str(shards)]
+    process = subprocess.Popen(
+        [*command, "--out", str(tmp_path / "run"), "--save-every", "1"],
+        start_new_session=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p), "OMP_NUM_THREADS": "1"},
+    )
+    deadline = time.monotonic() + 90
+    while not checkpoints(tmp_path / "run") and time.monotonic() < deadline and process.poll() is None:
+        time.sleep(0.2)
+    os.killpg(process.pid, signal.SIGINT)
+    output, errors = process.communicate(timeout=60)
+    assert process.returncode == 0, errors
+    assert "last checkpoint:" in output
+    found = read_checkpoint(checkpoints(tmp_path / "run")[-1])
+    assert found.progress.pictures == found.progress.step * 2 > 0
+
+
+def test_the_schedule_warms_up_stays_and_falls():
+    optim = OptimConfig(batch=16, warmup_pictures=3200, decay_pictures=40_000)
+    at = [learning_rate_factor(optim, n, 300_000) for n in (0, 1599, 3199, 150_000, 260_000, 280_000, 299_984)]
+    assert at == pytest.approx([1 / 3200, 0.5, 1.0, 1.0, 1.0, 0.5, 0.01])
+    assert learning_rate_factor(optim, 100_000, 300_000, warmup_from=100_000) == pytest.approx(1 / 3200)
+    paper = replace(optim, schedule="pix2pix", warmup_pictures=0)
+    assert [learning_rate_factor(paper, n, 200) for n in (0, 100, 150)] == pytest.approx([1.0, 1.0, 0.5])

@@ -1,0 +1,145 @@
+"""Networks: the model contract, the hint path, the stopped gradient of the doubt, pretrained weights."""
+
+import numpy as np
+import pytest
+import torch
+from colorize_training.config import ModelConfig
+from colorize_training.efficientnet import EfficientNetLite, load_imagenet_weights
+from colorize_training.networks import build_generator, fold_batch_norms
+from colorize_training.patchgan import PatchGAN
+from colorize_training.predictor import TorchPredictor, predict_padded
+from colorize_training.unet_efficientnet import UNetEfficientNet, pool_hints
+
+
+@pytest.fixture(scope="module")
+def generator():
+    torch.manual_seed(0)
+    return UNetEfficientNet("lite0").eval()
+
+
+def _inputs(height=64, width=96, batch=1, with_hints=False):
+    rng = np.random.default_rng(0)
+    luminance = torch.from_numpy(rng.uniform(-1, 1, (batch, 1, height, width)).astype(np.float32))
+    hints = torch.zeros(batch, 3, height, width)
+    if with_hints:
+        hints[:, 0, 8:11, 8:11] = 0.5
+        hints[:, 2, 8:11, 8:11] = 1.0
+    return luminance, hints
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        ModelConfig(encoder="lite0", pretrained=False),
+        ModelConfig(encoder="lite2", pretrained=False),
+        ModelConfig(network="unet256", upsampling="transposed"),
+        ModelConfig(network="unet256", upsampling="resize", dropout=True),
+    ],
+    ids=["lite0", "lite2", "paper", "resize"],
+)
+def test_generators_keep_the_contract(config):
+    generator = build_generator(config).eval()
+    side = generator.multiple_of
+    luminance, hints = _inputs(side, 2 * side, batch=2)
+    with torch.inference_mode():
+        chroma, doubt = generator(luminance, hints)
+    assert chroma.shape == (2, 2, side, 2 * side)
+    assert doubt.shape == (2, 1, side, 2 * side)
+    assert chroma.dtype == doubt.dtype == torch.float32
+    assert doubt.min() >= 0
+
+
+@torch.inference_mode()
+def test_hints_reach_far_and_their_absence_is_exactly_nothing(generator):
+    luminance, none = _inputs(128, 128)
+    _, hints = _inputs(128, 128, with_hints=True)
+    plain, _ = generator(luminance, none)
+    hinted, _ = generator(luminance, hints)
+    change = (hinted - plain).abs().sum(dim=1)[0]
+    assert change[8:11, 8:11].max() > 1e-4
+    assert change[100:, 100:].max() > 0  # attention reaches the far corner
+    pooled = pool_hints(none, 16)
+    features = torch.randn(1, 256, 8, 8)
+    assert generator.attention(features, pooled).abs().max() == 0
+    assert generator.hint_encoders[0](pool_hints(none, 32)).abs().max() == 0
+
+
+def test_pooled_hints_are_coverage_weighted_means():
+    hints = torch.zeros(1, 3, 32, 32)
+    hints[0, :, 0, 0] = torch.tensor([0.4, -0.2, 1.0])
+    hints[0, :, 5, 5] = torch.tensor([0.0, 0.4, 0.5])
+    pooled = pool_hints(hints, 32)[0, :, 0, 0]
+    assert pooled[0] == pytest.approx(0.4 / 1.5, rel=1e-3)
+    assert pooled[1] == pytest.approx((-0.2 + 0.2) / 1.5, abs=1e-3)
+    assert pooled[2] == 1.0
+    assert pooled[3] == pytest.approx(1.5 / 1024)
+
+
+def test_attention_takes_the_colour_of_the_likeliest_cell(generator):
+    attention = generator.attention
+    features = torch.randn(1, 256, 4, 4)
+    pooled = torch.zeros(1, 4, 4, 4)
+    pooled[0, :, 1, 2] = torch.tensor([0.3, -0.1, 1.0, 1.0])
+    with torch.inference_mode():
+        alone = attention(features, pooled)
+        pooled[0, 2:, 1, 2] = 1e-6
+        faint = attention(features, pooled)
+    assert alone.abs().max() > 0
+    assert faint.abs().max() < 1e-3 * alone.abs().max()
+
+
+def test_the_doubt_pulls_on_nothing_but_its_own_head():
+    generator = UNetEfficientNet("lite0").train()
+    luminance, hints = _inputs(batch=2, with_hints=True)
+    _, doubt = generator(luminance, hints)
+    doubt.sum().backward()
+    touched = {name for name, p in generator.named_parameters() if p.grad is not None and p.grad.abs().max() > 0}
+    assert touched
+    assert all(name.startswith("doubt_head.") for name in touched)
+
+
+def test_folding_batch_norms_changes_nothing(generator):
+    luminance, hints = _inputs(with_hints=True)
+    for module in generator.modules():  # statistics that are not the trivial ones
+        if isinstance(module, torch.nn.BatchNorm2d):
+            torch.nn.init.uniform_(module.running_mean, -0.1, 0.1)
+            torch.nn.init.uniform_(module.running_var, 0.5, 1.5)
+    folded = fold_batch_norms(generator)
+    assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in folded.modules())
+    with torch.inference_mode():
+        for one, other in zip(generator(luminance, hints), folded(luminance, hints), strict=True):
+            assert (one - other).abs().max() < 1e-4
+
+
+@torch.inference_mode()
+def test_published_weights_fill_the_whole_encoder_and_tell_textures_apart():
+    encoder = EfficientNetLite("lite0").eval()
+    before = {k: v.clone() for k, v in encoder.state_dict().items()}
+    load_imagenet_weights(encoder)
+    unchanged = [
+        k for k, v in encoder.state_dict().items() if torch.equal(v, before[k]) and "num_batches" not in k
+    ]
+    assert unchanged == []
+    luminance, _ = _inputs(64, 64, batch=2)
+    features = encoder(luminance)
+    assert [f.shape[1] for f in features] == list(encoder.channels)
+    assert [64 // f.shape[2] for f in features] == [2, 4, 8, 16, 32]
+
+
+@torch.inference_mode()
+def test_any_size_is_padded_and_cut_back(generator):
+    predictor = TorchPredictor(generator, generator.multiple_of)
+    for height, width in ((33, 70), (64, 96), (20, 9)):
+        chroma, doubt = predict_padded(predictor, torch.zeros(1, 1, height, width), torch.zeros(1, 3, height, width))
+        assert chroma.shape[-2:] == doubt.shape[-2:] == (height, width)
+
+
+def test_a_patch_of_the_discriminator_sees_70_pixels():
+    discriminator = PatchGAN().eval()
+    luminance = torch.zeros(1, 1, 256, 256)
+    chroma = torch.zeros(1, 2, 256, 256, requires_grad=True)
+    logits = discriminator(luminance, chroma)
+    assert logits.shape == (1, 1, 30, 30)  # Isola et al. 2017: 30x30 patches of 70x70 px for a 256 px picture
+    logits[0, 0, 15, 15].backward()
+    rows = torch.where(chroma.grad.abs().sum(dim=(0, 1, 3)) > 0)[0]
+    assert int(rows.max() - rows.min()) + 1 == 70

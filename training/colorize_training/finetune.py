@@ -1,0 +1,88 @@
+"""An artist's own photographs to a model of their own, in one command: prepare, fit, export."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from colorize_server.model import load_model, shipped_model_path
+
+from colorize_training.checkpoint import read_checkpoint
+from colorize_training.config import DataConfig, ModelConfig, TrainConfig
+from colorize_training.export import CardFacts, export_checkpoint
+from colorize_training.fit import FitOptions, fit
+from colorize_training.onnx_weights import weights_from_onnx
+from colorize_training.prepare import PrepareOptions, PrepareReport, prepare
+
+_LR_FACTOR: Final = 0.2
+"""A trained network is bent, not rebuilt."""
+
+
+@dataclass(frozen=True)
+class FinetuneOptions:
+    """What an artist chooses."""
+
+    out: Path  # folder for shards, checkpoints and the model
+    name: str  # of the new model, also its file's name
+    start_from: Path | None = None  # exported model or checkpoint; None = the shipped model
+    pictures: int = 4000  # to see; a few times as many as there are in the folder
+    precision: str = ""
+    batch: int = 16
+    crop_px: int = 160
+    workers: int = 1
+    is_quiet: bool = False
+
+
+def _start(options: FinetuneOptions) -> tuple[Path, ModelConfig, tuple[int, ...], int, str]:
+    """Return where to start, its network, and the sizes and licence of its card."""
+    path = options.start_from or shipped_model_path()
+    if path.suffix == ".onnx":
+        model, _ = weights_from_onnx(path)
+        card = load_model(path).card
+        return path, model, card.sizes, card.default_size, card.licence
+    return path, read_checkpoint(path).config.model, (256,), 256, "Apache-2.0"
+
+
+def finetune(folder: Path, options: FinetuneOptions) -> tuple[Path, PrepareReport]:
+    """Train on an artist's own photographs.
+
+    Args:
+        folder: colour photographs.
+        options: where to and how long.
+
+    Returns:
+        The path of the new model, and what was prepared.
+
+    Raises:
+        TrainingError: with cause and remedy.
+    """
+    start, model, sizes, default_size, licence = _start(options)
+    shards = options.out / "shards"
+    report = prepare(folder, shards, PrepareOptions(set="own"))
+    base = TrainConfig()
+    config = replace(
+        base,
+        name=options.name,
+        stage=3,
+        pictures=options.pictures,
+        start_from=str(start),
+        model=model,
+        data=DataConfig(folder=str(shards), crop_px=options.crop_px, has_splits=False),
+        optim=replace(
+            base.optim,
+            batch=options.batch,
+            lr=base.optim.lr * _LR_FACTOR,
+            encoder_lr=base.optim.encoder_lr * _LR_FACTOR,
+            decay_pictures=options.pictures,
+        ),
+    )
+    run = options.out / "run"
+    last = fit(
+        config,
+        FitOptions(
+            out=run, data=shards, precision=options.precision, workers=options.workers, is_quiet=options.is_quiet
+        ),
+    )
+    path = options.out / f"{options.name}.onnx"
+    facts = CardFacts(options.name, "1", sizes, default_size, licence, training={"own_pictures": report.kept})
+    export_checkpoint(last, facts, path)
+    return path, report
