@@ -14,6 +14,7 @@ PHOTOGRAPHS = [
     "walt-whitman-1880s.jpg",
 ]
 GIRL = "girl-1870.jpg"
+LINCOLN = "abraham-lincoln-1860s.jpg"
 
 Opened = tuple[int, int]
 """Number of an image and of the photograph's layer in it."""

@@ -13,7 +13,7 @@ REPOSITORY = HERE.parents[2]
 # The plug-in's modules are not a package: GIMP runs them from their folder.
 sys.path[:0] = [str(HERE), str(REPOSITORY / "gimp_plugin" / "colorize")]
 
-from actions import GIRL, Opened, open_photograph  # noqa: E402 - the path comes first
+from actions import GIRL, LINCOLN, Opened, open_photograph  # noqa: E402 - the path comes first
 from gimp_root import Gimp, Session, root_folder  # noqa: E402
 from real_daemon import SHIPPED_MODEL, Daemon  # noqa: E402
 
@@ -86,8 +86,16 @@ def _plug_in_finds_the_daemon(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture
 def girl(gimp: Gimp, session: Session, photographs: Path) -> Iterator[Opened]:
-    """A photograph in GIMP: image and layer."""
+    """A photograph in GIMP, in RGB: image and layer."""
     opened = open_photograph(gimp, session, photographs / GIRL)
     yield opened
-    if opened[0] in gimp.call("open_images"):
-        gimp.call("close", image=opened[0])
+    gimp.call("close", image=opened[0])
+
+
+@pytest.fixture
+def small(gimp: Gimp, session: Session, photographs: Path) -> Iterator[Opened]:
+    """A small photograph in GIMP, converted to RGB: image and layer."""
+    opened = open_photograph(gimp, session, photographs / LINCOLN)
+    gimp.call("convert", image=opened[0], base="RGB")
+    yield opened
+    gimp.call("close", image=opened[0])

@@ -56,6 +56,11 @@ def _area(drawable):
     return Gegl.Rectangle.new(0, 0, drawable.get_width(), drawable.get_height())
 
 
+def _colour(rgb):
+    # Written as on the web: set_rgba() would take linear light.
+    return Gegl.Color.new("#{:02x}{:02x}{:02x}".format(*rgb))
+
+
 def open_image(path, with_display=False):
     image = Gimp.file_load(Gimp.RunMode.NONINTERACTIVE, Gio.File.new_for_path(path))
     if with_display:
@@ -116,6 +121,8 @@ def add_text_layer(image, text, size):
 def convert(image, base=None, precision=None, profile=None):
     """Convert an image; ``profile`` is a constructor of Gimp.ColorProfile."""
     image = _image(image)
+    if base == "RGB" and image.get_base_type() != Gimp.ImageBaseType.RGB:
+        image.convert_rgb()
     if base == "GRAY":
         image.convert_grayscale()
     if base == "INDEXED":
@@ -149,9 +156,7 @@ def set_visible(layer, visible):
 
 def draw_line(layer, rgb, points, width):
     """Draw with GIMP's own pencil, as the artist does."""
-    colour = Gegl.Color.new("black")
-    colour.set_rgba(*(channel / 255 for channel in rgb), 1.0)
-    Gimp.context_set_foreground(colour)
+    Gimp.context_set_foreground(_colour(rgb))
     brush = Gimp.Brush.new("hard")
     brush.set_hardness(1.0)
     Gimp.context_set_brush(brush)
@@ -183,9 +188,7 @@ def fill(drawable, area, rgb):
     drawable = Gimp.Drawable.get_by_id(drawable)
     image = drawable.get_image()
     image.select_rectangle(Gimp.ChannelOps.REPLACE, *area)
-    colour = Gegl.Color.new("black")
-    colour.set_rgba(*(channel / 255 for channel in rgb), 1.0)
-    Gimp.context_set_foreground(colour)
+    Gimp.context_set_foreground(_colour(rgb))
     drawable.edit_fill(Gimp.FillType.FOREGROUND)
     Gimp.Selection.none(image)
 

@@ -43,73 +43,73 @@ def check_refused(
 # Refusals
 
 
-def test_a_floating_selection(gimp: Gimp, session: Session, girl: Opened) -> None:
-    image, layer = girl
+def test_a_floating_selection(gimp: Gimp, session: Session, small: Opened) -> None:
+    image, layer = small
     gimp.call("select", image=image, x=10, y=10, width=100, height=100)
     assert gimp.call("float_selection", layer=layer)
     check_refused(gimp, session, image, [layer], "floating selection", "Anchor it")
 
 
-def test_a_layer_mask(gimp: Gimp, session: Session, girl: Opened) -> None:
-    image, layer = girl
+def test_a_layer_mask(gimp: Gimp, session: Session, small: Opened) -> None:
+    image, layer = small
     mask = gimp.call("add_mask", layer=layer)
     check_refused(gimp, session, image, [mask], "The layer's mask is selected", "thumbnail")
 
 
-def test_several_layers(gimp: Gimp, session: Session, girl: Opened) -> None:
-    image, layer = girl
+def test_several_layers(gimp: Gimp, session: Session, small: Opened) -> None:
+    image, layer = small
     other = gimp.call("add_layer", image=image, name="other", width=20, height=20)
     check_refused(gimp, session, image, [layer, other], "2 layers are selected", "Click the one layer")
 
 
-def test_no_layer(gimp: Gimp, session: Session, girl: Opened) -> None:
-    check_refused(gimp, session, girl[0], [], "No layer is selected")
+def test_no_layer(gimp: Gimp, session: Session, small: Opened) -> None:
+    check_refused(gimp, session, small[0], [], "No layer is selected")
 
 
 @pytest.mark.parametrize("precision", ["U8_NON_LINEAR", "U16_NON_LINEAR", "FLOAT_LINEAR"])
-def test_an_empty_layer(gimp: Gimp, session: Session, girl: Opened, precision: str) -> None:
-    image, _ = girl
+def test_an_empty_layer(gimp: Gimp, session: Session, small: Opened, precision: str) -> None:
+    image, _ = small
     gimp.call("convert", image=image, precision=precision)
     empty = gimp.call("add_layer", image=image, name="empty", width=200, height=100)
     check_refused(gimp, session, image, [empty], "The layer is empty")
 
 
-def test_an_empty_image_as_scope(gimp: Gimp, session: Session, girl: Opened) -> None:
-    image, layer = girl
+def test_an_empty_image_as_scope(gimp: Gimp, session: Session, small: Opened) -> None:
+    image, layer = small
     gimp.call("set_visible", layer=layer, visible=False)
     check_refused(gimp, session, image, [layer], "The image is empty", scope="visible")
 
 
-def test_a_layer_that_is_too_small(gimp: Gimp, session: Session, girl: Opened) -> None:
+def test_a_layer_that_is_too_small(gimp: Gimp, session: Session, small: Opened) -> None:
     """The server's own refusal, in its words."""
-    image, _ = girl
+    image, _ = small
     (session.folder / "small.raw").write_bytes(bytes(5 * 40 * 3))
-    small = gimp.call(
+    tiny = gimp.call(
         "add_layer", image=image, name="small", width=5, height=40,
         pixels=session.inside(session.folder / "small.raw"), pixel_format="R'G'B' u8",
     )  # fmt: skip
-    check_refused(gimp, session, image, [small], "8")
+    check_refused(gimp, session, image, [tiny], "5 by 40", "at least 8 pixels")
 
 
-def test_a_size_that_the_model_does_not_offer(gimp: Gimp, session: Session, girl: Opened) -> None:
-    check_refused(gimp, session, girl[0], [girl[1]], "size", size=17)
+def test_a_size_that_the_model_does_not_offer(gimp: Gimp, session: Session, small: Opened) -> None:
+    check_refused(gimp, session, small[0], [small[1]], "size", size=17)
 
 
-def test_a_hints_layer_that_is_not_there(gimp: Gimp, session: Session, girl: Opened) -> None:
-    check_refused(gimp, session, *_one(girl), "no layer named “Strokes”", **{"hints-layer": "Strokes"})
+def test_a_hints_layer_that_is_not_there(gimp: Gimp, session: Session, small: Opened) -> None:
+    check_refused(gimp, session, *_one(small), "no layer named “Strokes”", **{"hints-layer": "Strokes"})
 
 
-def test_a_hints_layer_without_transparency(gimp: Gimp, session: Session, girl: Opened) -> None:
-    check_refused(gimp, session, *_one(girl), "has no transparency", **{"hints-layer": "Background"})
+def test_a_hints_layer_without_transparency(gimp: Gimp, session: Session, small: Opened) -> None:
+    check_refused(gimp, session, *_one(small), "has no transparency", **{"hints-layer": "Background"})
 
 
-def test_what_is_no_address(gimp: Gimp, session: Session, girl: Opened) -> None:
-    check_refused(gimp, session, *_one(girl), "is not a server address", server="nonsense")
-    check_refused(gimp, session, *_one(girl), "on another computer", server="http://192.168.1.2:47811")
+def test_what_is_no_address(gimp: Gimp, session: Session, small: Opened) -> None:
+    check_refused(gimp, session, *_one(small), "is not a server address", server="nonsense")
+    check_refused(gimp, session, *_one(small), "on another computer", server="http://192.168.1.2:47811")
 
 
-def _one(girl: Opened) -> tuple[int, list[int]]:
-    return girl[0], [girl[1]]
+def _one(small: Opened) -> tuple[int, list[int]]:
+    return small[0], [small[1]]
 
 
 # Servers
@@ -155,31 +155,31 @@ def faulty(session: Session, no_program: None) -> Iterator[Callable[[Callable[[f
 def test_a_server_that_misbehaves(
     gimp: Gimp,
     session: Session,
-    girl: Opened,
+    small: Opened,
     faulty: Callable[[Callable[[faults.Exchange], None]], int],
     behave: Callable[[faults.Exchange], None],
     words: list[str],
 ) -> None:
     faulty(behave)
-    check_refused(gimp, session, *_one(girl), *words)
+    check_refused(gimp, session, *_one(small), *words)
 
 
 def test_a_grey_image_stays_grey_when_the_server_fails(
-    gimp: Gimp, session: Session, girl: Opened, faulty: Callable[[Callable[[faults.Exchange], None]], int]
+    gimp: Gimp, session: Session, small: Opened, faulty: Callable[[Callable[[faults.Exchange], None]], int]
 ) -> None:
-    gimp.call("convert", image=girl[0], base="GRAY")
+    gimp.call("convert", image=small[0], base="GRAY")
     faulty(faults.cuts_off)
-    check_refused(gimp, session, *_one(girl), "cut off")
-    assert gimp.call("describe", image=girl[0])["base"] == "gray"
+    check_refused(gimp, session, *_one(small), "cut off")
+    assert gimp.call("describe", image=small[0])["base"] == "gray"
 
 
-def test_no_server_and_no_program_to_start_one(gimp: Gimp, session: Session, girl: Opened, no_program: None) -> None:
+def test_no_server_and_no_program_to_start_one(gimp: Gimp, session: Session, small: Opened, no_program: None) -> None:
     session.use_state(session.folder / "nothing" / "state.json")
-    check_refused(gimp, session, *_one(girl), "could not be started", "colorize-server install gimp")
+    check_refused(gimp, session, *_one(small), "could not be started", "colorize-server install gimp")
 
 
-def test_no_server_at_the_address_of_the_artist(gimp: Gimp, session: Session, girl: Opened) -> None:
-    check_refused(gimp, session, *_one(girl), "No colorize server answers on port 9", server="127.0.0.1:9")
+def test_no_server_at_the_address_of_the_artist(gimp: Gimp, session: Session, small: Opened) -> None:
+    check_refused(gimp, session, *_one(small), "No colorize server answers on port 9", server="127.0.0.1:9")
 
 
 @pytest.fixture
@@ -267,7 +267,8 @@ for _ in range(32):
 os.chroot(".")
 os.environ["COLORIZE_STATE_DIR"] = {state!r}
 os.chdir({home!r})
-os.execv({python!r}, [{python!r}, "-P", "-m", "colorize_server.cli.serve", *sys.argv[1:], "--port", "0", "--model", {model!r}])
+server = [{python!r}, "-P", "-m", "colorize_server.cli.serve"]
+os.execv(server[0], [*server, *sys.argv[1:], "--port", "0", "--model", {model!r}])
 """
 
 
@@ -287,15 +288,15 @@ def starter(session: Session, tiny_model_path: Path) -> Iterator[Path]:
 
 
 def test_the_plug_in_starts_the_server_when_none_runs(
-    gimp: Gimp, session: Session, girl: Opened, starter: Path
+    gimp: Gimp, session: Session, small: Opened, starter: Path
 ) -> None:
     """The server belongs to no process of GIMP, and serves the next run too."""
-    assert colorize(gimp, *_one(girl))["parasite"]["model"] == "tiny 1"
+    assert colorize(gimp, *_one(small))["parasite"]["model"] == "tiny 1"
     daemon = psutil.Process(json.loads((starter / "state.json").read_text())["pid"])
     assert psutil.Process(gimp.process.pid) not in daemon.parents()
     assert "--idle-exit" in daemon.cmdline()
     assert daemon.cmdline()[daemon.cmdline().index("--idle-exit") + 1] in ("30", "30.0")
-    colorize(gimp, *_one(girl))
+    colorize(gimp, *_one(small))
     assert daemon.is_running()
 
 
@@ -322,10 +323,10 @@ def test_the_doctor_names_server_backend_and_model(gimp: Gimp, daemon: Daemon) -
 
 
 def test_nothing_that_shows_is_left_of_a_failed_run(
-    gimp: Gimp, session: Session, girl: Opened, faulty: Callable[[Callable[[faults.Exchange], None]], int]
+    gimp: Gimp, session: Session, small: Opened, faulty: Callable[[Callable[[faults.Exchange], None]], int]
 ) -> None:
     """Pixels too are what they were."""
-    image, layer = girl
+    image, layer = small
     size = gimp.call("describe", image=image)["layers"][0]["size"]
     before = dump_visible(gimp, session, image, size, 3)
     faulty(faults.dies)

@@ -1,0 +1,60 @@
+"""In a real GIMP: strokes of colour drawn with GIMP's own pencil, and what the picture shows under them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from actions import PHOTOGRAPHS, colorize, open_photograph
+from colorize_server.color.difference import ciede2000
+from colorize_server.color.gamut import chroma_in_gamut
+from colorize_server.color.rgb import SRGB
+from composites import LEVELS, dump, dump_visible, server_composite, worst
+from gimp_root import Gimp, Session
+from real_daemon import Daemon
+
+pytestmark = pytest.mark.gimp
+
+STROKES = {0.3: (220, 20, 30), 0.5: (0, 150, 130), 0.7: (30, 60, 230)}
+"""Height of a stroke as a share of the picture's -> a colour that no model would choose there."""
+STROKE_PX = 3
+MAX_DIFFERENCE = 6.0
+
+
+def draw_hints(gimp: Gimp, image: int, size: list[int], width_px: float = STROKE_PX) -> int:
+    """Draw the strokes on a layer of the default name."""
+    width, height = size
+    hints = gimp.call("add_layer", image=image, name="Colour hints", width=width, height=height)
+    for share, colour in STROKES.items():
+        points = [0.3 * width, share * height, 0.7 * width, share * height + 6]
+        gimp.call("draw_line", layer=hints, rgb=colour, points=points, width=width_px)
+    return hints
+
+
+@pytest.mark.parametrize("name", PHOTOGRAPHS[1:])
+def test_the_picture_under_a_thin_stroke_has_the_strokes_colour(
+    gimp: Gimp, session: Session, daemon: Daemon, photographs: Path, name: str
+) -> None:
+    """Gamut-mapped at the photograph's lightness; and the composite is the server's."""
+    image, layer = open_photograph(gimp, session, photographs / name)
+    if gimp.call("describe", image=image)["base"] == "gray":
+        gimp.call("convert", image=image, base="RGB")  # nobody can paint colours before
+    size = gimp.call("describe", image=image)["layers"][0]["size"]
+    grey = dump(gimp, session, layer, size, 1)
+    layer_of_hints = draw_hints(gimp, image, size)
+    hints = dump(gimp, session, layer_of_hints, size, 4)
+    gimp.call("set_visible", layer=layer_of_hints, visible=False)
+    colorize(gimp, image, [layer])
+    shown = dump_visible(gimp, session, image, size, 3)
+    gimp.call("close", image=image)
+    assert worst(shown, server_composite(daemon, grey, hints=hints)) <= LEVELS
+    photograph = SRGB.lab_from_encoded(np.repeat(grey, 3, axis=-1) / 255)
+    result = SRGB.lab_from_encoded(shown / 255)
+    for colour in STROKES.values():
+        stroke = (hints == (*colour, 255)).all(axis=-1)
+        assert 100 < stroke.sum() < 8 * STROKE_PX * size[0]
+        lightness = photograph[stroke][:, 0].astype(np.float32)
+        _, a, b = (np.full_like(lightness, value) for value in SRGB.lab_from_encoded(np.array(colour) / 255))
+        wanted = chroma_in_gamut(lightness, a, b, np.linalg.inv(SRGB.to_relative_xyz))[:2]
+        got = np.column_stack([lightness, result[stroke][:, 1:]])
+        difference = ciede2000(np.column_stack([lightness, *wanted]), got)
+        assert difference.max() <= MAX_DIFFERENCE
