@@ -84,6 +84,7 @@ class Joiner:
             # First the colour that our own composite has, then the lightness at which it has the photograph's luma.
             a, b, _ = chroma_in_gamut(lightness, a, b, self._matrix)
             lightness = self._lightness_of_luma(start, stop, lightness, a, b)
+            return self._encode_for_photoshop(chroma_in_gamut(lightness, a, b, self._matrix)[2])
         return self._encode(chroma_in_gamut(lightness, a, b, self._matrix)[2])
 
     def _lightness_of_luma(self, start: int, stop: int, lightness: Plane, a: Plane, b: Plane) -> Plane:
@@ -143,6 +144,19 @@ class Joiner:
         encoded *= np.float32(65535)
         encoded += np.float32(0.5)
         return encoded.astype(np.uint16)
+
+    def _encode_for_photoshop(self, linear: NDArray[np.float32]) -> NDArray[np.uint8 | np.uint16]:
+        """Encode for a mode that takes nothing from the layer but the differences of its channels.
+
+        Color adds the same amount to all three until the luma is the photograph's.  So all three may be moved by the
+        same fraction of a level first: with green on a whole level, the differences to it are rounded once, not twice.
+        """
+        if self._depth_max != 255:
+            return self._encode(linear)
+        encoded = np.stack([self._encode_table.take(_index(linear[c])) for c in range(3)])
+        encoded *= np.float32(255)
+        encoded += np.rint(encoded[1]) - encoded[1]
+        return np.clip(np.rint(encoded), 0, 255).astype(np.uint8)
 
 
 def _weighted(planes: Sequence[NDArray[Any]], weights: Sequence[float]) -> Plane:
