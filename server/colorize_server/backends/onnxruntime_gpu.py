@@ -8,14 +8,13 @@ import onnxruntime
 from ..engine import rtx_library
 from ..engine.cache import cache_folder
 from ..engine.gpu import choose_gpu
+from ..engine.packages import install_command
 from ..errors import BackendError
 from ..model import Model
 from .onnxruntime_backend import CPU_PROVIDER, OnnxRuntimeBackend, SessionPlan
 
 CUDA_PROVIDER: Final = "CUDAExecutionProvider"
 RTX_PROVIDER: Final = "NvTensorRTRTXExecutionProvider"
-INSTALL_CUDA_COMMAND: Final = "pip uninstall -y onnxruntime && pip install onnxruntime-gpu"
-"""Both packages hold the module ``onnxruntime``: installed side by side, one overwrites half of the other."""
 
 
 def open_cuda(model: Model, *, device: int = 0, require_gpu: bool = False) -> OnnxRuntimeBackend:
@@ -27,7 +26,11 @@ def open_cuda(model: Model, *, device: int = 0, require_gpu: bool = False) -> On
     del require_gpu  # it is one
     gpu = choose_gpu(device)
     if CUDA_PROVIDER not in onnxruntime.get_available_providers():
-        raise BackendError("This ONNX Runtime was built without CUDA.", f"Replace it: {INSTALL_CUDA_COMMAND}.")
+        # Both packages hold the module: installed side by side, one overwrites half of the other.
+        raise BackendError(
+            "This ONNX Runtime was built without CUDA.",
+            f"Remove the package onnxruntime, then: {install_command('onnxruntime-gpu')}.",
+        )
     preload = getattr(onnxruntime, "preload_dlls", None)
     if preload is not None:  # finds the CUDA libraries that pip installed
         with contextlib.suppress(Exception):  # what is missing, the session says better
@@ -86,7 +89,7 @@ def rtx_devices() -> list[Any]:
     if not libraries:
         raise BackendError(
             "The execution provider of TensorRT for RTX is not installed.",
-            f"Install it: {rtx_library.INSTALL_COMMAND}.",
+            f"Install it: {install_command(rtx_library.EXTRA)}.",
         )
     if not any(one.ep_name == RTX_PROVIDER for one in onnxruntime.get_ep_devices()):
         try:

@@ -9,11 +9,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from ..engine.packages import install_command
 from ..errors import BackendError
 from . import cuda_graph
 from .cuda import CapturedGraph, DeviceLostError, DeviceMemoryError
 
-INSTALL_COMMAND: Final = "pip install pycuda"
 _NEEDS: Final = {
     "win32": "it needs the CUDA Toolkit and the C++ Build Tools of Visual Studio",
     "linux": "it needs the CUDA Toolkit and a C++ compiler",
@@ -147,12 +147,13 @@ def import_pycuda() -> Any:
     try:
         import pycuda.driver
     except ImportError as error:
-        needs = _NEEDS.get(sys.platform)
+        needs, mend = _NEEDS.get(sys.platform), install_command("pycuda")
         if needs is None:
             raise BackendError("pycuda does not exist for this system.", "Use --backend onnxruntime here.") from error
         if getattr(error, "name", None) in ("pycuda", "pycuda.driver"):
-            raise BackendError("pycuda is not installed.", f"Install it: {INSTALL_COMMAND} ({needs}).") from error
+            raise BackendError("pycuda is not installed.", f"Install it: {mend} ({needs}).") from error
         raise BackendError(
-            f"pycuda cannot be loaded: {error}.", f"Build it anew: {INSTALL_COMMAND} --force-reinstall ({needs})."
+            f"pycuda cannot be loaded: {error}.",
+            f"Uninstall pycuda, then build it anew: {mend} ({needs}).",
         ) from error
     return pycuda.driver

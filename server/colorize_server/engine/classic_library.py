@@ -7,11 +7,12 @@ from typing import Final
 
 from ..errors import BackendError
 from .library import Library
+from .packages import install_command
 
 OLDEST: Final = (10, 12)
 """The first version that offers strongly typed networks as we use them; 11 has nothing else."""
 SUPPORTED: Final = "10.12 and later, and 11"
-INSTALL_COMMAND: Final = "pip install 'colorize-server[tensorrt]'"
+EXTRA: Final = "colorize-server[tensorrt]"
 
 
 @lru_cache(maxsize=1)
@@ -21,13 +22,15 @@ def load() -> Library:
     Raises:
         BackendError: it is missing, cannot be loaded, or is too old.
     """
-    not_installed = BackendError("TensorRT is not installed.", f"Install it: {INSTALL_COMMAND}.")
+    not_installed = BackendError("TensorRT is not installed.", f"Install it: {install_command(EXTRA)}.")
     if importlib.util.find_spec("tensorrt") is None:
         raise not_installed
     try:
         import tensorrt
     except (ImportError, OSError) as error:
-        raise BackendError(f"TensorRT cannot be loaded: {error}.", f"Install it anew: {INSTALL_COMMAND}.") from error
+        raise BackendError(
+            f"TensorRT cannot be loaded: {error}.", f"Install it anew: {install_command(EXTRA)}."
+        ) from error
     if not hasattr(tensorrt, "Builder"):  # a folder of type stubs, or what an uninstalled package left behind
         raise not_installed
     check_version(tensorrt.__version__)
@@ -43,5 +46,5 @@ def check_version(version: str) -> None:
     numbers = tuple(map(int, re.findall(r"\d+", version)[:2]))
     if numbers < OLDEST:
         raise BackendError(
-            f"TensorRT {version} is too old: {SUPPORTED} are supported.", f"Update it: {INSTALL_COMMAND}."
+            f"TensorRT {version} is too old: {SUPPORTED} are supported.", f"Update it: {install_command(EXTRA)}."
         )

@@ -23,7 +23,6 @@ class Flavour:
         backend: as in ``--backend``.
         title: for people.
         module: imports the library lazily; has ``load() -> Library``.
-        install_command: what installs it.
         needs_gpu_to_build: kernels are timed on the GPU that will run them.
         captures_graphs: its runtime captures CUDA graphs by itself.
     """
@@ -32,7 +31,6 @@ class Flavour:
     backend: str
     title: str
     module: str
-    install_command: str
     needs_gpu_to_build: bool
     captures_graphs: bool
 
@@ -186,7 +184,6 @@ RTX: Final[Flavour] = _Rtx(
     backend="tensorrt-rtx",
     title="TensorRT for RTX",
     module="colorize_server.engine.rtx_library",
-    install_command="pip install 'colorize-server[rtx]'",
     needs_gpu_to_build=False,
     captures_graphs=True,
 )
@@ -195,7 +192,6 @@ CLASSIC: Final[Flavour] = _Classic(
     backend="tensorrt",
     title="TensorRT",
     module="colorize_server.engine.classic_library",
-    install_command="pip install 'colorize-server[tensorrt]'",
     needs_gpu_to_build=True,
     captures_graphs=False,
 )

@@ -11,11 +11,10 @@ from onnx import TensorProto, numpy_helper
 from ..backends import check_signature
 from ..errors import BackendError, ModelError
 from ..model import Model
+from .packages import install_command
 
 GRAPH_RECIPE: Final = 1
 """Counts changes of this module that change graphs: engines of another number are built again."""
-
-CONVERTER_COMMAND: Final = "pip install onnxconverter-common"
 
 
 class Precision(StrEnum):
@@ -83,7 +82,7 @@ def half_precision_graph(graph: onnx.ModelProto) -> onnx.ModelProto:
     except ImportError as error:
         raise BackendError(
             "Half precision needs onnxconverter-common, which is not installed.",
-            f"Install it: {CONVERTER_COMMAND}; or build with --precision fp32.",
+            f"Install it: {install_command('onnxconverter-common')}; or build with --precision fp32.",
         ) from error
     copy = onnx.ModelProto()
     copy.CopyFrom(graph)  # the converter changes what it is given

@@ -5,7 +5,6 @@ Together they are the whole of it, from PyPI alone.
 """
 
 import ctypes
-import importlib.metadata
 import importlib.util
 import sys
 from functools import lru_cache
@@ -14,12 +13,11 @@ from typing import Any, Final, cast
 
 from ..errors import BackendError
 from .library import Library
+from .packages import install_command
 
 BINDINGS_MODULE: Final = "tensorrt_rtx_bindings"
 LIBRARIES_MODULE: Final = "onnxruntime_ep_nv_tensorrt_rtx"
-BINDINGS_PACKAGES: Final = ("tensorrt-rtx-cu12-bindings", "tensorrt-rtx-cu13-bindings")
-LIBRARIES_PACKAGES: Final = ("onnxruntime-ep-nv-tensorrt-rtx-cu12", "onnxruntime-ep-nv-tensorrt-rtx-cu13")
-INSTALL_COMMAND: Final = "pip install 'colorize-server[rtx]'"
+EXTRA: Final = "colorize-server[rtx]"
 
 _PRELOADED: Final = (
     ("libcudart.so.*", "libtensorrt_rtx.so.*", "libtensorrt_onnxparser_rtx.so.*")
@@ -54,13 +52,15 @@ def preload() -> Path:
     for pattern in _PRELOADED:
         found = sorted(folder.glob(pattern))
         if not found:
-            raise BackendError(f"TensorRT for RTX lacks {pattern} in {folder}.", f"Install it anew: {INSTALL_COMMAND}.")
+            raise BackendError(
+                f"TensorRT for RTX lacks {pattern} in {folder}.", f"Install it anew: {install_command(EXTRA)}."
+            )
         try:
             ctypes.CDLL(str(found[-1]), mode=mode)
         except OSError as error:
             raise BackendError(
                 f"{found[-1].name} of TensorRT for RTX cannot be loaded: {error}.",
-                f"Install it anew: {INSTALL_COMMAND}.",
+                f"Install it anew: {install_command(EXTRA)}.",
             ) from error
     return folder
 
@@ -79,14 +79,14 @@ def load() -> Library:
         import tensorrt_rtx_bindings
     except ImportError as error:
         raise BackendError(
-            f"TensorRT for RTX cannot be loaded: {error}.", f"Install it anew: {INSTALL_COMMAND}."
+            f"TensorRT for RTX cannot be loaded: {error}.", f"Install it anew: {install_command(EXTRA)}."
         ) from error
     bindings: Any = tensorrt_rtx_bindings
     bundled = [name for name in _bundled_versions() if not bindings.__version__.startswith(name)]
     if bundled:
         raise BackendError(
             f"The bindings of TensorRT for RTX are {bindings.__version__}, its libraries {bundled[0]}.",
-            f"Install both anew: {INSTALL_COMMAND}.",
+            f"Install both anew: {install_command(EXTRA)}.",
         )
     return cast(Library, bindings)
 
@@ -97,21 +97,6 @@ def _bundled_versions() -> list[str]:
     return [path.name.removeprefix(prefix) for path in libraries_folder().glob(prefix + "*.*")]
 
 
-def installed_packages() -> dict[str, str]:
-    """Return the versions of the packages that are installed."""
-    return _versions((*BINDINGS_PACKAGES, *LIBRARIES_PACKAGES))
-
-
-def _versions(names: tuple[str, ...]) -> dict[str, str]:
-    found = {}
-    for name in names:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
-
-
 def _not_installed() -> BackendError:
     import platform
 
@@ -120,4 +105,4 @@ def _not_installed() -> BackendError:
         return BackendError(
             "TensorRT for RTX exists for Linux and Windows on x86-64 only.", "Use --backend onnxruntime here."
         )
-    return BackendError("TensorRT for RTX is not installed.", f"Install it: {INSTALL_COMMAND}.")
+    return BackendError("TensorRT for RTX is not installed.", f"Install it: {install_command(EXTRA)}.")

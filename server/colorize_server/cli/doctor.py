@@ -1,0 +1,283 @@
+"""``colorize-server doctor``: what is installed, what works, what would be taken, and how to mend what does not."""
+
+import argparse
+import json
+import os
+import platform
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Final
+
+from .. import __version__
+from ..backends import AUTO_ORDER, GPU_BACKENDS
+from ..backends.try_out import Trial, try_out
+from ..engine.cache import cache_folder
+from ..engine.gpu import GpuReport, find_gpus
+from ..engine.packages import install_command, installed_versions
+from ..errors import ColorizeError
+from ..install import gimp
+from ..model import load_model, shipped_model_path
+from ..probe import find_daemon
+from ..settings import DEFAULT_PORT, FALLBACK_PORTS
+from ..state import StateFolder
+from .start import describe_ports
+
+NEEDED_PACKAGES: Final = (
+    "aiohttp",
+    "numpy",
+    "pillow",
+    "onnx",
+    "tifffile",
+    "imagecodecs",
+    "platformdirs",
+    "psutil",
+    "tqdm",
+)
+RUNTIME_PACKAGES: Final = ("onnxruntime", "onnxruntime-gpu")
+"""Either of them; never both."""
+GPU_PACKAGES: Final = (
+    "tensorrt-rtx-cu12-bindings",
+    "tensorrt-rtx-cu13-bindings",
+    "onnxruntime-ep-nv-tensorrt-rtx-cu12",
+    "onnxruntime-ep-nv-tensorrt-rtx-cu13",
+    "tensorrt",
+    "pycuda",
+    "onnxconverter-common",
+)
+_OLDEST_PYTHON: Final = (3, 11)
+_REINSTALL: Final = "Install it anew: "
+
+
+class Status(StrEnum):
+    """How a check went; only FAIL makes the exit code 1."""
+
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True)
+class Line:
+    """One finding.
+
+    Attributes:
+        status: how it went.
+        check: what was looked at.
+        text: what was found, for people.
+        mend: what to do about it, with the command where there is one; empty if nothing.
+    """
+
+    status: Status
+    check: str
+    text: str
+    mend: str = ""
+
+
+def add_parser(subparsers: Any) -> None:
+    """Describe the arguments."""
+    parser = subparsers.add_parser(
+        "doctor",
+        help="say what works, what does not, and how to mend it",
+        description="Looks at everything that colorize-server needs, and says how to mend what is wrong.",
+    )
+    parser.add_argument("--device", type=int, default=0, metavar="N", help="number of the graphics card to look at")
+    parser.add_argument("--model", type=Path, metavar="FILE", help="another model than the one that is included")
+    parser.add_argument("--json", action="store_true", help="print the findings for programs")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the findings; the exit code is 1 if something must be mended."""
+    model = args.model or shipped_model_path()
+    lines: list[Line] = []
+    for line in findings(model, args.device):
+        lines.append(line)
+        if not args.json:
+            print(f"{line.status:<5}{line.check}: {line.text}", flush=True)
+            if line.mend:
+                print(f"     -> {line.mend}", flush=True)
+    failed = sum(line.status is Status.FAIL for line in lines)
+    if args.json:
+        print(json.dumps({"version": __version__, "ok": not failed, "findings": [asdict(x) for x in lines]}, indent=1))
+    elif failed:
+        print(f"\n{failed} of {len(lines)} findings must be mended.")
+    else:
+        print("\ncolorize-server can run here.")
+    return 1 if failed else 0
+
+
+def findings(model: Path, device: int) -> Iterator[Line]:
+    """Yield one finding after the other; some take seconds."""
+    yield check_python(sys.version_info[:3])
+    yield from check_packages()
+    yield check_model(model)
+    gpus = find_gpus()
+    yield check_gpus(gpus, device)
+    yield check_gpu_packages(gpus)
+    trials = [trial_of(name, model, device, gpus) for name in AUTO_ORDER]
+    for trial in trials:
+        yield check_backend(trial, gpus)
+    yield check_auto(trials)
+    yield from check_folders()
+    yield from check_gimp()
+    yield check_server()
+
+
+def check_python(version: tuple[int, int, int]) -> Line:
+    """Say which Python runs."""
+    text = f"{'.'.join(map(str, version))} on {platform.system()} {platform.machine()}"
+    if version < _OLDEST_PYTHON:
+        return Line(Status.FAIL, "Python", text, "Install Python 3.11 or later, and colorize-server with it.")
+    return Line(Status.OK, "Python", text)
+
+
+def check_packages() -> Iterator[Line]:
+    """Say which packages are installed."""
+    found = installed_versions(NEEDED_PACKAGES)
+    missing = [name for name in NEEDED_PACKAGES if name not in found]
+    listed = ", ".join(f"{name} {version}" for name, version in found.items())
+    if missing:
+        yield Line(
+            Status.FAIL, "packages", f"{', '.join(missing)} missing", _REINSTALL + install_command("colorize-server")
+        )
+    else:
+        yield Line(Status.OK, "packages", f"colorize-server {__version__}, {listed}")
+    runtimes = installed_versions(RUNTIME_PACKAGES)
+    shown = ", ".join(f"{name} {version}" for name, version in runtimes.items())
+    if not runtimes:
+        yield Line(Status.FAIL, "ONNX Runtime", "not installed", _REINSTALL + install_command("onnxruntime"))
+    elif len(runtimes) > 1:
+        yield Line(
+            Status.FAIL,
+            "ONNX Runtime",
+            f"{shown} are both installed, and one has overwritten half of the other",
+            f"Uninstall both, then install one: {install_command('onnxruntime')}",
+        )
+    else:
+        yield Line(Status.OK, "ONNX Runtime", shown)
+
+
+def check_model(path: Path) -> Line:
+    """Say which model there is."""
+    try:
+        model = load_model(path)
+    except ColorizeError as error:
+        return Line(Status.FAIL, "model", error.message, error.hint)
+    sizes = ", ".join(map(str, model.card.sizes))
+    return Line(
+        Status.OK, "model", f"{model.card.name} {model.card.version} ({model.sha256[:12]}), network sizes {sizes}"
+    )
+
+
+def check_gpus(report: GpuReport, device: int) -> Line:
+    """Say which graphics cards there are; none is no fault."""
+    if not report.gpus:
+        if "driver" in report.why_none:
+            return Line(Status.WARN, "graphics card", report.why_none, report.hint)
+        return Line(Status.OK, "graphics card", f"{report.why_none} The processor computes.")
+    listed = "; ".join(
+        f"{gpu.index}: {gpu.name}, compute capability {gpu.compute_capability},"
+        f" {gpu.free_mb} of {gpu.memory_mb} MB free"
+        for gpu in report.gpus
+    )
+    text = f"{listed}; driver {report.gpus[0].driver}"
+    if not any(gpu.index == device for gpu in report.gpus):
+        return Line(Status.FAIL, "graphics card", text, f"There is no number {device}: choose another --device.")
+    return Line(Status.OK, "graphics card", text)
+
+
+def check_gpu_packages(report: GpuReport) -> Line:
+    """Say which of the optional packages are installed."""
+    found = installed_versions(GPU_PACKAGES)
+    listed = ", ".join(f"{name} {version}" for name, version in found.items()) or "none installed"
+    if report.gpus and not found:
+        mend = f"To compute on the graphics card: {install_command('colorize-server[rtx]')}"
+        return Line(Status.WARN, "GPU packages", listed, mend)
+    return Line(Status.OK, "GPU packages", listed)
+
+
+def trial_of(name: str, model: Path, device: int, gpus: GpuReport) -> Trial:
+    """Try a backend, unless it is plain that it cannot work."""
+    if name in GPU_BACKENDS and not gpus.gpus:
+        return Trial(name, works=False, message=gpus.why_none)
+    return try_out(name, model, device)
+
+
+def check_backend(trial: Trial, gpus: GpuReport) -> Line:
+    """Say whether a backend works: the processor must, a graphics card may."""
+    check = f"backend {trial.name}"
+    if trial.works:
+        return Line(Status.OK, check, trial.message)
+    if trial.name not in GPU_BACKENDS:
+        return Line(Status.FAIL, check, trial.message, trial.mend)
+    if not gpus.gpus:
+        return Line(Status.OK, check, f"not for this computer: {trial.message}")
+    return Line(Status.WARN, check, f"cannot run: {trial.message}", trial.mend)
+
+
+def check_auto(trials: list[Trial]) -> Line:
+    """Say what --backend auto takes."""
+    for trial in trials:
+        if trial.works:
+            return Line(Status.OK, "backend auto", f"takes {trial.name}")
+    return Line(Status.FAIL, "backend auto", "finds nothing that works", "Mend one of the backends above.")
+
+
+def check_folders() -> Iterator[Line]:
+    """Say whether the folders that we write to can be written."""
+    for check, folder in (("state folder", StateFolder().path), ("engine cache", cache_folder())):
+        existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
+        try:
+            with tempfile.TemporaryFile(dir=existing):
+                pass
+        except OSError as error:
+            mend = f"Make {existing} writable for {os.environ.get('USERNAME') or os.environ.get('USER') or 'you'}."
+            yield Line(Status.FAIL, check, f"{folder} cannot be written: {error.strerror or error}", mend)
+        else:
+            yield Line(Status.OK, check, str(folder))
+
+
+def check_gimp() -> Iterator[Line]:
+    """Say whether the plug-in is in every GIMP 3 of this user, and is of this version."""
+    command = "colorize-server install gimp"
+    profiles = gimp.find_profiles()
+    if not profiles:
+        yield Line(Status.OK, "GIMP plug-in", "no GIMP 3 was found")
+    for profile in profiles:
+        check = f"GIMP plug-in {profile.version[0]}.{profile.version[1]}"
+        try:
+            record = json.loads((profile.plug_in / gimp.RECORD).read_bytes())
+            version = record["version"]
+        except OSError:
+            yield Line(Status.WARN, check, "not installed", command)
+        except (ValueError, KeyError, TypeError):
+            yield Line(Status.FAIL, check, f"damaged in {profile.plug_in}", command)
+        else:
+            if version == __version__:
+                yield Line(Status.OK, check, str(profile.plug_in))
+            else:
+                yield Line(Status.WARN, check, f"is of version {version}, the server of {__version__}", command)
+
+
+def check_server() -> Line:
+    """Say whether the server runs, and if not, whether it could listen."""
+    folder = StateFolder()
+    running = find_daemon(folder)
+    if running is not None:
+        state, found = running
+        if found.health.get("ready"):
+            return Line(Status.OK, "server", f"runs on port {state.port}")
+        reason = (found.health.get("error") or {}).get("message", "it is still starting")
+        return Line(Status.WARN, "server", f"runs on port {state.port}, but is not ready: {reason}")
+    known = folder.load()
+    taken = describe_ports("" if known is None else known.token)
+    ports = (DEFAULT_PORT, *FALLBACK_PORTS)
+    if len(taken) == len(ports):
+        mend = f"End the programs that hold the ports {', '.join(map(str, ports))}, or start with --port."
+        return Line(Status.FAIL, "server", " ".join(taken), mend)
+    if taken:
+        return Line(Status.WARN, "server", f"does not run. {' '.join(taken)} It will take another.")
+    return Line(Status.OK, "server", f"does not run; port {DEFAULT_PORT} is free")
