@@ -2,20 +2,14 @@
 
 import statistics
 import time
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import cv2
 import numpy as np
-from colorize_server.backends import open_backend
+from bilinear import bilinear_chroma
 from colorize_server.color.rgb import SRGB
-from colorize_server.contract import CHROMA_SCALE, LIGHTNESS_SCALE
-from colorize_server.control import Control
-from colorize_server.model import Model, load_model, shipped_model_path
+from colorize_server.model import load_model, shipped_model_path
 from colorize_server.photograph import Photograph, profile_by_name
-from colorize_server.picture.geometry import pad_by_reflection, plan_network
-from colorize_server.picture.hints import anchor_at_network_size, network_hints
-from colorize_server.picture.reduce import reduce_area
 from daemon import running_daemon
 
 HEIGHT, WIDTH = 4000, 6000
@@ -57,32 +51,6 @@ def near_edges(patch: np.ndarray, reach: int) -> np.ndarray:
     """Return which pixels lie within `reach` of another patch, (H, W) bool."""
     kernel = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
     return cv2.dilate(patch, kernel) != cv2.erode(patch, kernel)
-
-
-def bilinear_chroma(grey: np.ndarray, strokes: np.ndarray, model: Model) -> np.ndarray:
-    """Return what the same network and strokes would give with bilinear enlargement, (2, H, W) float32 a*b*."""
-    photograph = Photograph(grey[..., None], profile_by_name("srgb", 1))
-    plan = plan_network(HEIGHT, WIDTH, model.card.default_size, model.card.multiple_of)
-    shape = (plan.network_height, plan.network_width)
-    with ThreadPoolExecutor(2) as executor:
-        low = reduce_area(
-            lambda a, b: photograph.lightness(a, b)[None],
-            grey.shape,
-            shape,
-            1,
-            executor=executor,
-            control=Control(),
-        )[0]
-        hints = network_hints(strokes, shape, executor=executor, control=Control())
-    padded = (plan.padded_height, plan.padded_width)
-    backend = open_backend("onnxruntime", model)
-    chroma, _ = backend.run(
-        pad_by_reflection(low / LIGHTNESS_SCALE - 1, *padded)[None, None], pad_by_reflection(hints, *padded)[None]
-    )
-    backend.close()
-    low_chroma = chroma[0, :, : shape[0], : shape[1]] * np.float32(CHROMA_SCALE * model.card.saturation)
-    anchored = anchor_at_network_size(low_chroma, hints, low)
-    return np.stack([cv2.resize(c, (WIDTH, HEIGHT), interpolation=cv2.INTER_LINEAR) for c in anchored])
 
 
 def lab_planes(answer: np.ndarray) -> np.ndarray:
@@ -133,7 +101,7 @@ def run() -> dict[str, Any]:
     plain = lab_planes(answers[0])
     error = np.abs(plain[0] - lightness)
     ring = near_edges(truth[0], REACH)
-    bilinear = bilinear_chroma(grey, strokes, model)
+    bilinear = bilinear_chroma(photograph, strokes, model)
     bleeding = [float(np.abs(c - truth).mean(0)[ring].mean()) for c in (bilinear, hinted[1:])]
     return {
         "whole_ms": [round(t) for t in whole],

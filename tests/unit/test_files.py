@@ -279,6 +279,14 @@ def test_what_is_no_picture_is_refused_in_words(data: bytes, message: str) -> No
         decode_picture(data)
 
 
+def test_a_picture_of_no_pixels_is_refused_in_words() -> None:
+    header = struct.pack(">IIBBBBB", 0, 20, 16, 0, 0, 0, 0)
+    data = png16(pixels(1, np.uint16))
+    empty = data[:16] + header + struct.pack(">I", zlib.crc32(b"IHDR" + header)) + data[33:]
+    with pytest.raises(PictureError, match=r"no pixels|damaged"):
+        decode_picture(empty)
+
+
 def test_a_file_that_is_not_what_it_claims_is_refused() -> None:
     with pytest.raises(PictureError, match="is image/png, not image/jpeg"):
         decode_picture(saved(Image.new("L", (9, 9)), "PNG"), "image/jpeg")
