@@ -123,13 +123,13 @@ def check_colours(folder: Path, name: str, document: dict[str, Any], facts: dict
         folder: of a scenario, with composite.raw.
         name: of the PSD.
         document: the host's description of the right document.
-        facts: of the scenario: layers to hide, profile.
+        facts: of the scenario: layers to hide, profile, the part within which the photograph is seen.
     """
     colour = colour_layer(document["layers"])
     assert colour is not None
     pixels = colour["pixels"]
     alpha = samples_of(pixels, 4)[..., 3]
-    reference = np.frombuffer((folder / "composite.raw").read_bytes(), np.uint8) / 255.0
+    reference = np.frombuffer((folder / "composite.raw").read_bytes(), "<u2") / 65535.0
     reference = reference.reshape(pixels["height"], pixels["width"], -1)[..., :3]
     psd = PSDImage.open(folder / f"{name}.psd")
     hidden = tuple(facts.get("hidden", ()))
@@ -138,6 +138,11 @@ def check_colours(folder: Path, name: str, document: dict[str, Any], facts: dict
     opaque = alpha == 255
     if colour["mask"]:
         opaque &= samples_of(colour["mask"], 1)[rows, columns, 0] == 255
+    if "within" in facts:
+        left, top, right, bottom = facts["within"]
+        frame = np.zeros(psd.size[::-1], bool)
+        frame[top:bottom, left:right] = True
+        opaque &= frame[rows, columns]
     composed = composite_of(psd, *hidden)[rows, columns][opaque]
     plain = composite_of(psd, "Colorize (", *hidden)[rows, columns][opaque]
     return assert_colours(composed, plain, reference[opaque], facts.get("profile", "srgb"))

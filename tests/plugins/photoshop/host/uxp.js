@@ -55,7 +55,9 @@ function makeFetch(domains) {
     else if (ArrayBuffer.isView(body)) bytes = new Uint8Array(body.buffer, body.byteOffset, body.byteLength);
     else if (body !== undefined) throw new TypeError("the fake host takes bytes only");
     if (state.modal && state.modal.owner === "panel") state.violations.push(`fetch of ${url} inside a modal scope`);
-    const reply = await hostFetch({ url, method, headers, body: base64From(bytes) });
+    const sent = base64From(bytes);
+    if (sent) window.__lastBody = sent;
+    const reply = await hostFetch({ url, method, headers, body: sent });
     if (reply.error) throw new TypeError("Network request failed: " + reply.error);
     const answer = bytesFrom(reply.body);
     let isUsed = false;

@@ -173,16 +173,21 @@ export async function assertRefused(panel, before, status, pattern) {
   assert.equal(await panel.isShown("running"), false, "the panel is usable");
 }
 
-/** The finished picture that the server itself makes. */
-export async function saveReference(kit, picture) {
+const withHints = (query, hints) => (hints ? { ...query, hints: "rgba8" } : query);
+
+/** The finished picture that the server itself makes, in 16 bits: its own rounding must not count as our error. */
+export async function saveReference(kit, picture, hints = null) {
   const { bytes, ...query } = picture;
-  kit.saveRaw("composite.raw", await kit.server.ask({ ...query, output: "composite" }, bytes));
+  const deep = picture.depth === 16 ? bytes : Buffer.from(Uint16Array.from(bytes, (value) => value * 257).buffer);
+  const body = hints ? Buffer.concat([deep, hints]) : deep;
+  kit.saveRaw("composite.raw", await kit.server.ask(withHints({ ...query, depth: 16, output: "composite" }, hints), body));
 }
 
 /** The same document with layers that must not pass for the right one: grey, and not made for Photoshop's Color mode. */
-export async function saveWrong(kit, document, picture) {
+export async function saveWrong(kit, document, picture, hints = null) {
   const { bytes, ...query } = picture;
-  const unadjusted = await kit.server.ask({ ...query, output: "layer", host: "none" }, bytes);
+  const body = hints ? Buffer.concat([bytes, hints]) : bytes;
+  const unadjusted = await kit.server.ask(withHints({ ...query, output: "layer", host: "none" }, hints), body);
   kit.savePsd("unadjusted", withColours(document, unadjusted, picture.channels), {});
   const grey = Buffer.alloc(unadjusted.length, 128);
   if (picture.channels === 4) for (let i = 3; i < grey.length; i += 4) grey[i] = unadjusted[i];
