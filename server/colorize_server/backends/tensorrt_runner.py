@@ -162,13 +162,14 @@ class EngineRunner:
             try:
                 parts.append(self._run_with_room(luminance[start:stop], hints[start:stop]))
             except DeviceMemoryError as error:
-                if stop - start == 1:
+                if self._largest_batch == 1:
                     height, width = luminance.shape[2:]
                     raise OutOfMemoryError(
                         f"{self._driver.name} has not enough memory left for {width} x {height} pixels.",
                         "Choose a smaller size, or close other programs that use the graphics card.",
                     ) from error
-                self._largest_batch = (stop - start) // 2
+                # The buffers have room for as many pictures, however few there are now.
+                self._largest_batch = max(1, min(stop - start, self._largest_batch - 1) // 2)
                 continue
             start = stop
         if len(parts) == 1:
@@ -218,9 +219,13 @@ class EngineRunner:
         return chroma, doubt
 
     def _choose_profile(self, shape: Shape) -> int:
-        for index, profile in enumerate(self._profiles):
-            if profile.takes(shape.height, shape.width):
-                return index
+        def strangeness(index: int) -> float:
+            usual = self._profiles[index].usual
+            return abs(math.log(shape.height / shape.width) - math.log(usual.height / usual.width))
+
+        fitting = [index for index, p in enumerate(self._profiles) if p.takes(shape.height, shape.width)]
+        if fitting:
+            return min(fitting, key=strangeness)  # the one whose kernels were chosen for such pictures
         smallest = min(profile.smallest.height for profile in self._profiles)
         largest = max(min(profile.largest.height, profile.largest.width) for profile in self._profiles)
         raise BackendError(
