@@ -77,7 +77,6 @@ const TABLE = {
     de: "Selbsttest bestanden: der Server auf {address} ist unserer, Pixel wurden genau gelesen, geschrieben und zurückgenommen.",
   },
   "server.ready": { en: "{model} on {backend}", de: "{model} auf {backend}" },
-  "server.fallback": { en: "{model} on {backend} ({reason})", de: "{model} auf {backend} ({reason})" },
 
   // The server
   "error.server.down": {

@@ -128,14 +128,13 @@ function selected(id) {
 function showServer() {
   const health = server && server.health;
   const line = widget("server");
+  widget("reason").textContent = (health && health.backend && health.backend.reason) || "";
   if (!server) line.textContent = label("step.connect");
   else if (server.state === "starting") line.textContent = label("step.starting");
   else if (server.state !== "ready" || !health || !health.model) line.textContent = sentence(serverTrouble(server));
   else {
-    const { active, device, reason } = health.backend || { active: "", device: "", reason: "" };
-    const backend = [active, device].filter(Boolean).join(" ");
-    const model = `${health.model.name} ${health.model.version}`;
-    line.textContent = label(reason ? "server.fallback" : "server.ready", { model, backend, reason: reason || "" });
+    const backend = health.backend ? [health.backend.active, health.backend.device].filter(Boolean).join(" ") : "";
+    line.textContent = label("server.ready", { model: `${health.model.name} ${health.model.version}`, backend });
   }
 }
 

@@ -6,13 +6,14 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Final
 
 from ..errors import ColorizeError
-from ..install import gimp
+from ..install import gimp, photoshop
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
 HOSTS: Final[dict[str, tuple[ModuleType, str]]] = {
     "gimp": (gimp, "the plug-in for GIMP 3.0 and later"),
+    "photoshop": (photoshop, "the panel for Photoshop 25.2 and later"),
 }
 """Host -> its module, which has ``add_arguments(parser)`` and ``run(args) -> int``, and a line of help."""
 

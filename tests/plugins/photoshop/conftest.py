@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -73,7 +74,7 @@ class Evidence:
 
 def scenario_folder(scenario: str) -> str:
     """Return the folder's name, as run.mjs makes it."""
-    return "-".join(part for part in "".join(c if c.isascii() and c.isalnum() else " " for c in scenario).split(" ") if part)
+    return re.sub(r"[^a-zA-Z0-9]+", "-", scenario).strip("-")
 
 
 @pytest.fixture(scope="session")

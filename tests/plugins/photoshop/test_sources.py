@@ -32,7 +32,10 @@ def test_types_are_checked(tools: None, tmp_path: Path) -> None:
     for name in ("errors.js", "samples.js"):
         (tmp_path / name).write_bytes((broken.parent / name).read_bytes())
     config = json.loads((HERE / "tsconfig.json").read_text())
-    config["files"] = [str(tmp_path / "pixels.js"), *(str(HERE / file) for file in config["files"] if file.startswith("node_modules"))]
+    config["files"] = [
+        str(tmp_path / "pixels.js"),
+        *(str(HERE / file) for file in config["files"] if file.startswith("node_modules")),
+    ]
     (tmp_path / "tsconfig.json").write_text(json.dumps(config))
     result = run(BIN / "tsc", "-p", tmp_path / "tsconfig.json")
     assert "getPixel'" in result.stdout, result.stdout

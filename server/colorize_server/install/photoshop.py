@@ -1,0 +1,160 @@
+"""Install the Photoshop panel: by Adobe's own installer where there is one, else by saying what to do with the file."""
+
+import argparse
+import contextlib
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import platformdirs
+
+from ..errors import OutputError
+from . import ccx
+
+PACKAGE_NAME: Final = "colorize-panel.ccx"
+PANEL_NAME: Final = "Colorize"
+"""As the manifest has it; Adobe's installer removes panels by name."""
+INSTALLER_TIMEOUT_S: Final = 300
+
+_AGENT: Final = Path("Adobe", "Adobe Desktop Common", "RemoteComponents", "UPI", "UnifiedPluginInstallerAgent")
+WINDOWS_INSTALLER: Final = Path("C:/Program Files/Common Files") / _AGENT / "UnifiedPluginInstallerAgent.exe"
+MACOS_INSTALLER: Final = (
+    Path("/Library/Application Support")
+    / _AGENT
+    / "UnifiedPluginInstallerAgent.app"
+    / "Contents"
+    / "MacOS"
+    / "UnifiedPluginInstallerAgent"
+)
+NEXT_STEPS: Final = """\
+Then, in Photoshop 25.2 or later: Plugins > Colorize > Colorize.
+Run 'colorize-server pair photoshop' and paste the code it shows into the panel's Settings.
+"""
+BY_HAND: Final = """\
+Double-click the file: the Creative Cloud app opens it and asks twice, because the panel does not come from Adobe's
+marketplace; choose "Install locally".
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Installer:
+    """Adobe's Unified Plugin Installer Agent, which comes with the Creative Cloud app.
+
+    Attributes:
+        program: its file.
+        install: its option that installs a file.
+        remove: its option that removes a plug-in by name.
+        needs_root: it works for an administrator only.
+    """
+
+    program: Path
+    install: str
+    remove: str
+    needs_root: bool
+
+
+def find_installer() -> Installer | None:
+    """Return Adobe's installer, or None where there is none."""
+    installers = {
+        "win32": Installer(WINDOWS_INSTALLER, "/install", "/remove", needs_root=False),
+        "darwin": Installer(MACOS_INSTALLER, "--install", "--remove", needs_root=True),
+    }
+    installer = installers.get(sys.platform)
+    return installer if installer and installer.program.is_file() else None
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``colorize-server install photoshop``."""
+    parser.add_argument(
+        "--folder", type=Path, metavar="FOLDER", help="where the panel's file goes (default: your downloads)"
+    )
+    parser.add_argument("--no-run", action="store_true", help="do not run Adobe's installer, only write the file")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Install or uninstall as the arguments say; prints what it did."""
+    installer = find_installer()
+    if args.uninstall:
+        return _uninstall(installer)
+    package = write_package(args.folder or Path(platformdirs.user_downloads_path()))
+    print(f"The Photoshop panel is in {package}")  # noqa: T201
+    if installer is None or args.no_run:
+        print(BY_HAND, end="")  # noqa: T201
+    elif installer.needs_root:
+        print("Double-click it, or install it by this command, which asks for your password:")  # noqa: T201
+        print(f'    sudo "{installer.program}" {installer.install} "{package}"')  # noqa: T201
+    else:
+        _call(installer, installer.install, str(package), f"Double-click {package} instead.")
+        print("Adobe's installer has installed it.")  # noqa: T201
+    print(NEXT_STEPS, end="")  # noqa: T201
+    return 0
+
+
+def _uninstall(installer: Installer | None) -> int:
+    if installer is None:
+        print("Remove the panel in the Creative Cloud app: Stock & Marketplace > Plugins > Manage plugins.")  # noqa: T201
+    elif installer.needs_root:
+        print("Remove the panel by this command, which asks for your password:")  # noqa: T201
+        print(f'    sudo "{installer.program}" {installer.remove} {PANEL_NAME}')  # noqa: T201
+    else:
+        _call(installer, installer.remove, PANEL_NAME, "Remove it in the Creative Cloud app: Manage plugins.")
+        print("Adobe's installer has removed the panel.")  # noqa: T201
+    return 0
+
+
+def _call(installer: Installer, option: str, argument: str, hint: str) -> None:
+    """Run Adobe's installer.
+
+    Raises:
+        OutputError: it could not be run, or refused.
+    """
+    try:
+        result = subprocess.run(  # noqa: S603 - Adobe's program, our own arguments
+            [str(installer.program), option, argument],
+            capture_output=True,
+            text=True,
+            timeout=INSTALLER_TIMEOUT_S,
+            check=False,
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        raise OutputError(f"Adobe's installer could not be run ({error}).", hint, code="not_writable") from error
+    if result.returncode:
+        said = " ".join((result.stdout + result.stderr).split())[-200:]
+        raise OutputError(f"Adobe's installer refused with code {result.returncode}: {said}", hint, code="not_writable")
+
+
+def write_package(folder: Path) -> Path:
+    """Copy the panel's .ccx into `folder`; returns the file.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    target = folder / PACKAGE_NAME
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with _package() as package:
+            shutil.copyfile(package, target)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise OutputError(
+            f"The panel could not be written to {target}: {reason}.",
+            "Name another folder with --folder.",
+            code="not_writable",
+        ) from error
+    return target
+
+
+@contextlib.contextmanager
+def _package() -> Iterator[Path]:
+    """Give the .ccx that ships with this server; in a checkout it is packed on the spot."""
+    shipped = Path(__file__).with_name(PACKAGE_NAME)
+    if shipped.is_file():
+        yield shipped
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        yield ccx.pack(Path(__file__).parents[3] / "photoshop_uxp", Path(folder))
