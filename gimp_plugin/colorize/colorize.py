@@ -128,6 +128,8 @@ def colorize_again(
         values.set_property("image", image)
         values.set_core_object_array("drawables", drawables)
         result = again.run(values)
+        if result.index(0) == Gimp.PDBStatusType.CANCEL:
+            return procedure.new_return_values(Gimp.PDBStatusType.CANCEL, None)
         if result.index(0) != Gimp.PDBStatusType.SUCCESS:
             raise source.RefusalError(Gimp.get_pdb().get_last_error())
         return None
@@ -194,6 +196,8 @@ def _report(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, title: str,
 def _in_words(procedure: Gimp.Procedure, work: Callable[[], Gimp.ValueArray | None]) -> Gimp.ValueArray:
     """Run a procedure; whatever goes wrong becomes one message and EXECUTION_ERROR with the same text."""
     Gegl.init(None)
+    # A call that fails is told once, by our own message, not in a box of GIMP's for each call.
+    Gimp.get_plug_in().set_pdb_error_handler(Gimp.PDBErrorHandler.PLUGIN)
     try:
         values = work()
     except (client.ServerError, source.RefusalError) as error:

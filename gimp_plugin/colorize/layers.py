@@ -72,6 +72,8 @@ def insert(insertion: Insertion) -> Gimp.Layer:
             layer.set_visible(False)
         # GIMP selects what was inserted; the artist goes on where they were.
         image.set_selected_layers(selected)
+        # GIMP may free the image of a closed window at any moment; what was done since was done to nothing.
+        source.check_open()
     except BaseException:
         for layer in inserted:
             image.remove_layer(layer)

@@ -51,10 +51,14 @@ class Source:
         """The layer's permanent number in its image; 0 for the visible image."""
         return self.layer.get_tattoo() if self.layer else 0
 
-    def check_unchanged(self) -> None:
-        """Refuse if the artist closed, deleted or resized what was sent while the server worked on it."""
+    def check_open(self) -> None:
+        """Refuse if there is no image any more."""
         if not self.image.is_valid():
             raise RefusalError("The picture was closed while its colour was being made; nothing was changed.")
+
+    def check_unchanged(self) -> None:
+        """Refuse if the artist closed, deleted or resized what was sent while the server worked on it."""
+        self.check_open()
         if self.layer and not self.layer.is_valid():
             raise RefusalError("The layer was deleted while its colour was being made; nothing was changed.")
         if self._geometry() != (self.width, self.height, self.x, self.y):
@@ -125,7 +129,7 @@ def choose(image: Gimp.Image, drawables: list[Gimp.Drawable], scope: str, hints:
         )
     depth = _depth(image)
     if scope == SCOPE_VISIBLE:
-        return Source(image, None, image.get_width(), image.get_height(), 0, 0, has_alpha=True, depth=depth)
+        return Source(image, None, image.get_width(), image.get_height(), 0, 0, True, depth)
     layer = _photograph(image, _only_layer(drawables), hints)
     _, x, y = layer.get_offsets()
     return Source(image, layer, layer.get_width(), layer.get_height(), x, y, layer.has_alpha(), depth)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,14 +29,25 @@ def tiny_daemon(tmp_path_factory: pytest.TempPathFactory, tiny_model_path: Path)
     daemon.close()
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Where a real GIMP is demanded, make its folder before the first test: that may take longer than a test may."""
+    wanted = any(item.get_closest_marker("gimp") for item in session.items) and not session.config.option.collectonly
+    if wanted and os.environ.get(REQUIRE_VARIABLE) and not is_there(root_folder()):
+        subprocess.run([HERE / "make_root.sh", root_folder()], check=True)
+
+
+def is_there(root: Path) -> bool:
+    return any(root.glob(".complete-*"))
+
+
 @pytest.fixture(scope="session")
 def gimp_root() -> Path:
-    """The folder with GIMP; in CI its absence is a failure, elsewhere the test is skipped."""
+    """The folder with GIMP; where it is demanded (CI) its absence is a failure, elsewhere the test is skipped."""
     root = root_folder()
     reason = ""
     if os.name != "posix" or os.geteuid() != 0:
         reason = "a real GIMP needs root (chroot)"
-    elif not any(root.glob(".complete-*")):
+    elif not is_there(root):
         reason = "there is no GIMP yet; make test-gimp makes it"
     if reason and os.environ.get(REQUIRE_VARIABLE):
         pytest.fail(reason)

@@ -16,6 +16,7 @@ gi.require_version("Gegl", "0.4")
 from gi.repository import Gegl, Gimp, Gio  # noqa: E402 - the versions come first
 
 PARASITE = "colorize-server"
+_displays = []
 
 
 def serve(folder):
@@ -65,14 +66,16 @@ def open_image(path, with_display=False):
     image = Gimp.file_load(Gimp.RunMode.NONINTERACTIVE, Gio.File.new_for_path(path))
     if with_display:
         image.undo_enable()  # it is off in images that a plug-in opens
-        Gimp.Display.new(image)
+        _displays.append(Gimp.Display.new(image))
     return {"image": image.get_id(), "layers": [layer.get_id() for layer in image.get_layers()]}
 
 
-def new_image(width, height, base="RGB", precision="U8_NON_LINEAR"):
+def new_image(width, height, base="RGB", precision="U8_NON_LINEAR", with_display=False):
     image = Gimp.Image.new_with_precision(
         width, height, getattr(Gimp.ImageBaseType, base), getattr(Gimp.Precision, precision)
     )
+    if with_display:
+        _displays.append(Gimp.Display.new(image))
     return image.get_id()
 
 
@@ -148,6 +151,11 @@ def add_alpha(layer, clear=None):
 
 def set_offsets(layer, x, y):
     Gimp.Layer.get_by_id(layer).set_offsets(x, y)
+
+
+def delete_layer(layer):
+    layer = Gimp.Layer.get_by_id(layer)
+    layer.get_image().remove_layer(layer)
 
 
 def set_visible(layer, visible):
@@ -309,9 +317,11 @@ def close(image):
 
 
 def close_displays():
-    """Close every window of every image, as the artist would; images without a window end with it."""
-    for display in Gimp.get_displays():
-        display.delete()
+    """Close every window of every image, as the artist would; an image ends with its window."""
+    while _displays:
+        display = _displays.pop()
+        if display.is_valid():
+            display.delete()
 
 
 def process_ids():

@@ -1,0 +1,142 @@
+"""GIMP's real window on a virtual screen, driven by keys and mouse (xdotool)."""
+
+import os
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from gimp_root import Gimp, Session
+from PIL import Image
+
+SCREEN = (1280, 860)
+TITLE_BAR_PX = 30
+SHORTCUTS = {
+    "plug-in-colorize-photograph": "<Primary>F9",
+    "plug-in-colorize-again": "<Primary>F10",
+    "plug-in-colorize-doctor": "<Primary>F11",
+}
+WAIT_S = 30
+T = TypeVar("T")
+
+
+class Window:
+    """A screen, a window manager, and GIMP in it.
+
+    Args:
+        session: its profile.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._started: list[subprocess.Popen[bytes]] = []
+        session.profile.mkdir(exist_ok=True)
+        (session.profile / "gimprc").write_text("(show-welcome-dialog no)\n")
+        lines = [f'(action "{action}" "{keys}")' for action, keys in SHORTCUTS.items()]
+        (session.profile / "shortcutsrc").write_text("\n".join(["(file-version 1)", *lines, ""]))
+        reader, writer = os.pipe()
+        size = "x".join(map(str, SCREEN))
+        self._start("Xvfb", "-displayfd", str(writer), "-screen", "0", f"{size}x24", pass_fds=[writer])
+        os.close(writer)
+        with os.fdopen(reader) as stream:
+            self.display = f":{stream.readline().strip()}"
+        self._start("openbox")
+        self.gimp = Gimp(session, "gimp", DISPLAY=self.display)
+        # The welcome of a new profile lies above everything, whatever gimprc says.
+        for window in self.find("Welcome"):
+            self.tool("windowactivate", "--sync", window, "key", "Escape")
+
+    def _start(self, *argv: str, **options: object) -> None:
+        with self._session.log.open("ab") as log:
+            self._started.append(
+                subprocess.Popen(
+                    ["chroot", str(self._session.root), *argv],
+                    env=self._environment(),
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    **options,
+                )
+            )
+
+    def _environment(self) -> dict[str, str]:
+        display = {"DISPLAY": self.display} if hasattr(self, "display") else {}
+        return self._session.environment(**display) | {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
+
+    def tool(self, *words: str) -> list[str]:
+        """Run xdotool; returns the lines that it prints."""
+        output = subprocess.run(
+            ["chroot", str(self._session.root), "xdotool", *words],
+            env=self._environment(),
+            capture_output=True,
+            text=True,
+            timeout=WAIT_S,
+        )
+        return output.stdout.split()
+
+    def find(self, name: str) -> list[str]:
+        """Return the visible windows whose title matches."""
+        return self.tool("search", "--onlyvisible", "--name", name)
+
+    def wait_for(self, name: str) -> str:
+        """Wait for a window and put it to the front."""
+        window = wait_until(lambda: self.find(name), f"no window {name}")[-1]
+        self.tool("windowactivate", "--sync", window)
+        return window
+
+    def main_window(self) -> str:
+        """Put GIMP's image window to the front, over the whole screen."""
+        window = self.wait_for("GIMP$")
+        width, height = SCREEN
+        self.tool(
+            "windowmove", window, "0", "0", "windowsize", "--sync", window, str(width), str(height - TITLE_BAR_PX)
+        )
+        return window
+
+    def click_cancel(self) -> None:
+        """Click the Cancel button of the progress bar, at the foot of the image window."""
+        width, height = SCREEN
+        self.tool("mousemove", str(width - 280), str(height - TITLE_BAR_PX + 2), "click", "1")
+
+    def key(self, *keys: str) -> None:
+        """Press keys, one after the other."""
+        self.tool("key", "--delay", "60", *keys)
+
+    def screenshot(self, file: Path) -> None:
+        """Save what is on the screen."""
+        shot = self._session.folder / "screen.png"
+        subprocess.run(
+            [
+                "chroot",
+                str(self._session.root),
+                "import",
+                "-window",
+                "root",
+                "-colors",
+                "128",
+                self._session.inside(shot),
+            ],
+            env=self._environment(),
+            check=True,
+            timeout=WAIT_S,
+        )
+        # Few colours keep the picture small in the repository.
+        Image.open(shot).convert("RGB").quantize(96, dither=Image.Dither.NONE).save(file, optimize=True)
+
+    def close(self) -> None:
+        """End everything."""
+        self.gimp.process.kill()
+        self.gimp.close()
+        for process in reversed(self._started):
+            process.kill()
+            process.wait()
+
+
+def wait_until(condition: Callable[[], T], otherwise: str, timeout_s: float = WAIT_S) -> T:
+    """Wait until a condition holds, and return its value."""
+    end = time.monotonic() + timeout_s
+    while not (value := condition()):
+        assert time.monotonic() < end, otherwise
+        time.sleep(0.1)
+    return value

@@ -1,0 +1,139 @@
+"""In the real window of GIMP: the dialog, remembered values, one undo step, Cancel, an image closed meanwhile.
+
+``COLORIZE_SCREENSHOT=FILE`` keeps a picture of the dialog, for the README.
+"""
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from actions import GIRL
+from gimp_root import Session
+from gimp_window import Window, wait_until
+from real_daemon import Daemon
+
+pytestmark = pytest.mark.gimp
+
+TITLE = "^Colorize Photograph$"
+
+
+@pytest.fixture(scope="module")
+def window(session: Session, daemon: Daemon) -> Iterator[Window]:
+    window = Window(session)
+    yield window
+    window.close()
+
+
+def layers_of(window: Window, image: int) -> list[dict]:
+    return window.gimp.call("describe", image=image)["layers"]
+
+
+@pytest.fixture
+def image(window: Window, session: Session, photographs: Path) -> Iterator[int]:
+    """A photograph in the window, converted to grey."""
+    opened = window.gimp.call("open_image", path=session.share(photographs / GIRL), with_display=True)
+    window.gimp.call("convert", image=opened["image"], base="GRAY")
+    window.main_window()
+    yield opened["image"]
+    window.gimp.call("close_displays")
+
+
+def test_the_dialog_colours_the_photograph_in_one_undo_step(window: Window, image: int, daemon: Daemon) -> None:
+    before = window.gimp.call("describe", image=image)
+    assert before["base"] == "gray"
+    window.key("ctrl+F9")
+    window.wait_for(TITLE)
+    time.sleep(2)  # the sizes arrive from the server
+    window.key("alt+t", "ctrl+a")
+    window.tool("type", "0.5")
+    window.key("Tab")
+    if os.environ.get("COLORIZE_SCREENSHOT"):
+        window.screenshot(Path(os.environ["COLORIZE_SCREENSHOT"]))
+    window.key("alt+o")
+    wait_until(lambda: len(layers_of(window, image)) == 2, "OK made no layer")
+    after = window.gimp.call("describe", image=image)
+    assert after["base"] == "rgb"
+    colour = after["layers"][0]
+    assert colour["mode"] == "lch-color"
+    assert colour["parasite"]["settings"]["saturation"] == 0.5
+    assert not window.find(TITLE)
+
+    # Colorize Again takes the values that GIMP remembers, without a dialog.
+    window.key("ctrl+F10")
+    wait_until(lambda: len(layers_of(window, image)) == 3, "Colorize Again made no layer")
+    again = next(layer for layer in layers_of(window, image) if layer["id"] not in {x["id"] for x in after["layers"]})
+    assert again["parasite"]["settings"] == colour["parasite"]["settings"]
+
+    window.main_window()
+    window.key("ctrl+z")
+    wait_until(lambda: len(layers_of(window, image)) == 2, "Undo did not take the second layer back")
+    window.key("ctrl+z")
+    wait_until(lambda: len(layers_of(window, image)) == 1, "Undo did not take the first layer back")
+    # One step took back layer, conversion to RGB and provenance.
+    undone = window.gimp.call("describe", image=image)
+    assert undone["base"] == "gray"
+    assert undone["parasite"] is None
+    assert undone["layers"] == before["layers"]
+
+
+def test_cancel_in_the_dialog_changes_nothing(window: Window, image: int) -> None:
+    before = window.gimp.call("describe", image=image)
+    window.key("ctrl+F9")
+    window.wait_for(TITLE)
+    window.key("Escape")
+    wait_until(lambda: not window.find(TITLE), "the dialog stayed")
+    wait_until(lambda: not window.gimp.plug_in_processes(), "the plug-in stayed")
+    assert window.gimp.call("describe", image=image) == before
+
+
+@pytest.fixture
+def large(window: Window, session: Session) -> Iterator[int]:
+    """A picture that keeps the server busy, in the window."""
+    width, height = 6000, 4000
+    ramp = np.linspace(0, 255, width).astype(np.uint8)
+    file = session.folder / "large.raw"
+    file.write_bytes(np.broadcast_to(ramp[:, None], (height, width, 3)).tobytes())
+    number = window.gimp.call("new_image", width=width, height=height, with_display=True)
+    window.gimp.call(
+        "add_layer", image=number, name="large", width=width, height=height,
+        pixels=session.inside(file), pixel_format="R'G'B' u8",
+    )  # fmt: skip
+    window.main_window()
+    yield number
+    window.gimp.call("close_displays")
+
+
+def test_the_cancel_button_ends_the_servers_work_within_a_second(window: Window, large: int, daemon: Daemon) -> None:
+    before = window.gimp.call("describe", image=large)
+    window.key("ctrl+F10")
+    wait_until(lambda: daemon.running > 0, "nothing was asked of the server")
+    window.click_cancel()
+    began = time.monotonic()
+    wait_until(lambda: daemon.running == 0, "the server went on", timeout_s=5)
+    assert time.monotonic() - began <= 1.2  # the key has to reach GIMP first
+    wait_until(lambda: not window.gimp.plug_in_processes(), "the plug-in stayed")
+    assert window.gimp.call("describe", image=large) == before
+
+
+def test_an_image_that_is_closed_meanwhile_does_no_harm(window: Window, large: int, daemon: Daemon) -> None:
+    """GIMP keeps the image alive for its plug-in, or frees it at any moment; either way nobody is bothered."""
+    window.key("ctrl+F10")
+    wait_until(lambda: daemon.running > 0, "nothing was asked of the server")
+    window.gimp.call("close_displays")
+    wait_until(lambda: not window.gimp.plug_in_processes(), "the plug-in stayed")
+    wait_until(lambda: large not in window.gimp.call("open_images"), "the image was never freed")
+    assert "Traceback" not in window.gimp.tail()
+
+
+def test_a_layer_that_is_deleted_meanwhile_is_told_once(window: Window, large: int, daemon: Daemon) -> None:
+    before = window.gimp.call("describe", image=large)["layers"][0]["id"]
+    window.key("ctrl+F10")
+    wait_until(lambda: daemon.running > 0, "nothing was asked of the server")
+    window.gimp.call("delete_layer", layer=before)
+    window.wait_for("GIMP Message")
+    assert layers_of(window, large) == []
+    window.key("Escape")
+    assert "Traceback" not in window.gimp.tail()
