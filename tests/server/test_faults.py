@@ -79,7 +79,7 @@ async def test_an_error_in_the_process_leaves_it_running(rig: Rig, how: int, sta
 
 async def test_a_deadline_ends_work(rig: Rig) -> None:
     """Waiting and running together."""
-    async with running(replace(QUICK, deadline_s=0.5)) as rig:
+    async with running(replace(QUICK, deadline_s=3)) as rig:
         late, waiting = await asyncio.gather(rig.colorize(bytes([HANG])), rig.colorize(bytes([NORMAL])))
 
         assert (503, "deadline_exceeded") == (late.status, late.code)

@@ -55,6 +55,7 @@ def add_parser(subparsers: Any) -> None:
         "--idle-exit", type=_minutes, default=None, metavar="MINUTES", help="end after so long without work"
     )
     parser.add_argument("--backend", default="auto", help="what computes: auto (default), onnxruntime, ...")
+    parser.add_argument("--quiet", action="store_true", help="write what happens to the log file only")
     parser.add_argument("--device", type=int, default=0, metavar="N", help="number of the graphics card to use")
     parser.add_argument("--require-gpu", action="store_true", help="fail where no graphics card can be used")
     parser.add_argument(
@@ -71,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
         return 0
     if args.background:
         return _start_in_background(folder, args)
-    return serve(settings, folder)
+    return serve(settings, folder, is_quiet=args.quiet)
 
 
 def settings_from(args: argparse.Namespace) -> Settings:
@@ -100,12 +101,12 @@ def settings_from(args: argparse.Namespace) -> Settings:
     )
 
 
-def serve(settings: Settings, folder: StateFolder) -> int:
+def serve(settings: Settings, folder: StateFolder, *, is_quiet: bool = False) -> int:
     """Run the daemon in this process until it is told to stop."""
     with folder.lock() as is_ours:
         if not is_ours:
             return _wait_for_the_other(folder)
-        _log_to(folder)
+        _log_to(folder, is_quiet=is_quiet)
         started = StartedProcess(settings)  # it loads the model while we import aiohttp
         try:
             import asyncio
@@ -179,7 +180,7 @@ def _wait_for_the_other(folder: StateFolder) -> int:
 
 def _start_in_background(folder: StateFolder, args: argparse.Namespace) -> int:
     """Start the daemon in a process of its own, without a window, and wait until it is ready."""
-    command = [sys.executable, "-P", "-m", "colorize_server.cli.serve", "start", *_same_arguments(args)]
+    command = [sys.executable, "-P", "-m", "colorize_server.cli.serve", "start", "--quiet", *_same_arguments(args)]
     with folder.start_log_file.open("wb") as output:
         if sys.platform == "win32":
             flags = subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP
@@ -224,10 +225,10 @@ def _same_arguments(args: argparse.Namespace) -> list[str]:
     return words
 
 
-def _log_to(folder: StateFolder) -> None:
+def _log_to(folder: StateFolder, *, is_quiet: bool) -> None:
     """Log to the terminal and to a file that is kept short; a full disk or a vanished folder is no reason to fail."""
     logging.raiseExceptions = False
-    handlers: list[logging.Handler] = [logging.StreamHandler()]
+    handlers: list[logging.Handler] = [] if is_quiet else [logging.StreamHandler()]
     previous = os.umask(0o077)
     try:
         handlers.append(

@@ -177,7 +177,6 @@ async def _received(request: web.Request) -> AsyncIterator[Work]:
             if task.raw is None:
                 chosen = answer_type(body.media_type, request.headers.get("Accept", ""))
                 work.task = replace(task, media_type=body.media_type, answer_type=chosen)
-            scheduler.check_open()
             scheduler.submit(work)
     except BaseException:
         scheduler.cancel(work)

@@ -23,6 +23,45 @@ _MAX_BUFFERS: Final = 8
 _CLOEXEC: Final = getattr(socket, "MSG_CMSG_CLOEXEC", 0)  # macOS lacks it; the flag is then set after the fact
 
 
+class Parcel:
+    """A message that was received, and the buffers that came with it.
+
+    Attributes:
+        message: what was said.
+    """
+
+    def __init__(self, content: bytes, handles: list[int]) -> None:
+        self.message: Message = json.loads(content)
+        self._described = self.message.pop("buffers")
+        self._handles = handles or [-1] * len(self._described)
+
+    def open_buffers(self) -> list[SharedBuffer]:
+        """Open the buffers, which are then the caller's to close.
+
+        Raises:
+            OutOfMemoryError: if there are no addresses left for them; none stays open then.
+        """
+        buffers: list[SharedBuffer] = []
+        handles, self._handles = self._handles, []
+        try:
+            for entry, handle in zip(self._described, handles, strict=True):
+                buffers.append(SharedBuffer.attach(entry["bytes"], handle, entry["name"]))
+        except BaseException:
+            for buffer in buffers:
+                buffer.close()
+            for handle in handles[len(buffers) + 1 :]:  # attach has closed the one that it failed with
+                os.close(handle)
+            raise
+        return buffers
+
+    def drop(self) -> None:
+        """Let go of buffers that nobody wants."""
+        for handle in self._handles:
+            if handle >= 0:
+                os.close(handle)
+        self._handles = []
+
+
 class Channel(Protocol):
     """One end; a thread may send while another receives."""
 
@@ -33,8 +72,8 @@ class Channel(Protocol):
             OSError: if the other end is gone.
         """
 
-    def receive(self) -> tuple[Message, list[SharedBuffer]] | None:
-        """Wait for the next message; None when the other end is gone.  Buffers are the receiver's to close."""
+    def receive(self) -> Parcel | None:
+        """Wait for the next message; None when the other end is gone."""
 
     def close(self) -> None:
         """Close this end and wake who waits on it."""
@@ -44,18 +83,6 @@ def _encoded(message: Message, buffers: Sequence[SharedBuffer]) -> bytes:
     described = [{"bytes": buffer.n_bytes, "name": buffer.name} for buffer in buffers]
     content = json.dumps({**message, "buffers": described}).encode()
     return _LENGTH.pack(len(content)) + content
-
-
-def _decoded(content: bytes, handles: list[int]) -> tuple[Message, list[SharedBuffer]]:
-    message: Message = json.loads(content)
-    described = message.pop("buffers")
-    if not handles:
-        handles = [-1] * len(described)
-    buffers = [
-        SharedBuffer.attach(entry["bytes"], handle, entry["name"])
-        for entry, handle in zip(described, handles, strict=True)
-    ]
-    return message, buffers
 
 
 class SocketChannel:
@@ -74,7 +101,7 @@ class SocketChannel:
             if sent < len(data):
                 self._socket.sendall(data[sent:])
 
-    def receive(self) -> tuple[Message, list[SharedBuffer]] | None:
+    def receive(self) -> Parcel | None:
         """See `Channel.receive`."""
         handles: list[int] = []
         header = self._receive_exactly(_LENGTH.size, handles)
@@ -86,7 +113,7 @@ class SocketChannel:
             for handle in handles:
                 os.close(handle)
             return None
-        return _decoded(content, handles)
+        return Parcel(content, handles)
 
     def _receive_exactly(self, n_bytes: int, handles: list[int]) -> bytes | None:
         received = bytearray()
@@ -125,14 +152,14 @@ class PipeChannel:
             while data:
                 data = data[self._writer.write(data) or 0 :]
 
-    def receive(self) -> tuple[Message, list[SharedBuffer]] | None:
+    def receive(self) -> Parcel | None:
         """See `Channel.receive`."""
         header = self._receive_exactly(_LENGTH.size)
         if header is None:
             return None
         (n_bytes,) = _LENGTH.unpack(header)
         content = self._receive_exactly(n_bytes) if n_bytes <= _MAX_MESSAGE_BYTES else None
-        return None if content is None else _decoded(content, [])
+        return None if content is None else Parcel(content, [])
 
     def _receive_exactly(self, n_bytes: int) -> bytes | None:
         received = bytearray()
@@ -157,6 +184,7 @@ class PipeChannel:
 def start_process(command: Sequence[str]) -> tuple[subprocess.Popen[bytes], Channel]:
     """Start a program that talks to us through a channel, which it opens with `open_inherited`.
 
+    What it prints, native code included, comes through its ``stderr``.
     The process ends with us: it reads our end of the channel, which the system closes whatever becomes of us.
     """
     if sys.platform == "win32":
@@ -164,6 +192,7 @@ def start_process(command: Sequence[str]) -> tuple[subprocess.Popen[bytes], Chan
             [*command, "--channel", "stdio"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             creationflags=subprocess.CREATE_NO_WINDOW,
         )
         assert process.stdin is not None  # noqa: S101 - PIPE was asked for
@@ -176,6 +205,7 @@ def start_process(command: Sequence[str]) -> tuple[subprocess.Popen[bytes], Chan
             [*command, "--channel", str(theirs.fileno())],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
             pass_fds=[theirs.fileno()],
         )
     return process, SocketChannel(ours)

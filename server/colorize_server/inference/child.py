@@ -22,7 +22,7 @@ from typing import Final, NoReturn, Protocol
 
 from ..control import Control
 from ..errors import CancelledError, ColorizeError, ModelError, OutOfMemoryError
-from .channel import Channel, Message, open_inherited
+from .channel import Channel, Message, Parcel, open_inherited
 from .memory import SharedBuffer
 from .task import Answer, EngineInfo, Task
 
@@ -127,15 +127,11 @@ class _Worker:
 
     def listen(self) -> None:
         """Read messages until the daemon is gone, then end the process at once, whatever it is in the middle of."""
-        while (received := self._channel.receive()) is not None:
-            message, buffers = received
+        while (parcel := self._channel.receive()) is not None:
+            message = parcel.message
             match message["do"]:
                 case "run":
-                    control = Control(self._reporter(message["id"]))
-                    run = _Run(message["id"], Task.from_members(message["task"]), buffers, control)
-                    with self._lock:
-                        self._current = run
-                    self._waiting.put(run)
+                    self._take(parcel)
                 case "cancel":
                     with self._lock:
                         current = self._current
@@ -144,6 +140,25 @@ class _Worker:
                 case "taken":
                     self._close_untaken()
         os._exit(0)
+
+    def _take(self, parcel: Parcel) -> None:
+        """Take a task on; from now on it is lost if this process is."""
+        run_id = parcel.message["id"]
+        self._send({"is": "taken", "id": run_id})
+        try:
+            inputs = parcel.open_buffers()
+        except OutOfMemoryError as error:
+            self._send({"is": "error", "id": run_id, "error": _described(error)})
+            return
+        control = Control(self._reporter(run_id))
+        run = _Run(run_id, Task.from_members(parcel.message["task"]), inputs, control)
+        with self._lock:
+            self._current = run
+        self._waiting.put(run)
+
+    def _send(self, message: Message, buffers: Sequence[SharedBuffer] = ()) -> None:
+        with contextlib.suppress(OSError):  # the daemon is gone; the reader of messages ends us
+            self._channel.send(message, buffers)
 
     def work(self, engine: Engine) -> NoReturn:
         """Work on what comes."""
@@ -173,7 +188,7 @@ class _Worker:
             now = time.monotonic()
             if now - last_report >= _PROGRESS_INTERVAL_S:
                 last_report = now
-                self._channel.send({"is": "progress", "id": run_id, "fraction": fraction})
+                self._send({"is": "progress", "id": run_id, "fraction": fraction})
 
         return report
 
@@ -182,8 +197,7 @@ class _Worker:
             self._current = None
         for buffer in run.inputs:
             buffer.close()
-        with contextlib.suppress(OSError):  # the daemon is gone; the other thread ends us
-            self._channel.send(message, buffers)
+        self._send(message, buffers)
 
     def _close_untaken(self) -> None:
         with self._lock:
@@ -227,4 +241,7 @@ def _end_with_parent() -> None:
 
 if __name__ == "__main__":
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger(
+        "tifffile"
+    ).disabled = True  # the client is told that its file is damaged; nobody else needs to be
     main()

@@ -18,12 +18,15 @@ from typing import Any, Final
 
 from ..errors import BackendError, CancelledError, ColorizeError, ModelError
 from ..settings import Settings
-from .channel import Channel, Message, start_process
+from .channel import Channel, Message, Parcel, start_process
 from .memory import SharedBuffer
 from .task import Answer, EngineInfo, Task
 
 _LOG = logging.getLogger(__name__)
+_OUTPUT_LOG = logging.getLogger(f"{__name__}.output")
+_MAX_LINE_BYTES: Final = 400
 _WATCH_INTERVAL_S: Final = 0.25
+_END_TIMEOUT_S: Final = 1.0
 _QUICK_DEATH_PAUSE_S: Final = 1.0
 _TRY_AGAIN: Final = "A new one is being started: try again in a few seconds."
 
@@ -40,12 +43,27 @@ class StartedProcess:
         self.process: subprocess.Popen[bytes]
         self.channel: Channel
         self.process, self.channel = start_process(command)
+        threading.Thread(target=self._log_output, name="inference-output", daemon=True).start()
+
+    def _log_output(self) -> None:
+        """Log what it prints: our log is kept short, and decoders have much to say about damaged pictures."""
+        assert self.process.stderr is not None  # noqa: S101 - start_process asks for it
+        with self.process.stderr as output:
+            while line := output.readline(_MAX_LINE_BYTES):
+                _OUTPUT_LOG.info("%s", line.decode("utf-8", "replace").rstrip())
 
     def end(self) -> None:
-        """End it at once, and wait until it has ended."""
-        self.process.kill()
-        self.process.wait()
-        self.channel.close()
+        """Let it end, and end it if it does not; returns when it has ended."""
+        self.channel.close()  # at which it ends by itself, unless native code lets it not
+        self.reap()
+
+    def reap(self) -> None:
+        """Wait until it has ended, but not for long."""
+        try:
+            self.process.wait(_END_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
 
 
 @dataclass(slots=True)
@@ -56,6 +74,11 @@ class _Run:
     on_progress: Callable[[float], None]
     finished: asyncio.Future[tuple[Answer, SharedBuffer]]
     silent_s: float = 0.0
+    is_taken: bool = False
+
+
+class _NotTakenError(BackendError):
+    """The process ended before it took a task on."""
 
 
 @dataclass(eq=False, slots=True)
@@ -125,7 +148,7 @@ class InferenceProcess:
             await asyncio.to_thread(started.end)
         child = self._child
         if child is not None:
-            child.started.process.kill()
+            await asyncio.to_thread(child.started.channel.close)
             await child.is_gone.wait()
         await asyncio.to_thread(self._thread.shutdown)
 
@@ -155,6 +178,15 @@ class InferenceProcess:
         Raises:
             ColorizeError: what went wrong.
         """
+        while True:
+            try:
+                return await self._run_once(task, inputs, on_progress)
+            except _NotTakenError:  # its process was gone already: nothing was lost, so nobody needs to know
+                _LOG.info("a task is given to another process")
+
+    async def _run_once(
+        self, task: Task, inputs: Sequence[SharedBuffer], on_progress: Callable[[float], None]
+    ) -> tuple[Answer, SharedBuffer]:
         await self.ready()
         child = self._child
         assert child is not None  # noqa: S101 - ready() says so
@@ -288,15 +320,14 @@ class InferenceProcess:
         """Hand messages to the event loop until the process is gone; runs on a thread of its own."""
         channel = child.started.channel
         with contextlib.suppress(RuntimeError):  # the loop was closed
-            while (received := channel.receive()) is not None:
-                loop.call_soon_threadsafe(self._on_message, child, *received)
-            process = child.started.process
-            process.kill()  # it may have closed its end and live on
-            process.wait()
+            while (parcel := channel.receive()) is not None:
+                loop.call_soon_threadsafe(self._on_message, child, parcel)
+            child.started.reap()  # it may have closed its end and live on
             channel.close()
             loop.call_soon_threadsafe(self._on_gone, child)
 
-    def _on_message(self, child: _Child, message: Message, buffers: list[SharedBuffer]) -> None:
+    def _on_message(self, child: _Child, parcel: Parcel) -> None:
+        message = parcel.message
         kind = message["is"]
         if kind == "ready":
             self.info = EngineInfo(backend=message["backend"], model=message["model"])
@@ -308,17 +339,20 @@ class InferenceProcess:
             return
         run = child.run
         if run is None or run.id != message["id"] or run.finished.done():
-            for buffer in buffers:
-                buffer.close()
+            parcel.drop()
             return
         run.silent_s = 0.0
-        if kind == "progress":
-            run.on_progress(message["fraction"])
-        elif kind == "done":
-            run.finished.set_result((Answer(**message["answer"]), buffers[0]))
-        else:
-            run.finished.set_exception(_error_from(message["error"]))
-            run.finished.exception()  # it may be that nobody asks any more
+        run.is_taken = True
+        match kind:
+            case "progress":
+                run.on_progress(message["fraction"])
+            case "done":
+                try:
+                    run.finished.set_result((Answer(**message["answer"]), parcel.open_buffers()[0]))
+                except ColorizeError as error:
+                    _fail(run, error)
+            case "error":
+                _fail(run, _error_from(message["error"]))
 
     def _on_gone(self, child: _Child) -> None:
         why = child.why_ended or _how_it_ended(child.started.process.returncode)
@@ -328,13 +362,17 @@ class InferenceProcess:
         if not self._closing:
             _LOG.warning("the inference process (%d) has ended: %s", child.started.process.pid, why)
         if run is not None and not run.finished.done():
-            run.finished.set_exception(
-                BackendError(
-                    f"The inference process ended while it held this picture: {why}.", _TRY_AGAIN, retry_after_s=2
-                )
+            kind = BackendError if run.is_taken else _NotTakenError
+            _fail(
+                run,
+                kind(f"The inference process ended while it held this picture: {why}.", _TRY_AGAIN, retry_after_s=2),
             )
-            run.finished.exception()
         self._notify()
+
+
+def _fail(run: _Run, error: ColorizeError) -> None:
+    run.finished.set_exception(error)
+    run.finished.exception()  # read once here: it may be that nobody asks any more
 
 
 def _error_from(members: dict[str, Any]) -> ColorizeError:
