@@ -18,12 +18,13 @@ class PanelBuildHook(BuildHookInterface):  # type: ignore[type-arg]
         root = Path(self.root)
         sys.path.insert(0, str(root / "server"))
         try:
-            from colorize_server.install import ccx, photoshop
+            # Needs the standard library only: nothing else is installed while a wheel is built.
+            from colorize_server.install import ccx
         finally:
             sys.path.pop(0)
         self._folder = tempfile.TemporaryDirectory()
         archive = ccx.pack(root / "photoshop_uxp", Path(self._folder.name))
-        build_data["force_include"][str(archive)] = f"colorize_server/install/{photoshop.PACKAGE_NAME}"
+        build_data["force_include"][str(archive)] = f"colorize_server/install/{ccx.PACKAGE_NAME}"
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
         """Remove the temporary archive."""

@@ -16,6 +16,8 @@ from typing import Any, Final
 
 from ..errors import ColorizeError
 
+PACKAGE_NAME: Final = "colorize-panel.ccx"
+"""Name of the packed panel, in the wheel and where it is handed out."""
 SUFFIXES: Final = (".json", ".html", ".css", ".js", ".png", ".txt")
 """Kinds of file that a panel is made of; everything else stays out (types, documents, dot-files)."""
 TOP_LEVEL_PICTURES: Final = ".png"

@@ -16,7 +16,6 @@ import platformdirs
 from ..errors import OutputError
 from . import ccx
 
-PACKAGE_NAME: Final = "colorize-panel.ccx"
 PANEL_NAME: Final = "Colorize"
 """As the manifest has it; Adobe's installer removes panels by name."""
 INSTALLER_TIMEOUT_S: Final = 300
@@ -134,7 +133,7 @@ def write_package(folder: Path) -> Path:
     Raises:
         OutputError: the folder cannot be written.
     """
-    target = folder / PACKAGE_NAME
+    target = folder / ccx.PACKAGE_NAME
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with _package() as package:
@@ -152,7 +151,7 @@ def write_package(folder: Path) -> Path:
 @contextlib.contextmanager
 def _package() -> Iterator[Path]:
     """Give the .ccx that ships with this server; in a checkout it is packed on the spot."""
-    shipped = Path(__file__).with_name(PACKAGE_NAME)
+    shipped = Path(__file__).with_name(ccx.PACKAGE_NAME)
     if shipped.is_file():
         yield shipped
         return

@@ -134,7 +134,7 @@ def install(*arguments: str) -> int:
 def test_without_adobes_installer_it_is_explained(tmp_path: Path, capsys: Any) -> None:
     """As on Linux: the file is written, and the way by hand is told."""
     assert install("--folder", str(tmp_path / "new")) == 0
-    package = tmp_path / "new" / photoshop.PACKAGE_NAME
+    package = tmp_path / "new" / ccx.PACKAGE_NAME
     with zipfile.ZipFile(package) as opened:
         assert "manifest.json" in opened.namelist()
     told = capsys.readouterr().out
@@ -167,7 +167,7 @@ def test_on_windows_adobes_installer_is_run(
 ) -> None:
     monkeypatch.setattr(sys, "platform", "win32")
     assert install("--folder", str(tmp_path)) == 0
-    assert (tmp_path / "calls").read_text().split() == ["/install", str(tmp_path / photoshop.PACKAGE_NAME)]
+    assert (tmp_path / "calls").read_text().split() == ["/install", str(tmp_path / ccx.PACKAGE_NAME)]
     assert "Adobe's installer has installed it" in capsys.readouterr().out
     assert install("--uninstall") == 0
     assert (tmp_path / "calls").read_text().split()[-2:] == ["/remove", "Colorize"]
@@ -201,7 +201,7 @@ def test_on_macos_the_command_is_shown(
     """The installer wants root there: we show the command and run nothing."""
     monkeypatch.setattr(sys, "platform", "darwin")
     assert install("--folder", str(tmp_path)) == 0
-    assert f'sudo "{agent}" --install "{tmp_path / photoshop.PACKAGE_NAME}"' in capsys.readouterr().out
+    assert f'sudo "{agent}" --install "{tmp_path / ccx.PACKAGE_NAME}"' in capsys.readouterr().out
     assert install("--uninstall") == 0
     assert f'sudo "{agent}" --remove Colorize' in capsys.readouterr().out
     assert not (tmp_path / "calls").exists()
