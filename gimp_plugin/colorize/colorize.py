@@ -20,6 +20,7 @@ gi.require_version("Gegl", "0.4")
 import client
 import launcher
 import layers
+import protocol
 import source
 from gi.repository import Gegl, Gimp, GLib, GObject
 from progress import Task
@@ -80,7 +81,7 @@ def _colorize(
     image: Gimp.Image,
     drawables: list[Gimp.Drawable],
     config: Gimp.ProcedureConfig,
-    connecting: Task[tuple[client.Server, client.Health]],
+    connecting: Task[tuple[protocol.Server, protocol.Health]],
 ) -> Gimp.Layer:
     """Read the pixels, ask the server, insert the answer."""
     Gimp.progress_init("Reading the photograph")
@@ -88,7 +89,7 @@ def _colorize(
     picture = source.read_picture(chosen, hints_layer)
     hints = source.read_hints(chosen, hints_layer) if hints_layer else None
     server, _ = connecting.result_with_progress()
-    request = client.Request(
+    request = protocol.Request(
         width=chosen.width,
         height=chosen.height,
         channels=2 if chosen.has_alpha else 1,
@@ -169,7 +170,7 @@ def _diagnosis() -> str:
         )
     try:
         server, health = launcher.find()
-    except client.ServerError as error:
+    except protocol.ServerError as error:
         return "\n".join([*lines, f"Server: {error}"])
     lines += [
         f"Server: colorize-server {health.version} at {server.address}, {health.state}",
@@ -200,7 +201,7 @@ def _in_words(procedure: Gimp.Procedure, work: Callable[[], Gimp.ValueArray | No
     Gimp.get_plug_in().set_pdb_error_handler(Gimp.PDBErrorHandler.PLUGIN)
     try:
         values = work()
-    except (client.ServerError, source.RefusalError) as error:
+    except (protocol.ServerError, source.RefusalError) as error:
         text = str(error)
     except Exception as error:  # noqa: BLE001 - GIMP would show "execution error" and nothing else
         traceback.print_exc()

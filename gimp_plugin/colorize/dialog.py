@@ -8,13 +8,13 @@ import gi
 
 gi.require_version("Gtk", "3.0")
 gi.require_version("GimpUi", "3.0")
-from client import ServerError
 from gi.repository import Gimp, GimpUi, GLib, GObject, Gtk
+from protocol import ServerError
 from source import HINTS_NAME, all_layers
 
 if TYPE_CHECKING:
-    from client import Health, Server
     from progress import Task
+    from protocol import Health, Server
 
 POLL_MS = 200
 SPACING = 6

@@ -21,7 +21,8 @@ import time
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from client import Health, NoServerError, Server, ServerError, StrangerError, check_health, parse_address
+from client import check_health, parse_address
+from protocol import Health, NoServerError, Server, ServerError, StrangerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

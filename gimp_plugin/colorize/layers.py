@@ -10,7 +10,7 @@ from gi.repository import Gegl, Gimp
 from source import all_layers
 
 if TYPE_CHECKING:
-    from client import Answer
+    from protocol import Answer
     from source import Source
 
 

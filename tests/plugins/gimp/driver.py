@@ -6,6 +6,7 @@ Requests come through one named pipe and answers go through another; images and 
 import json
 import os
 import sys
+import time
 import traceback
 from pathlib import Path
 
@@ -220,6 +221,33 @@ def colorize(image, drawables, procedure="plug-in-colorize-photograph", run_mode
         "error": "" if status == Gimp.PDBStatusType.SUCCESS else Gimp.get_pdb().get_last_error(),
         "layer": layer.get_id() if layer else None,
     }
+
+
+def timed_colorize(**arguments):
+    began = time.perf_counter()
+    result = colorize(**arguments)
+    return time.perf_counter() - began, result
+
+
+def time_bare_read_and_write(layer):
+    """Return the seconds that reading a layer as lightness, and writing a new one as RGB, take by themselves."""
+    layer = Gimp.Layer.get_by_id(layer)
+    began = time.perf_counter()
+    grey = layer.get_buffer().get(_area(layer), 1.0, "Y' u8", Gegl.AbyssPolicy.NONE)
+    read = time.perf_counter() - began
+    colour = grey * 3
+    new = Gimp.Layer.new(
+        layer.get_image(), "new", layer.get_width(), layer.get_height(), Gimp.ImageType.RGB_IMAGE, 100.0,
+        Gimp.LayerMode.NORMAL,
+    )  # fmt: skip
+    began = time.perf_counter()
+    buffer = new.get_buffer()
+    buffer.set(_area(new), "R'G'B' u8", colour)
+    buffer.flush()
+    new.update(0, 0, new.get_width(), new.get_height())
+    written = time.perf_counter() - began
+    new.delete()
+    return read, written
 
 
 def report(procedure):

@@ -112,12 +112,17 @@ class Exchange:
         """Read a whole request to colorize; returns width and height."""
         head = self.read_head()
         self.read_body(head)
-        width, height = (int(re.search(rf"{name}=(\d+)", head)[1]) for name in ("width", "height"))
+        _, width, height = dimensions(head)
         return width, height
 
     def answer_colour(self, width: int, height: int, share: float = 1.0, stated_width: int | None = None) -> None:
         """Answer the first `share` of a picture of one colour."""
         picture = bytes((200, 120, 60)) * (width * height)
+        self.answer_colour_head(width, height, stated_width)
+        self.connection.sendall(picture[: int(len(picture) * share)])
+
+    def answer_colour_head(self, width: int, height: int, stated_width: int | None = None) -> None:
+        """Answer the headers of a picture of that size."""
         headers = {
             "X_Colorize_Width": stated_width or width,
             "X_Colorize_Height": height,
@@ -128,11 +133,18 @@ class Exchange:
             "X_Colorize_Backend": "onnxruntime",
             "X_Colorize_Size": 256,
         }
-        self.answer(picture[: int(len(picture) * share)], length=len(picture), **headers)
+        self.answer(b"", length=width * height * 3, **headers)
 
     def reset(self) -> None:
         """End the connection as the system does for a process that is killed."""
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def dimensions(head: str) -> tuple[int, int, int]:
+    """Return length of the body, width and height of the picture that a request announces."""
+    patterns = (r"(?i)content-length: (\d+)", r"width=(\d+)", r"height=(\d+)")
+    length, width, height = (int(re.search(pattern, head)[1]) for pattern in patterns)
+    return length, width, height
 
 
 def stranger(exchange: Exchange) -> None:

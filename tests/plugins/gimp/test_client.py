@@ -10,7 +10,7 @@ import client
 import faults
 import numpy as np
 import pytest
-from client import NoServerError, Request, Server, ServerError, StrangerError
+from protocol import NoServerError, Request, Server, ServerError, StrangerError
 from real_daemon import Daemon
 
 GREY = Request(64, 48, 1, 8, bytes(range(64)) * 48)

@@ -62,10 +62,10 @@ def test_a_photograph_is_coloured_as_the_server_would(
     ],
 )
 def test_every_base_type_and_precision(
-    gimp: Gimp, session: Session, daemon: Daemon, girl: Opened, base: str, precision: str | None
+    gimp: Gimp, session: Session, daemon: Daemon, small: Opened, base: str, precision: str | None
 ) -> None:
     """The image keeps its precision; grey and indexed images become RGB."""
-    image, layer = girl
+    image, layer = small
     gimp.call("convert", image=image, base=base, precision=precision)
     before = gimp.call("describe", image=image)
     assert before["base"] == base.lower()
@@ -98,9 +98,9 @@ def test_every_base_type_and_precision(
     ],
 )
 def test_other_profiles_than_srgb(
-    gimp: Gimp, session: Session, daemon: Daemon, girl: Opened, base: str, profile: str
+    gimp: Gimp, session: Session, daemon: Daemon, small: Opened, base: str, profile: str
 ) -> None:
-    image, layer = girl
+    image, layer = small
     gimp.call("convert", image=image, base=base, precision="U16_NON_LINEAR", profile=profile)
     size = gimp.call("describe", image=image)["layers"][0]["size"]
     grey = dump(gimp, session, layer, size, 1, 16)
@@ -109,9 +109,9 @@ def test_other_profiles_than_srgb(
     assert worst(shown, server_composite(daemon, grey, 16)) <= LEVELS
 
 
-def test_an_8_bit_image_in_adobe_rgb(gimp: Gimp, session: Session, daemon: Daemon, girl: Opened) -> None:
+def test_an_8_bit_image_in_adobe_rgb(gimp: Gimp, session: Session, daemon: Daemon, small: Opened) -> None:
     """8 bits of Adobe RGB do not fit into 8 bits of sRGB: 16 travel."""
-    image, layer = girl
+    image, layer = small
     gimp.call("convert", image=image, profile="new_rgb_adobe")
     size = gimp.call("describe", image=image)["layers"][0]["size"]
     expected = server_composite(daemon, dump(gimp, session, layer, size, 1, 16), 16)

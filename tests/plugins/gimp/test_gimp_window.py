@@ -27,6 +27,11 @@ def window(session: Session, daemon: Daemon) -> Iterator[Window]:
     window.close()
 
 
+def is_done(window: Window, image: int, layers: int) -> bool:
+    """Tell whether the image has so many layers and no plug-in works on it any more."""
+    return len(layers_of(window, image)) == layers and not window.gimp.plug_in_processes()
+
+
 def layers_of(window: Window, image: int) -> list[dict]:
     return window.gimp.call("describe", image=image)["layers"]
 
@@ -53,7 +58,7 @@ def test_the_dialog_colours_the_photograph_in_one_undo_step(window: Window, imag
     if os.environ.get("COLORIZE_SCREENSHOT"):
         window.screenshot(Path(os.environ["COLORIZE_SCREENSHOT"]))
     window.key("alt+o")
-    wait_until(lambda: len(layers_of(window, image)) == 2, "OK made no layer")
+    wait_until(lambda: is_done(window, image, 2), "OK made no layer")
     after = window.gimp.call("describe", image=image)
     assert after["base"] == "rgb"
     colour = after["layers"][0]
@@ -63,7 +68,7 @@ def test_the_dialog_colours_the_photograph_in_one_undo_step(window: Window, imag
 
     # Colorize Again takes the values that GIMP remembers, without a dialog.
     window.key("ctrl+F10")
-    wait_until(lambda: len(layers_of(window, image)) == 3, "Colorize Again made no layer")
+    wait_until(lambda: is_done(window, image, 3), "Colorize Again made no layer")
     again = next(layer for layer in layers_of(window, image) if layer["id"] not in {x["id"] for x in after["layers"]})
     assert again["parasite"]["settings"] == colour["parasite"]["settings"]
 

@@ -7,14 +7,13 @@ import sys
 import time
 from pathlib import Path
 
-import client
 import faults
 import launcher
 import pytest
-from client import NoServerError, ServerError
 from colorize_server.state import STATE_DIR_VARIABLE, StateFolder
 from platformdirs.macos import MacOS
 from platformdirs.unix import Unix
+from protocol import NoServerError, Server, ServerError
 from real_daemon import REPOSITORY, Daemon
 
 
@@ -83,7 +82,7 @@ def test_a_server_that_listens_everywhere_is_asked_on_the_loopback(
 ) -> None:
     monkeypatch.setenv(STATE_DIR_VARIABLE, str(tmp_path))
     (tmp_path / "state.json").write_text(json.dumps({"host": "::", "port": 47811, "token": "t"}))
-    assert launcher.locate() == client.Server("127.0.0.1", 47811, "t")
+    assert launcher.locate() == Server("127.0.0.1", 47811, "t")
 
 
 def test_an_address_of_the_artist_is_asked_with_this_installations_token(
