@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from colorize_server import samples
 from colorize_server.engine.cache import CACHE_DIR_VARIABLE
 from colorize_server.engine.flavours import RTX
 from colorize_server.engine.library import Library
@@ -37,6 +38,13 @@ def rtx() -> Library:
     if sys.platform != "linux" or platform.machine() != "x86_64":
         pytest.skip("TensorRT for RTX is tested on Linux x86-64")
     return RTX.load()
+
+
+@pytest.fixture
+def one_sample(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compare precisions on one photograph, where the test is not about precision."""
+    first = samples.sample_paths()[:1]
+    monkeypatch.setattr(samples, "sample_paths", lambda: first)
 
 
 @pytest.fixture

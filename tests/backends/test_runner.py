@@ -55,7 +55,7 @@ def test_pictures_standing_up_take_the_second_profile(tiny: Model) -> None:
 
 def test_a_shape_outside_every_profile_names_the_command(tiny: Model) -> None:
     runner = runner_on(tiny, FakeDriver())
-    with pytest.raises(BackendError, match="64 to 128 pixels.*trt-build --flavour tensorrt --sizes 256"):
+    with pytest.raises(BackendError, match=r"64 to 128 pixels.*trt-build --flavour tensorrt --sizes 256"):
         runner.run(*picture(256, 512))
 
 
@@ -199,13 +199,13 @@ def test_a_refusal_by_tensorrt_carries_its_last_words(tiny: Model) -> None:
     runner = runner_on(tiny, driver, library)
     assert library.engine is not None
     library.engine.refusal = "Error Code 1: Cuda Runtime (an illegal memory access was encountered)"
-    with pytest.raises(DeviceLostError, match="TensorRT failed on Fake GPU.*illegal memory access"):
+    with pytest.raises(DeviceLostError, match=r"TensorRT failed on Fake GPU.*illegal memory access"):
         runner.run(*picture(64, 64))
 
 
 def test_an_engine_of_another_gpu_names_the_command(tiny: Model) -> None:
     driver = FakeDriver()
-    with pytest.raises(BackendError, match="incompatible device.*trt-build --flavour tensorrt --force"):
+    with pytest.raises(BackendError, match=r"incompatible device.*trt-build --flavour tensorrt --force"):
         runner_on(tiny, driver, FakeLibrary(driver, is_foreign=True))
 
 

@@ -45,7 +45,7 @@ def float32_graph(model: Model) -> onnx.ModelProto:
         ModelError: it breaks the model contract.
     """
     graph = onnx.load_model_from_string(model.data)
-    check_signature(model, _described(graph.graph.input, graph), _described(graph.graph.output, graph))
+    check_graph(model, graph)
     halves = {w.name: w for w in graph.graph.initializer if w.data_type == TensorProto.FLOAT16}
     folded: set[str] = set()
     kept = []
@@ -86,10 +86,63 @@ def half_precision_graph(graph: onnx.ModelProto) -> onnx.ModelProto:
         ) from error
     copy = onnx.ModelProto()
     copy.CopyFrom(graph)  # the converter changes what it is given
+    _detach_outputs(copy)
+    casts = {
+        node.name for node in graph.graph.node if node.op_type == "Cast" and _cast_target(node) == TensorProto.FLOAT
+    }
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # one for each weight too small for float16; the comparison judges the whole
         halved: onnx.ModelProto = convert_float_to_float16(copy, keep_io_types=True)
+    for node in halved.graph.node:
+        # It takes every result for float16, those of the network's own casts to float32 too, and leaves these alone.
+        if node.op_type == "Cast" and node.name in casts:
+            next(a for a in node.attribute if a.name == "to").i = TensorProto.FLOAT16
     return halved
+
+
+def rounded_graph(graph: onnx.ModelProto) -> onnx.ModelProto:
+    """Return a copy of a float32 graph that rounds every weight and every intermediate result to float16.
+
+    This is what shows on a processor how a GPU will compute: ONNX Runtime has no float16 kernels for processors, runs a
+    converted graph in float32 and rounds only here and there, so that even an overflow stays unseen.
+    """
+    copy = onnx.ModelProto()
+    copy.CopyFrom(graph)
+    typed = onnx.shape_inference.infer_shapes(graph).graph
+    floats = {v.name for v in typed.value_info if v.type.tensor_type.elem_type == TensorProto.FLOAT}
+    for weight in copy.graph.initializer:
+        if weight.data_type == TensorProto.FLOAT:
+            with np.errstate(over="ignore"):
+                rounded = numpy_helper.to_array(weight).astype(np.float16).astype(np.float32)
+            weight.CopyFrom(numpy_helper.from_array(rounded, weight.name))
+    renamed: dict[str, str] = {}
+    nodes = []
+    for node in copy.graph.node:
+        node.input[:] = [renamed.get(name, name) for name in node.input]
+        nodes.append(node)
+        for name in node.output:
+            if name in floats:
+                renamed[name] = f"{name}.rounded"
+                half = onnx.helper.make_node("Cast", [name], [f"{name}.half"], to=TensorProto.FLOAT16)
+                back = onnx.helper.make_node("Cast", [f"{name}.half"], [renamed[name]], to=TensorProto.FLOAT)
+                nodes += [half, back]
+    del copy.graph.node[:]
+    copy.graph.node.extend(nodes)
+    return copy
+
+
+def _detach_outputs(graph: onnx.ModelProto) -> None:
+    """Put an Identity before each output.
+
+    The converter leaves some operators (Resize) in float32, and casts their results to float16, even where such a
+    result is an output that it was told to keep.
+    """
+    for output in graph.graph.output:
+        inner = f"{output.name}.inner"
+        for node in graph.graph.node:
+            for names in (node.input, node.output):
+                names[:] = [inner if name == output.name else name for name in names]
+        graph.graph.node.append(onnx.helper.make_node("Identity", [inner], [output.name], name=f"{output.name}.out"))
 
 
 def _cast_target(node: onnx.NodeProto) -> int:
@@ -107,6 +160,15 @@ def _described(values: object, graph: onnx.ModelProto) -> dict[str, tuple[str, l
         element = np.dtype(onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type)).name if kind.elem_type else "unknown"
         found[value.name] = (element, [d.dim_param or d.dim_value for d in kind.shape.dim])
     return found
+
+
+def check_graph(model: Model, graph: onnx.ModelProto) -> None:
+    """Check inputs and outputs against the model contract.
+
+    Raises:
+        ModelError: the graph breaks it.
+    """
+    check_signature(model, _described(graph.graph.input, graph), _described(graph.graph.output, graph))
 
 
 def check_dynamic(model: Model, graph: onnx.ModelProto) -> None:
