@@ -1,0 +1,57 @@
+"""The real thing: both flavours built and run on a GPU, compared with the processor.  Skipped where there is none."""
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from colorize_server.backends import open_backend
+from colorize_server.cli import serve, trt_build
+from colorize_server.engine.flavours import CLASSIC, RTX, Flavour
+from colorize_server.engine.gpu import find_gpus
+from colorize_server.errors import BackendError
+from colorize_server.model import Model
+
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not find_gpus().gpus, reason="no NVIDIA GPU: what needs one was not tested here"),
+]
+
+
+def installed(flavour: Flavour) -> None:
+    try:
+        flavour.load()
+    except BackendError as error:
+        pytest.skip(str(error))
+
+
+@pytest.mark.parametrize("flavour", [RTX, CLASSIC], ids=lambda flavour: flavour.name)
+def test_selftest_passes(flavour: Flavour, capsys: pytest.CaptureFixture[str]) -> None:
+    """fp16 against the processor: 99.9th percentile of |chroma difference| <= 2.0 a*b* units."""
+    installed(flavour)
+    if flavour.needs_gpu_to_build:
+        assert trt_build.main(["--flavour", flavour.name]) == 0
+        capsys.readouterr()
+    code = serve.main(["selftest", "--backend", flavour.backend, "--json"])
+    report: dict[str, Any] = json.loads(capsys.readouterr().out)
+    assert all(size["difference"]["p999"] <= 2.0 for size in report["sizes"])
+    assert code == 0
+
+
+@pytest.mark.parametrize("flavour", [RTX, CLASSIC], ids=lambda flavour: flavour.name)
+def test_many_shapes_in_turn_stay_right(flavour: Flavour, shipped: Model, capsys: pytest.CaptureFixture[str]) -> None:
+    """Buffers, contexts and recorded graphs of different shapes do not get into each other's way."""
+    installed(flavour)
+    if flavour.needs_gpu_to_build:
+        assert trt_build.main(["--flavour", flavour.name]) == 0
+    gpu, reference = open_backend(flavour.backend, shipped), open_backend("onnxruntime", shipped)
+    side = shipped.card.sizes[0]
+    rng = np.random.default_rng(0)
+    for _ in range(3):
+        for height, width in ((side, side), (side, 2 * side), (2 * side, side), (side, 4 * side)):
+            luminance = np.repeat(np.repeat(rng.uniform(-1, 1, (1, 1, height // 32, width // 32)), 32, 2), 32, 3)
+            inputs = luminance.astype(np.float32), np.zeros((1, 3, height, width), np.float32)
+            distance = 110 * np.abs(gpu.run(*inputs)[0] - reference.run(*inputs)[0])
+            assert np.percentile(distance, 99.9) <= 2.0
+    gpu.close()
+    reference.close()
