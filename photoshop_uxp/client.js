@@ -255,6 +255,9 @@ function queryOf(picture, options) {
  * @returns {ArrayBuffer} the request's body
  */
 function bodyOf(picture) {
+  const { buffer, byteOffset, byteLength } = picture.bytes;
+  // A hundred megapixels are not copied without need.
+  if (!picture.hints && byteOffset === 0 && byteLength === buffer.byteLength) return /** @type {ArrayBuffer} */ (buffer);
   const hints = picture.hints || new Uint8Array(0);
   const body = new Uint8Array(picture.bytes.length + hints.length);
   body.set(picture.bytes);
@@ -360,7 +363,7 @@ function answerOf(reply, picture, options) {
   const isAsSent = Object.entries(expected).every(([name, value]) => Number(reply.header(`X-Colorize-${name}`)) === value);
   if (!isAsSent || reply.bytes.byteLength !== length + (options.doubt ? pixels : 0)) throw new PanelError("answer");
   return {
-    picture: new Uint8Array(reply.bytes.slice(0, length)),
+    picture: new Uint8Array(options.doubt ? reply.bytes.slice(0, length) : reply.bytes),
     doubt: options.doubt ? new Uint8Array(reply.bytes.slice(length)) : null,
     model: reply.header("X-Colorize-Model"),
     backend: reply.header("X-Colorize-Backend"),

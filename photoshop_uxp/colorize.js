@@ -160,44 +160,56 @@ function optionsOf(settings, health) {
  * @param {Cancellation} cancellation
  */
 async function write(context, plan, taken, answer, settings, cancellation) {
+  const document = await source.stillFitting(context, plan, taken);
   const inFront = app.activeDocument;
+  layers.activate(document);
+  try {
+    await asOneStep(context, document.id, label("history"), () => insert(context, document, plan, taken, answer, settings, cancellation));
+  } finally {
+    // After Escape the host refuses every call.
+    if (!context.isCancelled) layers.activate(inFront);
+  }
+}
+
+/**
+ * The edits themselves.
+ * @param {ExecutionContext} context
+ * @param {import("photoshop").Document} document the active one
+ * @param {Plan} plan
+ * @param {Taken} taken
+ * @param {Answer} answer
+ * @param {Settings} settings
+ * @param {Cancellation} cancellation
+ */
+async function insert(context, document, plan, taken, answer, settings, cancellation) {
   const progress = (/** @type {number} */ value) => {
     cancellation.check();
     context.reportProgress({ value, commandName: label("command.write") });
   };
-  const document = await source.stillFitting(context, plan, taken);
+  const { bounds, width, height, depth, profile } = taken.pixels;
   const selected = Array.from(document.activeLayers, (layer) => layer.id);
+  if (plan.isGrey) await layers.convertToRgb(document);
+  progress(0.2);
+  const base = plan.layerID === null ? document.layers[0] : layers.layerById(document, plan.layerID);
+  if (!base) throw new PanelError("convert");
+  const isClipped = settings.clip && plan.layerID !== null;
+  const blendMode = settings.blend === "multiply" ? constants.BlendMode.MULTIPLY : constants.BlendMode.COLOR;
+  const below = isClipped || plan.layerID === null ? base : layers.topOfStack(document, base);
   const name = `${source.OWN_PREFIX}(${answer.model}, ${answer.size} px, ${Math.round(settings.saturation * 100)} %)`;
-  await asOneStep(context, document.id, label("history"), async () => {
-    if (plan.isGrey) await layers.convertToRgb(document);
-    progress(0.2);
-    const base = plan.layerID === null ? document.layers[0] : layers.layerById(document, plan.layerID);
-    if (!base) throw new PanelError("convert");
-    const isClipped = settings.clip && plan.layerID !== null;
-    const blendMode = settings.blend === "multiply" ? constants.BlendMode.MULTIPLY : constants.BlendMode.COLOR;
-    const below = isClipped || plan.layerID === null ? base : layers.topOfStack(document, base);
-    const colour = await layers.insertAbove(document, below, name, blendMode);
-    progress(0.4);
-    await writePixels(document.id, colour.id, { ...taken.pixels, samples: samplesOf(answer.picture, taken.pixels) });
-    progress(0.7);
-    if (taken.mask) await writeMask(document.id, colour.id, taken.mask);
-    if (isClipped) layers.clip(colour);
-    if (answer.doubt) {
-      const doubt = await layers.insertAbove(
-        document,
-        layers.topOfStack(document, colour),
-        `${source.OWN_PREFIX}${label("doubt.layer")}`,
-        constants.BlendMode.NORMAL,
-      );
-      const { bounds, width, height, depth, profile } = taken.pixels;
-      const samples = rgbFromGrey(answer.doubt, depth);
-      await writePixels(document.id, doubt.id, { bounds, width, height, components: 3, depth, profile, samples });
-      doubt.visible = false;
-    }
-    progress(0.9);
-    await layers.selectLayers(selected);
-  });
-  if (inFront.id !== document.id && layers.documentById(inFront.id)) layers.activate(inFront);
+  const colour = await layers.insertAbove(document, below, name, blendMode);
+  progress(0.4);
+  await writePixels(document.id, colour.id, { ...taken.pixels, samples: samplesOf(answer.picture, taken.pixels) });
+  progress(0.7);
+  if (taken.mask) await writeMask(document.id, colour.id, taken.mask);
+  if (isClipped) layers.clip(colour);
+  if (answer.doubt) {
+    const above = layers.topOfStack(document, colour);
+    const doubt = await layers.insertAbove(document, above, `${source.OWN_PREFIX}${label("doubt.layer")}`, constants.BlendMode.NORMAL);
+    await writePixels(document.id, doubt.id, { bounds, width, height, components: 3, depth, profile, samples: rgbFromGrey(answer.doubt, depth) });
+    doubt.visible = false;
+  }
+  progress(0.9);
+  await layers.selectLayers(selected);
 }
 
 /**

@@ -93,6 +93,8 @@ function activate(document) {
  * @returns {Promise<T>}
  */
 async function withCopy(context, document, work) {
+  const inFront = app.activeDocument;
+  activate(document);
   const copy = await document.duplicate();
   // Escape forbids every further call; the host then closes the copy itself.
   await context.hostControl.registerAutoCloseDocument(copy.id);
@@ -102,7 +104,7 @@ async function withCopy(context, document, work) {
     if (!context.isCancelled) {
       await context.hostControl.unregisterAutoCloseDocument(copy.id);
       copy.closeWithoutSaving();
-      activate(document);
+      activate(inFront);
     }
   }
 }

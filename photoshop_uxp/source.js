@@ -156,7 +156,6 @@ function findHints(document) {
 async function take(context, plan) {
   const document = layers.documentById(plan.documentID);
   if (!document) throw new PanelError("changed.closed");
-  layers.activate(document);
   const snapshot = snapshotOf(document, plan);
   const { pixels, profile, isForeign } = await readSource(context, document, plan);
   const hints = plan.hintsID === null ? null : await readHints(document, plan.hintsID, pixels.bounds);
@@ -255,12 +254,11 @@ function snapshotOf(document, plan) {
  * @param {ExecutionContext} context
  * @param {Plan} plan
  * @param {Taken} taken
- * @returns {Promise<Document>} the document, active
+ * @returns {Promise<Document>} the document
  */
 async function stillFitting(context, plan, taken) {
   const document = layers.documentById(plan.documentID);
   if (!document) throw new PanelError("changed.closed");
-  layers.activate(document);
   const before = taken.snapshot;
   const now = snapshotOf(document, plan);
   if (now.width !== before.width || now.height !== before.height) throw new PanelError("changed.canvas");

@@ -14,9 +14,10 @@ import pytest
 
 HERE: Final = Path(__file__).parent
 REPOSITORY: Final = HERE.parents[2]
-sys.path[:0] = [str(HERE)]
+sys.path[:0] = [str(HERE), str(REPOSITORY / "tests")]
 
 from photographs import prepare  # noqa: E402 - the path comes first
+from tiny_model import write_tiny_model  # noqa: E402
 
 REQUIRE_VARIABLE: Final = "COLORIZE_REQUIRE_PHOTOSHOP"
 CHROMIUM: Final = os.environ.get("CHROMIUM", "/usr/bin/chromium")
@@ -87,6 +88,7 @@ def evidence(tools: None, request: pytest.FixtureRequest, tmp_path_factory: pyte
     }
     folder = tmp_path_factory.mktemp("photoshop")
     prepare(folder / "photographs")
+    write_tiny_model(folder / "tiny.onnx")
     run = subprocess.run(
         ["node", "scenarios/run.mjs", "--out", str(folder), *sorted(wanted)],
         cwd=HERE,

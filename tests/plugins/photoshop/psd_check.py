@@ -21,7 +21,7 @@ MAX_MEAN_DELTA_E: Final = 0.6
 MAX_P95_DELTA_E: Final = 0.8
 """CIEDE2000 against the server's own composite, L* set equal, where its chroma is at least `MIN_CHROMA`."""
 MIN_CHROMA: Final = 10.0
-MIN_COLOURED_PIXELS: Final = 2000
+MIN_COLOURED_PIXELS: Final = 1000
 
 
 def colour_layer(layers: list[dict[str, Any]]) -> dict[str, Any] | None:

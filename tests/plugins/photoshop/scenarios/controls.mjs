@@ -99,14 +99,12 @@ export const controls = {
   },
   "letting the host's cancellation through": {
     scenario: "Escape during the write",
-    patches: [
-      { file: "colorize.js", find: "    await layers.selectLayers(selected);\n  });", replace: "    await layers.selectLayers(selected);\n  }).catch(() => {});" },
-    ],
+    patches: [{ file: "colorize.js", find: "insert(context, document, plan, taken, answer, settings, cancellation));", replace: "insert(context, document, plan, taken, answer, settings, cancellation)).catch(() => {});" }],
     fails: /Done in/,
   },
   "RGB before colour": {
     scenario: "greyscale",
-    patches: [{ file: "colorize.js", find: "if (plan.isGrey) await layers.convertToRgb(document);\n    progress(0.2);", replace: "progress(0.2);" }],
+    patches: [{ file: "colorize.js", find: "if (plan.isGrey) await layers.convertToRgb(document);\n", replace: "" }],
     fails: /blend mode is not possible/,
   },
   "a converted copy for greyscale": {
@@ -194,7 +192,7 @@ export const controls = {
   },
   "selecting the artist's layers again": {
     scenario: "plain",
-    patches: [{ file: "colorize.js", find: "    await layers.selectLayers(selected);\n", replace: "    void selected;\n" }],
+    patches: [{ file: "colorize.js", find: "  await layers.selectLayers(selected);\n", replace: "  void selected;\n" }],
     fails: /the same layers are selected/,
   },
   "the proof before the token": {
@@ -235,6 +233,82 @@ export const controls = {
   "one run at a time": {
     scenario: "another run while one is under way",
     patches: [{ file: "main.js", find: "async function run(work) {\n  if (running) return;", replace: "async function run(work) {" }],
-    fails: /strictly equal/,
+    fails: /strictly equal|inside a modal scope/,
+  },
+  "above and not below": {
+    scenario: "background",
+    patches: [{ file: "layers.js", find: "  if (!isPlaced()) layer.move(below, constants.ElementPlacement.PLACEBEFORE);", replace: "  layer.move(below, constants.ElementPlacement.PLACEAFTER);" }],
+    fails: /Nothing can be below a Background layer/,
+  },
+  "a plain typed array": {
+    scenario: "plain",
+    patches: [{ file: "pixels.js", find: "createImageDataFromBuffer(pixels.samples, {", replace: "createImageDataFromBuffer(/** @type {any} */ (Uint8ClampedArray.from(pixels.samples)), {" }],
+    fails: /expected a Uint8Array, Uint16Array or Float32Array/,
+  },
+  "as many samples as the bounds hold": {
+    scenario: "plain",
+    patches: [{ file: "pixels.js", find: "    width: pixels.width,", replace: "    width: pixels.width + 1," }],
+    fails: /length is not width \* height \* components/,
+  },
+  "a mask of one grey component": {
+    scenario: "selection to mask",
+    patches: [{ file: "pixels.js", find: 'colorSpace: "Grayscale",', replace: 'colorSpace: "RGB",' }],
+    fails: /A mask needs one grayscale component/,
+  },
+  "the mask over the whole canvas": {
+    scenario: "selection to mask",
+    patches: [{ file: "pixels.js", find: "return { bounds: canvas, samples: paste(samples, from, canvas, 1) };", replace: "return { bounds: { ...from, left: 0, top: 0 }, samples };" }],
+    fails: /strictly equal|length is not/,
+  },
+  "hints out of the picture": {
+    scenario: "visible",
+    patches: [{ file: "source.js", find: "const hidesHints = layer === null && hints !== null;", replace: "const hidesHints = layer === null && hints === undefined;" }],
+    fails: /no stroke is in the photograph/,
+  },
+  "rendering a group in a copy": {
+    scenario: "group",
+    patches: [{ file: "source.js", find: "if (!plan.isGrey && !plan.isRendered && !hidesHints)", replace: "if (!plan.isGrey && !hidesHints)" }],
+    fails: /The layer has no pixel data/,
+  },
+  "closing the temporary copy": {
+    scenario: "group",
+    patches: [
+      { file: "layers.js", find: "  await context.hostControl.registerAutoCloseDocument(copy.id);\n", replace: "" },
+      { file: "layers.js", find: "      await context.hostControl.unregisterAutoCloseDocument(copy.id);\n      copy.closeWithoutSaving();\n", replace: "" },
+    ],
+    fails: /temporary copy is closed|rules broken|instead of/,
+  },
+  "closing the temporary copy after Escape": {
+    scenario: "Escape while a copy is open",
+    patches: [
+      { file: "layers.js", find: "  await context.hostControl.registerAutoCloseDocument(copy.id);\n", replace: "" },
+      { file: "layers.js", find: "      await context.hostControl.unregisterAutoCloseDocument(copy.id);\n", replace: "" },
+    ],
+    fails: /the documents are as before/,
+  },
+  "the artist's document in front after a failure": {
+    scenario: "another document in front, and Photoshop refuses",
+    patches: [{ file: "colorize.js", find: "if (!context.isCancelled) layers.activate(inFront);", replace: "void inFront;" }],
+    fails: /the same document is in front/,
+  },
+  "setting up the entrypoints at once": {
+    scenario: "plain",
+    patches: [{ file: "main.js", find: "entrypoints.setup({ panels: { colorize: { show() {} } } });", replace: 'document.addEventListener("DOMContentLoaded", () => entrypoints.setup({ panels: { colorize: { show() {} } } }));' }],
+    fails: /entrypoints\.setup was called late/,
+  },
+  "an entrypoint that does not wait": {
+    scenario: "plain",
+    patches: [{ file: "main.js", find: "entrypoints.setup({ panels: { colorize: { show() {} } } });", replace: "entrypoints.setup({ panels: { colorize: { async show() {} } } });" }],
+    fails: /times out after 300 ms/,
+  },
+  "the manifest's panel": {
+    scenario: "plain",
+    patches: [{ file: "main.js", find: "entrypoints.setup({ panels: { colorize: {", replace: "entrypoints.setup({ panels: { main: {" }],
+    fails: /the manifest has no panel main/,
+  },
+  "the token in encrypted storage": {
+    scenario: "not paired",
+    patches: [{ file: "settings.js", find: "if (token) await storage.secureStorage.setItem(TOKEN_KEY, token);", replace: "if (token) localStorage.setItem(TOKEN_KEY, token);" }],
+    fails: /encrypted storage/,
   },
 };

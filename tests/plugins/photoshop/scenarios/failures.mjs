@@ -140,7 +140,7 @@ export const failures = {
     };
     panel = await kit.readyPanel({ onRequest });
     // Large enough that the server is still at work when Cancel is pressed.
-    await panel.open({ width: 2400, height: 1600, layers: [layerOf("Photograph", plain(2400, 1600, [120, 120, 120, 255]))] });
+    await panel.open({ width: 1300, height: 900, layers: [layerOf("Photograph", plain(1300, 900, [120, 120, 120, 255]))] });
     const before = await panel.report();
     const status = await panel.colorize();
     await assertRefused(panel, before, status, /^Cancelled/);
@@ -151,6 +151,7 @@ export const failures = {
     assert.ok(after.status === 404 || after.state === "cancelled", `the server dropped the job: ${JSON.stringify(after)}`);
     await panel.until(async () => (await kit.server.health()).queue.running === 0 || Date.now() - pressed > 1500, "an idle server", 3000);
     assert.ok(panel.requests.some((request) => request.method === "DELETE" && request.path.endsWith(job.id)));
+    await panel.open(simpleDocument(kit.photographs.girl));
     assert.match(await panel.colorize(), /^Done/, "and the panel goes on");
   },
   async "cancel while sending"(kit) {
@@ -289,6 +290,35 @@ export const failures = {
     assert.ok(colourLayer(find(report.documents, id)), "the photograph's document got the layer");
     assert.deepEqual(find(report.documents, other), find(before.documents, other), "the other document is untouched");
     assert.equal(report.activeID, other, "and still in front");
+  },
+  async "another document in front, and the layer deleted"(kit) {
+    const act = async (panel, id) => {
+      await panel.artist("deleteLayer", id, "Photograph");
+      await panel.open({ width: 50, height: 40, layers: [layerOf("Other", plain(50, 40, [9, 9, 9, 255]))] });
+    };
+    await refusedAfter(kit, act, /^The photograph's layer was deleted/);
+  },
+  async "another document in front, and Photoshop refuses"(kit) {
+    const act = async (panel) => {
+      await panel.open({ width: 50, height: 40, layers: [layerOf("Other", plain(50, 40, [9, 9, 9, 255]))] });
+      await panel.artist("refuse", "putPixels", "Scratch disk is full");
+    };
+    await refusedAfter(kit, act, /^Photoshop refused \(Scratch disk is full\)/);
+  },
+  async "a group changed and changed back, another document in front"(kit) {
+    // The group is read again in a temporary copy, and the artist's other document stays in front.
+    const spec = simpleDocument(kit.photographs.girl);
+    spec.layers = [{ name: "Group", children: [spec.layers[0]] }, spec.layers[1]];
+    let other = 0;
+    const { panel, id, status } = await changed(kit, spec, async (p, document) => {
+      await p.artist("retouch", document, "Photograph", 4);
+      other = await p.open({ width: 50, height: 40, layers: [layerOf("Other", plain(50, 40, [9, 9, 9, 255]))] });
+    });
+    assert.match(status, /^Done/);
+    const report = await panel.orderlyReport();
+    assert.deepEqual(report.documents.map((document) => document.id).sort(), [id, other].sort(), "no copy is left");
+    assert.equal(report.activeID, other);
+    assert.ok(colourLayer(report.documents.find((document) => document.id === id)));
   },
   async "another run while one is under way"(kit) {
     const panel = await kit.readyPanel();

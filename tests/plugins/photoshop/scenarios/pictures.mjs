@@ -170,6 +170,9 @@ export const pictures = {
     const posted = panel.requests.find((request) => request.method === "POST");
     assert.equal(posted.bytes, document.width * document.height * 7, "the picture has no alpha, the hints have");
     assert.equal((await panel.report()).documents.length, 1, "the temporary copy is closed");
+    const sent = Buffer.from(await panel.page.evaluate(() => window.__lastBody), "base64");
+    const isGrey = Array.from({ length: document.width * document.height }, (_, i) => sent[3 * i] === sent[3 * i + 1] && sent[3 * i] === sent[3 * i + 2]);
+    assert.ok(isGrey.every(Boolean), "no stroke is in the photograph that was sent");
     kit.savePsd("result", document, { blend: "color" });
   },
 

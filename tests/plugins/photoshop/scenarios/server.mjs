@@ -13,15 +13,14 @@ export const pause = (milliseconds) => new Promise((resolve) => setTimeout(resol
 export class Server {
   /**
    * @param {string} folder for its state
-   * @param {string[]} [extra] arguments
+   * @param {string} [model] file; without it the model that ships
    */
-  constructor(folder, extra = []) {
+  constructor(folder, model = process.env.COLORIZE_TEST_MODEL) {
     mkdirSync(folder, { recursive: true });
     this.stateFile = join(folder, "state.json");
     this.logFile = join(folder, "output.log");
-    const model = process.env.COLORIZE_TEST_MODEL ? ["--model", process.env.COLORIZE_TEST_MODEL] : [];
     const log = openSync(this.logFile, "w");
-    this.process = spawn(process.env.PYTHON || "python3", ["-m", "colorize_server.cli.serve", "start", "--port", "0", ...model, ...extra], {
+    this.process = spawn(process.env.PYTHON || "python3", ["-m", "colorize_server.cli.serve", "start", "--port", "0", ...(model ? ["--model", model] : [])], {
       stdio: ["ignore", log, log],
       env: { ...process.env, COLORIZE_STATE_DIR: folder },
       detached: true,
@@ -29,9 +28,8 @@ export class Server {
     closeSync(log);
   }
 
-  /** @param {string} folder */
-  static async start(folder) {
-    const server = new Server(folder);
+  static async start(folder, model) {
+    const server = new Server(folder, model);
     await server.ready();
     return server;
   }
