@@ -3,9 +3,7 @@
 import importlib.util
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 
 if importlib.util.find_spec("torch") is None:  # the extra "train" is not installed
     collect_ignore_glob = ["test_*.py"]
@@ -22,25 +20,11 @@ def _one_thread():
     torch.set_num_threads(before)
 
 
-def make_photo(seed: int, side: int = 72, aspect: float = 1.25) -> Image.Image:
-    """Draw a colourful picture whose colours follow from place and texture, different for every seed."""
-    rng = np.random.default_rng(seed)
-    width = round(side * aspect)
-    y, x = np.mgrid[0:side, 0:width].astype(np.float32)
-    rgb = np.zeros((side, width, 3), np.float32)
-    for channel in range(3):
-        fx, fy, phase = rng.uniform(0.02, 0.12), rng.uniform(0.02, 0.12), rng.uniform(0, 6.3)
-        rgb[..., channel] = 128 + 90 * np.sin(fx * x + fy * y + phase)
-    for _ in range(4):
-        cx, cy, r = rng.uniform(0, width), rng.uniform(0, side), rng.uniform(8, 22)
-        rgb[(x - cx) ** 2 + (y - cy) ** 2 < r * r] = rng.uniform(0, 255, 3)
-    rgb += rng.normal(0, 6, rgb.shape)
-    return Image.fromarray(rgb.clip(0, 255).astype(np.uint8))
-
-
 @pytest.fixture(scope="session")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with 24 colourful pictures in two subfolders."""
+    from colorize_training.smoke import make_photo
+
     folder = tmp_path_factory.mktemp("photos")
     for seed in range(24):
         path = folder / f"source{seed % 2}" / f"p{seed:03d}.png"
@@ -53,6 +37,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def shards(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same pictures as shards, as scenes and again (other pictures) as people."""
     from colorize_training.prepare import PrepareOptions, prepare
+    from colorize_training.smoke import make_photo
 
     people = tmp_path_factory.mktemp("people")
     for seed in range(100, 112):

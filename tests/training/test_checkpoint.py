@@ -73,8 +73,10 @@ def test_a_full_disk_is_named_and_the_former_checkpoint_is_intact(tmp_path, monk
 
 def test_a_checkpoint_of_another_network_is_refused(tmp_path):
     path = checkpoint_path(tmp_path, 48)
-    write_checkpoint(path, TrainConfig(model=ModelConfig(network="unet256"), data=DataConfig(crop_px=256)), PROGRESS, TENSORS)
-    with pytest.raises(CheckpointError, match="unet256.*unet-efficientnet"):
+    write_checkpoint(
+        path, TrainConfig(model=ModelConfig(network="unet256"), data=DataConfig(crop_px=256)), PROGRESS, TENSORS
+    )
+    with pytest.raises(CheckpointError, match=r"unet256.*unet-efficientnet"):
         demand_same_network(read_checkpoint(path), TrainConfig(), path)
 
 

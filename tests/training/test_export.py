@@ -75,7 +75,7 @@ def test_the_server_reads_the_card_and_the_checksum(exported):
 def test_weights_are_stored_in_half_precision_and_nothing_tells_where_it_was_made(exported):
     _, path, _ = exported
     proto = onnx.load(path)
-    sizes = {kind: 0 for kind in (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16)}
+    sizes = dict.fromkeys((onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16), 0)
     for initializer in proto.graph.initializer:
         if initializer.data_type in sizes:
             sizes[initializer.data_type] += int(np.prod(initializer.dims))

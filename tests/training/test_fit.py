@@ -43,7 +43,9 @@ def test_twenty_steps_equal_ten_a_resume_and_ten(tiny_config, shards, tmp_path):
 
 
 def test_training_learns_a_fixed_batch(tiny_config, shards):
-    trainer = Trainer(replace(tiny_config, optim=OptimConfig(batch=2, warmup_pictures=0)), torch.device("cpu"), "float32")
+    trainer = Trainer(
+        replace(tiny_config, optim=OptimConfig(batch=2, warmup_pictures=0)), torch.device("cpu"), "float32"
+    )
     batch = Samples(shards, replace(tiny_config, hints=HintConfig(share=0.0))).batch([0, 1])
     losses = [trainer.step(batch)["pixel"] for _ in range(25)]
     assert np.mean(losses[-3:]) < 0.75 * np.mean(losses[:3])
@@ -84,7 +86,7 @@ def test_a_loss_that_is_not_a_number_stops_with_the_checkpoint_intact(tiny_confi
     batch = Samples(shards, tiny_config).batch([0, 1])
     batch.luminance[0, 0, 0, 0] = float("nan")
     weights = {k: v.clone() for k, v in trainer.generator.named_parameters()}
-    with pytest.raises(DivergedError, match="not a number.*smaller learning rate"):
+    with pytest.raises(DivergedError, match=r"not a number.*smaller learning rate"):
         trainer.step(batch)
     assert all(torch.equal(weights[k], v) for k, v in trainer.generator.named_parameters())
     assert checkpoints(tmp_path / "a") == before
@@ -108,7 +110,7 @@ def test_a_missing_stage_one_and_another_network_are_named(tiny_config, shards, 
 
 
 def test_an_empty_folder_is_named(tiny_config, tmp_path):
-    with pytest.raises(DataError, match="There is no manifest.csv"):
+    with pytest.raises(DataError, match=r"There is no manifest\.csv"):
         fit(tiny_config, _options(tmp_path, tmp_path / "a"))
 
 

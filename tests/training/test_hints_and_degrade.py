@@ -138,7 +138,7 @@ def test_blur_keeps_the_mean_and_touches_only_the_chosen():
 
 
 def test_each_degradation_can_be_switched_off():
-    off = DegradeConfig(**{name: 0.0 for name in DegradeConfig.__dataclass_fields__})
+    off = DegradeConfig(**dict.fromkeys(DegradeConfig.__dataclass_fields__, 0.0))
     for seed in range(30):
         plan = draw_plan(np.random.default_rng(seed), off)
         default = DegradePlan()

@@ -116,9 +116,7 @@ def test_published_weights_fill_the_whole_encoder_and_tell_textures_apart():
     encoder = EfficientNetLite("lite0").eval()
     before = {k: v.clone() for k, v in encoder.state_dict().items()}
     load_imagenet_weights(encoder)
-    unchanged = [
-        k for k, v in encoder.state_dict().items() if torch.equal(v, before[k]) and "num_batches" not in k
-    ]
+    unchanged = [k for k, v in encoder.state_dict().items() if torch.equal(v, before[k]) and "num_batches" not in k]
     assert unchanged == []
     luminance, _ = _inputs(64, 64, batch=2)
     features = encoder(luminance)

@@ -10,9 +10,8 @@ from colorize_training.errors import DataError
 from colorize_training.perceptual import distances, perceptual_hash
 from colorize_training.prepare import PrepareOptions, prepare
 from colorize_training.shards import PictureStore, read_manifest
+from colorize_training.smoke import make_photo
 from PIL import Image
-
-from .conftest import make_photo
 
 OPTIONS = PrepareOptions(side_px=48, min_side_px=32)
 

@@ -1,4 +1,4 @@
-"""The command ``colorize-train``: prepare, fit, evaluate, preview, export, finetune."""
+"""The command ``colorize-train``: prepare, fit, evaluate, preview, export, finetune, half, smoke."""
 
 import argparse
 import json
@@ -35,16 +35,16 @@ def _read_json(path: Path | None) -> dict[str, Any]:
     try:
         values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be read as JSON ({error}).", "Correct the file or leave the option out.") from error
+        raise DataError(
+            f"{path} cannot be read as JSON ({error}).", "Correct the file or leave the option out."
+        ) from error
     return values
 
 
 def _prepare(arguments: argparse.Namespace) -> None:
     from colorize_training.prepare import PrepareOptions, prepare
 
-    options = PrepareOptions(
-        keep=arguments.keep, set=arguments.set, side_px=arguments.side, licence=arguments.licence
-    )
+    options = PrepareOptions(keep=arguments.keep, set=arguments.set, side_px=arguments.side, licence=arguments.licence)
     _say(prepare(arguments.folder, arguments.out, options))
 
 
@@ -52,7 +52,11 @@ def _fit(arguments: argparse.Namespace) -> None:
     from colorize_training.config import config_from_toml, preset_config
     from colorize_training.fit import FitOptions, fit, with_overrides
 
-    config = config_from_toml(arguments.config) if arguments.config.suffix == ".toml" else preset_config(str(arguments.config))
+    config = (
+        config_from_toml(arguments.config)
+        if arguments.config.suffix == ".toml"
+        else preset_config(str(arguments.config))
+    )
     config = with_overrides(config, arguments.pictures, arguments.start_from)
     options = FitOptions(
         out=arguments.out or Path("runs") / config.name,
@@ -120,8 +124,8 @@ def _export(arguments: argparse.Namespace) -> None:
     limit = None if arguments.max_mb is None else int(arguments.max_mb * 1e6)
     report = export_checkpoint(_last_checkpoint(arguments.checkpoint), facts, arguments.out, limit)
     _say(
-        f"{arguments.out}: {report['bytes'] / 1e6:.1f} MB, opset {report['opset']:.0f}, differs from PyTorch by at most "
-        f"{report['half']:.1e} (with float32 weights {report['float32']:.1e})"
+        f"{arguments.out}: {report['bytes'] / 1e6:.1f} MB, opset {report['opset']:.0f}, differs from PyTorch by at "
+        f"most {report['half']:.1e} (with float32 weights {report['float32']:.1e})"
     )
 
 
@@ -139,6 +143,12 @@ def _finetune(arguments: argparse.Namespace) -> None:
     path, report = finetune(arguments.folder, options)
     _say(report)
     _say(f"written: {path}\nuse it: colorize --model {path} PHOTO")
+
+
+def _smoke(arguments: argparse.Namespace) -> None:
+    from colorize_training.smoke import smoke
+
+    smoke(_say, arguments.keep)
 
 
 def _half(arguments: argparse.Namespace) -> None:
@@ -231,6 +241,10 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--out", type=Path, required=True, help="the .safetensors file")
     p.add_argument("--averaged-only", action="store_true", help="leave the latest weights out, keep their average")
     p.set_defaults(run=_half)
+
+    p = commands.add_parser("smoke", help="run the whole way once on a tiny synthetic set")
+    p.add_argument("--keep", type=Path, help="work in this new folder and keep it")
+    p.set_defaults(run=_smoke)
     return parser
 
 

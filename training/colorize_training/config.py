@@ -6,7 +6,7 @@ Every setting has its default, unit and reason here and nowhere else.  An unknow
 import tomllib
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
-from typing import Any, Final, get_type_hints
+from typing import Any, Final, cast, get_type_hints
 
 from colorize_training.errors import ConfigError
 
@@ -132,7 +132,7 @@ def _build(cls: type[Any], values: dict[str, Any], where: str) -> Any:
         if is_dataclass(expected):
             if not isinstance(value, dict):
                 raise ConfigError(f"{where}: {key} is not a table.", f"Write its settings under [{key}].")
-            built[key] = _build(expected, value, f"{where} [{key}]")
+            built[key] = _build(cast(type[Any], expected), value, f"{where} [{key}]")
             continue
         if expected is float and type(value) is int:
             value = float(value)

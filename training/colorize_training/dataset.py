@@ -93,10 +93,8 @@ def cut_crop(image: Image.Image, rng: np.random.Generator, config: DataConfig) -
     width, height = image.size
     crop = config.crop_px
     short = min(width, height)
-    if rng.random() < 0.2:
-        side = crop / rng.uniform(1.0, config.enlarge_max)
-    else:
-        side = rng.uniform(min(crop, short), short)
+    is_enlarged = rng.random() < 0.2
+    side = crop / rng.uniform(1.0, config.enlarge_max) if is_enlarged else rng.uniform(min(crop, short), short)
     side = min(side, short)
     jitter = 1 + rng.uniform(-config.aspect_jitter, config.aspect_jitter)
     box_w, box_h = min(side * jitter**0.5, width), min(side / jitter**0.5, height)
@@ -205,12 +203,12 @@ def batches(
         world: number of processes.
         workers: loading processes; 0 prepares batches in this one.
     """
-    ahead = {"prefetch_factor": 3, "worker_init_fn": _start_worker} if workers else {}
     loader: DataLoader[Batch] = DataLoader(
         _Steps(samples, batch, rank, world),
-        sampler=itertools.count(first_step),  # type: ignore[arg-type]  # endless, which Sampler's protocol allows
+        sampler=itertools.count(first_step),  # endless: the caller decides when to stop
         batch_size=None,
         num_workers=workers,
-        **ahead,  # type: ignore[arg-type]
+        prefetch_factor=3 if workers else None,
+        worker_init_fn=_start_worker,
     )
     yield from loader

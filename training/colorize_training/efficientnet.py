@@ -102,7 +102,7 @@ class _Depthwise(nn.Module):
             with torch.autocast("cpu", enabled=False):
                 y: Tensor = self.conv(x.float())
             return y.to(x.dtype)
-        return self.conv(x)  # type: ignore[no-any-return]
+        return self.conv(x)
 
 
 class _InvertedResidual(nn.Module):
@@ -171,6 +171,7 @@ def _published_keys(encoder: EfficientNetLite) -> Iterator[tuple[str, str]]:
     for stage_index, stage in enumerate(encoder.stages):
         assert isinstance(stage, nn.Sequential)  # noqa: S101  (narrows the type; built above)
         for inner_index, block in enumerate(stage):
+            assert isinstance(block, _InvertedResidual)  # noqa: S101
             ours = f"stages.{stage_index}.{inner_index}.layers"
             theirs = f"_blocks.{block_index}"
             names = ["_depthwise_conv", "_bn1", None, "_project_conv", "_bn2"]

@@ -133,10 +133,7 @@ def predict_scenes(
         lightness = torch.stack([lightness_of(s) if lightness_of else s.lab[:1] for s in batch])
         luminance = lightness / contract.LIGHTNESS_SCALE - 1
         shape = luminance.shape[-2:]
-        if hints_of:
-            hints = torch.stack([hints_of(s) for s in batch])
-        else:
-            hints = torch.zeros(len(batch), 3, *shape)
+        hints = torch.stack([hints_of(s) for s in batch]) if hints_of else torch.zeros(len(batch), 3, *shape)
         if size != SIDE_PX:
             network = [round(side * size / SIDE_PX) for side in shape]
             luminance = functional.interpolate(luminance, network, mode="bicubic", align_corners=False).clamp(-1, 1)
@@ -145,8 +142,7 @@ def predict_scenes(
         if size != SIDE_PX:
             chroma = functional.interpolate(chroma, shape, mode="area")
             doubt = functional.interpolate(doubt, shape, mode="area")
-        for scene, c, d in zip(batch, chroma * contract.CHROMA_SCALE, doubt * contract.CHROMA_SCALE, strict=True):
-            yield scene, c, d
+        yield from zip(batch, chroma * contract.CHROMA_SCALE, doubt * contract.CHROMA_SCALE, strict=True)
 
 
 def measure(scene: Scene, chroma: Tensor, doubt: Tensor, mean_chroma: Tensor) -> Row:
@@ -285,18 +281,17 @@ def degraded_lightness(scene: Scene, name: str) -> Tensor:
 
 def evaluate_degradations(predictor: Predictor, scenes: Sequence[Scene]) -> dict[str, float]:
     """Return RMSE under each degradation."""
-    return {
-        name: _rmse(
-            [
-                metrics.chroma_mse(c, s.lab[1:])
-                for s, c, _ in predict_scenes(
-                    predictor, scenes, lightness_of=lambda scene, name=name: degraded_lightness(scene, name)
-                )
-            ]
-        )
-        for name in degradation_plans()
-        if name not in _SHOWN_ONLY
-    }
+    table = {}
+    for name in degradation_plans():
+        if name in _SHOWN_ONLY:
+            continue
+
+        def lightness_of(scene: Scene, name: str = name) -> Tensor:
+            return degraded_lightness(scene, name)
+
+        predicted = predict_scenes(predictor, scenes, lightness_of=lightness_of)
+        table[name] = _rmse([metrics.chroma_mse(c, s.lab[1:]) for s, c, _ in predicted])
+    return table
 
 
 def mean_training_chroma(store_folder: Path, pictures: Sequence[Picture], count: int = 400) -> Tensor:

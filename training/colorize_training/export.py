@@ -1,4 +1,4 @@
-"""Export a generator to the ONNX file of the model contract: half-precision weights, float32 arithmetic, card inside."""
+"""Export a generator to the ONNX file of the model contract: half-precision weights, float32 arithmetic, its card."""
 
 import hashlib
 import json

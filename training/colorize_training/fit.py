@@ -219,7 +219,7 @@ def _log(writer: SummaryWriter, bar: "tqdm[object]", trainer: Trainer, recent: d
     for name in recent[-1]:
         values = [terms[name] for terms in recent if name in terms]
         mean = sum(values) / len(values)
-        writer.add_scalar(f"train/{name}", mean, trainer.progress.pictures)  # type: ignore[no-untyped-call]
+        writer.add_scalar(f"train/{name}", mean, trainer.progress.pictures)
         if name == "pixel":
             bar.set_postfix(pixel=f"{mean:.3f}", refresh=False)
 

@@ -143,24 +143,24 @@ def bootstrap(
 
 def mean_of(columns: NDArray[np.float64]) -> NDArray[np.float64]:
     """Mean over pictures of the only column."""
-    return columns[..., 0].mean(axis=-1)  # type: ignore[no-any-return]
+    return columns[..., 0].mean(axis=-1)
 
 
 def median_of(columns: NDArray[np.float64]) -> NDArray[np.float64]:
     """Median over pictures of the only column."""
-    return np.median(columns[..., 0], axis=-1)  # type: ignore[no-any-return]
+    return np.median(columns[..., 0], axis=-1)
 
 
 def rmse_of(columns: NDArray[np.float64]) -> NDArray[np.float64]:
     """Root of the mean over pictures of a column of mean squared errors."""
-    return np.sqrt(columns[..., 0].mean(axis=-1))  # type: ignore[no-any-return]
+    return np.sqrt(columns[..., 0].mean(axis=-1))
 
 
 def rmse_ratio_of(columns: NDArray[np.float64]) -> NDArray[np.float64]:
     """Ratio of two RMSE over the same pictures: columns are the mean squared errors above and below the line."""
-    return np.sqrt(columns[..., 0].mean(axis=-1) / columns[..., 1].mean(axis=-1))  # type: ignore[no-any-return]
+    return np.sqrt(columns[..., 0].mean(axis=-1) / columns[..., 1].mean(axis=-1))
 
 
 def mean_ratio_of(columns: NDArray[np.float64]) -> NDArray[np.float64]:
     """Ratio of two means over the same pictures."""
-    return columns[..., 0].mean(axis=-1) / columns[..., 1].mean(axis=-1)  # type: ignore[no-any-return]
+    return columns[..., 0].mean(axis=-1) / columns[..., 1].mean(axis=-1)

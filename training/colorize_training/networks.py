@@ -3,6 +3,7 @@
 import copy
 from typing import TypeVar
 
+import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
@@ -33,6 +34,11 @@ def build_generator(config: ModelConfig, pretrained: bool | None = None) -> Gene
             load_imagenet_weights(generator.encoder)
         return fold_batch_norms(generator) if config.folded_batch_norm else generator
     raise ConfigError(f"There is no network {config.network!r}.", "Use unet-efficientnet or unet256.")
+
+
+def in_channels_last(network: nn.Module) -> nn.Module:
+    """Store the network's 4-D weights channels last (in place), which CPU and GPU convolutions prefer."""
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def freeze_batch_norm(network: nn.Module) -> None:

@@ -34,4 +34,4 @@ class PatchGAN(nn.Module):
 
     def forward(self, luminance: Tensor, chroma: Tensor) -> Tensor:
         """Judge (N, 1, H, W) luminance with (N, 2, H, W) chroma, network units; (N, 1, h, w) logits."""
-        return self.layers(torch.cat([luminance, chroma], dim=1))  # type: ignore[no-any-return]
+        return self.layers(torch.cat([luminance, chroma], dim=1))

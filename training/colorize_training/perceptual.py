@@ -15,7 +15,7 @@ _IGNORED_BIT: Final = np.uint64(1 << 63)  # the mean brightness, which every pic
 def _dct_matrix(size: int) -> NDArray[np.float64]:
     """Type-II discrete cosine transform as a matrix (Ahmed, Natarajan and Rao 1974), not normalised."""
     k, n = np.meshgrid(np.arange(size), np.arange(size), indexing="ij")
-    return np.cos(np.pi * (2 * n + 1) * k / (2 * size))  # type: ignore[no-any-return]
+    return np.cos(np.pi * (2 * n + 1) * k / (2 * size))
 
 
 _DCT: Final = _dct_matrix(_THUMBNAIL_SIDE)

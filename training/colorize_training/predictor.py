@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from colorize_training.checkpoint import checkpoints, load_part, read_checkpoint
 from colorize_training.errors import CheckpointError
-from colorize_training.networks import build_generator
+from colorize_training.networks import build_generator, in_channels_last
 
 
 class Predictor(Protocol):
@@ -28,7 +28,7 @@ class TorchPredictor:
     """A generator in PyTorch, float32, evaluation mode."""
 
     def __init__(self, generator: nn.Module, multiple_of: int, pictures_seen: int = 0, gain: float = 1.0) -> None:
-        self._generator = generator.eval().to(memory_format=torch.channels_last)
+        self._generator = in_channels_last(generator.eval())
         self.multiple_of = multiple_of
         self.pictures_seen = pictures_seen
         self._gain = gain

@@ -191,7 +191,9 @@ def prepare(folder: Path, out: Path, options: PrepareOptions) -> PrepareReport:
         pictures = list(_write_shards(kept, folder, out, options))
         write_manifest(out, [*former, *pictures])
     except OSError as error:
-        raise DiskError(f"{out} cannot be written ({error.strerror}).", "Free some space or choose another --out.") from error
+        raise DiskError(
+            f"{out} cannot be written ({error.strerror}).", "Free some space or choose another --out."
+        ) from error
     report.kept = len(pictures)
     return report
 

@@ -83,14 +83,18 @@ def contact_sheet(rows: Sequence[Sequence[NDArray[np.uint8]]], height: int = 160
     return sheet
 
 
-def colorize_picture(predictor: Predictor, image: Image.Image, size: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+def colorize_picture(
+    predictor: Predictor, image: Image.Image, size: int
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Colorize one photograph at network size; grey and colour, (H, W, 3) uint8 with a short side of ``size``.
 
     For looking at a model: the server joins the chroma with the full-resolution lightness instead.
     """
     scale = size / min(image.size)
     shape = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-    levels = np.array(image.convert("RGB").resize(shape, Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC))
+    levels = np.array(
+        image.convert("RGB").resize(shape, Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC)
+    )
     linear = color.linear_from_srgb8(torch.from_numpy(levels).permute(2, 0, 1))
     luminance = color.lab_from_linear(linear)[None, :1] / contract.LIGHTNESS_SCALE - 1
     chroma, _ = predict_padded(predictor, luminance, torch.zeros(1, 3, *luminance.shape[-2:]))
@@ -126,6 +130,5 @@ def degradation_sheet(folder: Path, pictures: Sequence[Picture], seed: int, coun
     store = PictureStore(folder, chosen)
     scenes = [load_scene(store, picture, is_square=True) for picture in chosen]
     groups: list[list[NDArray[np.uint8]]] = [[scene.rgb for scene in scenes]]
-    for name in degradation_plans():
-        groups.append([_lightness_rgb(degraded_lightness(scene, name)) for scene in scenes])
+    groups += [[_lightness_rgb(degraded_lightness(scene, name)) for scene in scenes] for name in degradation_plans()]
     return contact_sheet(groups, height=SIDE_PX, width=count * (SIDE_PX + _GAP_PX) + _GAP_PX)

@@ -82,8 +82,17 @@ def write_manifest(folder: Path, pictures: Iterable[Picture]) -> None:
         writer.writerow([field.name for field in fields(Picture)])
         for p in pictures:
             writer.writerow(
-                [p.shard, p.key, p.set, p.source, p.licence, p.width, p.height, f"{p.colorfulness:.1f}"]
-                + [f"{p.phash:016x}"]
+                (
+                    p.shard,
+                    p.key,
+                    p.set,
+                    p.source,
+                    p.licence,
+                    p.width,
+                    p.height,
+                    f"{p.colorfulness:.1f}",
+                    f"{p.phash:016x}",
+                )
             )
 
 

@@ -3,7 +3,6 @@
 import math
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +14,7 @@ from colorize_training.dataset import Batch
 from colorize_training.errors import DivergedError
 from colorize_training.losses import adversarial_loss, generator_losses
 from colorize_training.machine import autocast
-from colorize_training.networks import build_generator, freeze_batch_norm
+from colorize_training.networks import build_generator, freeze_batch_norm, in_channels_last
 from colorize_training.patchgan import PatchGAN
 from colorize_training.schedule import AveragedWeights, learning_rate_factor
 
@@ -45,9 +44,9 @@ class Trainer:
         torch.manual_seed(config.seed)
         self.generator: nn.Module = build_generator(config.model)
         self.discriminator = PatchGAN() if config.loss.adversarial_weight > 0 else None
-        self.generator.to(device).to(memory_format=torch.channels_last)
+        in_channels_last(self.generator.to(device))
         if self.discriminator is not None:
-            self.discriminator.to(device).to(memory_format=torch.channels_last)
+            in_channels_last(self.discriminator.to(device))
         self._wrapped: nn.Module = self.generator
         self._wrapped_discriminator: nn.Module | None = self.discriminator
         if is_distributed:
@@ -94,6 +93,13 @@ class Trainer:
     def _autocast(self) -> AbstractContextManager[None]:
         return autocast(self.device, self.precision)
 
+    @torch.no_grad()
+    def forward_only(self, batch: Batch) -> None:
+        """Run the generator once without learning anything (for the benchmark)."""
+        batch = to_device(batch, self.device)
+        with self._autocast():
+            self.generator(batch.luminance, batch.hints)
+
     def _generator_step(self, batch: Batch, has_adversary: bool) -> tuple[dict[str, Tensor], Tensor]:
         with self._autocast():
             chroma, doubt = self._wrapped(batch.luminance, batch.hints)
@@ -108,7 +114,7 @@ class Trainer:
         loss = torch.stack(list(terms.values())).sum()
         self._demand_finite(loss, terms)
         self.optimizer.zero_grad(set_to_none=True)
-        self._scaler.scale(loss).backward()
+        self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         if self.config.optim.clip_norm > 0:
             self._scaler.unscale_(self.optimizer)
             nn.utils.clip_grad_norm_(self.generator.parameters(), self.config.optim.clip_norm)
@@ -125,7 +131,7 @@ class Trainer:
         # Halved, which slows the discriminator relative to the generator (Isola et al. 2017, section 3.3).
         loss = (adversarial_loss(real, True) + adversarial_loss(fake, False)) / 2
         self.discriminator_optimizer.zero_grad(set_to_none=True)
-        self._scaler.scale(loss).backward()
+        self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         self._scaler.step(self.discriminator_optimizer)
         return loss.detach()
 
@@ -221,4 +227,4 @@ def to_device(batch: Batch, device: torch.device) -> Batch:
     def moved(x: Tensor) -> Tensor:
         return x.to(device).contiguous(memory_format=torch.channels_last)
 
-    return Batch(moved(batch.luminance), moved(batch.hints), moved(batch.chroma), cast(Tensor, batch.rgb))
+    return Batch(moved(batch.luminance), moved(batch.hints), moved(batch.chroma), batch.rgb)

@@ -42,6 +42,11 @@ def pool_hints(hints: Tensor, stride: int) -> Tensor:
     return torch.cat([mean_chroma, functional.max_pool2d(coverage, stride), mean_coverage], dim=1)
 
 
+def _doubled(x: Tensor) -> Tensor:
+    """Double height and width, bilinear."""
+    return functional.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
+
+
 class ConvBlock(nn.Module):
     """Two 3x3 convolutions, each with batch normalisation and ReLU."""
 
@@ -57,7 +62,8 @@ class ConvBlock(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.layers(x)  # type: ignore[no-any-return]
+        """Map (N, cin, H, W) to (N, cout, H, W)."""
+        return self.layers(x)
 
 
 class HintEncoder(nn.Module):
@@ -69,6 +75,7 @@ class HintEncoder(nn.Module):
         self.conv = nn.Conv2d(4, _HINT_CHANNELS, 3, padding=1, bias=False)
 
     def forward(self, pooled: Tensor) -> Tensor:
+        """Map (N, 4, h, w) of :func:`pool_hints` to (N, 16, h, w)."""
         # a*b* reach about 0.5 in network units while coverage reaches 1: bring them to the same size.
         scaled = torch.cat([pooled[:, :2] * 2, pooled[:, 2:]], dim=1)
         return functional.relu(self.conv(scaled))
@@ -168,7 +175,7 @@ class UNetEfficientNet(nn.Module):
             pooled = pool_hints(hints, 32 >> level)
             parts = [x, hint_encoder(pooled)]
             if level > 0:
-                parts[0] = functional.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
+                parts[0] = _doubled(x)
                 parts.append(features[4 - level])
             x = block(torch.cat([part.to(parts[0].dtype) for part in parts], dim=1))
             if level == 1:
@@ -176,5 +183,4 @@ class UNetEfficientNet(nn.Module):
         # The doubt learns from the error; it must not pull the features towards an easier error.
         doubt = functional.softplus(self.doubt_head(x.detach()).float()) * _OUTPUT_GAIN
         chroma = self.chroma_head(x).float() * _OUTPUT_GAIN
-        up = {"scale_factor": 2.0, "mode": "bilinear", "align_corners": False}
-        return functional.interpolate(chroma, **up), functional.interpolate(doubt, **up)
+        return _doubled(chroma), _doubled(doubt)

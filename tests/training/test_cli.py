@@ -1,0 +1,147 @@
+"""The command line: one line and exit code 1 for what is wrong, a page of help, and an artist's own model."""
+
+import subprocess
+import sys
+
+import pytest
+from colorize_training.cli import main
+from colorize_training.config import TrainConfig, config_from_dict, config_from_toml, config_to_dict, preset_config
+from colorize_training.errors import ConfigError
+
+
+def _fails(capsys, *words):
+    assert main([str(w) for w in words]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("colorize-train: ")
+    assert error.count("\n") == 1
+    assert "Traceback" not in error
+    return error
+
+
+def test_errors_are_one_line_with_cause_and_remedy(capsys, tmp_path, shards):
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert "There is no picture" in _fails(capsys, "prepare", empty, "--out", tmp_path / "o")
+    assert "There is no configuration" in _fails(capsys, "fit", tmp_path / "no.toml")
+    assert "There is no preset" in _fails(capsys, "fit", "pix3pix")
+    assert "There is no checkpoint" in _fails(capsys, "evaluate", tmp_path / "no", "--data", shards)
+    assert "There is no checkpoint" in _fails(capsys, "export", empty, "--out", tmp_path / "m.onnx")
+    assert "cannot be read" in _fails(capsys, "evaluate", tmp_path / "no.onnx", "--data", shards)
+    assert "--photos" in _fails(capsys, "preview", tmp_path / "x", "--out", tmp_path / "s.png")
+    broken = tmp_path / "broken.toml"
+    broken.write_text("[data\n")
+    assert "not valid TOML" in _fails(capsys, "fit", broken)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[optim]\nlearning_rate = 1", "no setting learning_rate"),
+        ("[optim]\nbatch = 1.5", "batch is 1.5"),
+        ("[optim]\nbatch = 0", "batch is 0"),
+        ("[data]\ncrop_px = 100", "multiple of 32"),
+        ("[data]\npeople_share = 2.0", "people_share is 2.0"),
+        ("[degrade]\nblur = -1.0", "blur is -1.0"),
+        ('[model]\nnetwork = "resnet"', "network is 'resnet'"),
+        ('preset = "other"', "no preset"),
+        ("data = 3", "is not a table"),
+    ],
+)
+def test_wrong_settings_are_named(tmp_path, text, said):
+    path = tmp_path / "c.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=said):
+        config_from_toml(path)
+
+
+def test_a_configuration_survives_its_dictionary():
+    for config in (TrainConfig(), preset_config("pix2pix-paper")):
+        assert config_from_dict(config_to_dict(config)) == config
+
+
+def test_the_paper_preset_has_the_paper_settings(tmp_path):
+    path = tmp_path / "paper.toml"
+    path.write_text('preset = "pix2pix-paper"\npictures = 7\n[optim]\nbatch = 4\n')
+    config = config_from_toml(path)
+    assert (config.pictures, config.optim.batch) == (7, 4)
+    assert config.model.network == "unet256"
+    assert config.model.upsampling == "transposed"
+    assert config.model.dropout
+    assert (config.optim.lr, config.optim.beta1, config.optim.optimizer) == (2e-4, 0.5, "adam")
+    assert config.loss.pixel == "l1"
+    assert config.loss.pixel_weight * 110 == pytest.approx(100 * config.loss.adversarial_weight)
+
+
+def test_the_committed_configurations_are_valid():
+    from pathlib import Path
+
+    folder = Path(__file__).resolve().parents[2] / "training" / "configs"
+    configs = {path.stem: config_from_toml(path) for path in folder.glob("*.toml")}
+    assert configs["stage1-scenes"].pictures >= 300_000
+    assert configs["stage2-people"].pictures >= 100_000
+    assert configs["stage2-people"].start_from
+
+
+def test_help_needs_no_torch():
+    code = (
+        "import sys, colorize_training.cli as c\n"
+        "try:\n c.main(['--help'])\nexcept SystemExit: pass\n"
+        "assert 'torch' not in sys.modules"
+    )
+    environment = {"PYTHONPATH": ":".join(p for p in sys.path if p)}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, env=environment)
+    assert done.returncode == 0, done.stderr
+    for command in ("prepare", "fit", "evaluate", "preview", "export", "finetune"):
+        assert command in done.stdout
+
+
+def test_a_few_steps_of_the_paper_preset(tiny_config, shards, tmp_path):
+    """BatchNorm, dropout, batches of one, adversarial loss from the start."""
+    from dataclasses import replace
+
+    from colorize_training.checkpoint import read_checkpoint
+    from colorize_training.fit import FitOptions, fit
+
+    paper = preset_config("pix2pix-paper")
+    config = replace(paper, data=replace(paper.data, has_splits=False))
+    last = fit(config, FitOptions(tmp_path / "run", shards, max_steps=1, precision="float32", workers=0, is_quiet=True))
+    assert read_checkpoint(last).progress.pictures == 1
+
+
+def test_an_artist_makes_a_model_of_their_own(photos, tmp_path, capsys):
+    """From an exported model and a folder of photographs to a model that the server loads by name."""
+    import torch
+    from colorize_server.model import load_model
+    from colorize_training.config import ModelConfig
+    from colorize_training.export import CardFacts, export_generator
+    from colorize_training.finetune import FinetuneOptions, finetune
+    from colorize_training.networks import build_generator
+
+    torch.manual_seed(1)
+    model = ModelConfig(encoder="lite0", pretrained=False)
+    generator = build_generator(model).eval()
+    for module in generator.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            torch.nn.init.uniform_(module.bias, -0.2, 0.2)
+            torch.nn.init.uniform_(module.running_mean, -0.1, 0.1)
+            torch.nn.init.uniform_(module.running_var, 0.5, 1.5)
+    base = tmp_path / "base.onnx"
+    export_generator(generator, CardFacts("base", "1", (256,), 256, training={"model": dict(model.__dict__)}), base)
+    options = FinetuneOptions(
+        out=tmp_path / "own",
+        name="aunt-ida",
+        start_from=base,
+        pictures=4,
+        batch=2,
+        crop_px=32,
+        precision="float32",
+        workers=0,
+        is_quiet=True,
+    )
+    path, report = finetune(photos, options)
+    assert report.kept == 0 or report.kept <= 24
+    card = load_model(path).card
+    assert card.name == "aunt-ida"
+    assert card.sizes == (256,)
+    assert card.rest["training"]["pictures_seen"] == 4
+    assert load_model(path).sha256 != load_model(base).sha256
