@@ -9,8 +9,8 @@ from blockbuster import BlockBuster, blockbuster_ctx
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
 
-from daemon_rig import Rig, running
-from tiny_model import write_tiny_model
+from daemon_rig import Rig, running  # noqa: E402 - the path above leads to it
+from tiny_model import write_tiny_model  # noqa: E402 - likewise
 
 
 @pytest.fixture(autouse=True)

@@ -93,7 +93,13 @@ class Rig:
         return not self.app[SCHEDULER].is_idle
 
     async def ask(
-        self, method: str, target: str, body: Any = None, headers: dict[str, str] | None = None, *, token: str | None = TOKEN
+        self,
+        method: str,
+        target: str,
+        body: Any = None,
+        headers: dict[str, str] | None = None,
+        *,
+        token: str | None = TOKEN,
     ) -> Reply:
         """Send a request and read the answer."""
         sent = dict(headers or {})
@@ -106,7 +112,14 @@ class Rig:
             return Reply(answer.status, answer.headers, await answer.read())
 
     async def colorize(
-        self, grey: bytes, *, width: int = 16, height: int = 16, client: str | None = None, query: str = "", path: str = "colorize"
+        self,
+        grey: bytes,
+        *,
+        width: int = 16,
+        height: int = 16,
+        client: str | None = None,
+        query: str = "",
+        path: str = "colorize",
     ) -> Reply:
         """Send a grey raw picture; a single byte is repeated."""
         picture = grey * (width * height) if len(grey) == 1 else grey
@@ -175,7 +188,7 @@ async def running(
 async def until(condition: Any, timeout_s: float = 10) -> None:
     """Wait until `condition()` holds."""
     async with asyncio.timeout(timeout_s):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - what is waited for knows no events
             await asyncio.sleep(0.01)
 
 
@@ -186,3 +199,9 @@ def cpu_seconds(process: psutil.Process) -> float:
     except psutil.NoSuchProcess:
         return 0.0
     return float(times.user + times.system)
+
+
+def segments() -> set[str]:
+    """Return the names of shared memory segments that there are on this machine."""
+    folder = Path("/dev/shm")  # noqa: S108 - looked at, not written to
+    return {file.name for file in folder.iterdir()} if folder.is_dir() else set()

@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 import pytest_asyncio
 from attacks import ATTACKS, Attack, check_answer, request
-from daemon_rig import QUICK, TOKEN, Rig, running
 from colorize_server.settings import CHILD_COMMAND
+from daemon_rig import QUICK, TOKEN, Rig, running
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -16,7 +16,9 @@ async def daemon(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Rig]
     from tiny_model import write_tiny_model
 
     model = write_tiny_model(tmp_path_factory.mktemp("model") / "tiny.onnx")
-    async with running(replace(QUICK, max_body_bytes=10 << 20, max_pixels=200_000_000), child=CHILD_COMMAND, model=model) as rig:
+    async with running(
+        replace(QUICK, max_body_bytes=10 << 20, max_pixels=200_000_000), child=CHILD_COMMAND, model=model
+    ) as rig:
         yield rig
 
 

@@ -77,7 +77,7 @@ async def test_a_body_without_a_length_is_taken(rig: Rig) -> None:
 
     reply = await rig.ask("POST", "/v1/colorize?width=16&height=16&channels=1", chunks(), RAW)
 
-    assert (200, 768) == (reply.status, len(reply.body))
+    assert (reply.status, len(reply.body)) == (200, 768)
 
 
 async def test_a_large_picture_passes_through_whole(rig: Rig) -> None:

@@ -18,7 +18,7 @@ from colorize_server.inference.memory import SharedBuffer
 from colorize_server.inference.task import Task
 from colorize_server.options import Options
 from colorize_server.settings import CHILD_COMMAND
-from daemon_rig import RAW, Rig, running
+from daemon_rig import RAW, Rig, running, until
 from PIL import Image
 
 KINDS = {"image/png": "PNG", "image/jpeg": "JPEG", "image/tiff": "TIFF", "image/webp": "WEBP"}
@@ -106,10 +106,12 @@ async def test_doubt_comes_as_a_second_part_of_the_answer(daemon: Rig) -> None:
     """multipart/mixed with the parts picture and doubt."""
     reply = await daemon.ask("POST", "/v1/colorize?include=doubt", encoded(photograph()), {"Content-Type": "image/png"})
 
-    message = BytesParser().parsebytes(b"Content-Type: " + reply.headers["Content-Type"].encode() + b"\r\n\r\n" + reply.body)
+    head = b"Content-Type: " + reply.headers["Content-Type"].encode() + b"\r\n\r\n"
+    message = BytesParser().parsebytes(head + reply.body)
     parts = message.get_payload()
     assert isinstance(parts, list)
-    assert [part.get_filename(part.get_param("name", header="content-disposition")) for part in parts] == ["picture", "doubt"]
+    names = [part.get_param("name", header="content-disposition") for part in parts]
+    assert names == ["picture", "doubt"]
     pictures = [Image.open(io.BytesIO(part.get_payload(decode=True))) for part in parts]
     assert [(picture.size, picture.mode) for picture in pictures] == [((64, 48), "RGB"), ((64, 48), "L")]
 
@@ -129,7 +131,12 @@ async def test_a_job_takes_an_encoded_picture(daemon: Rig) -> None:
 async def test_damaged_pictures(daemon: Rig, how: str) -> None:
     """A clear error, and the next picture is served by the same process."""
     picture = encoded(photograph())
-    bodies = {"cut": picture[: len(picture) // 2], "empty": b"", "renamed": encoded(photograph(), "BMP"), "flipped": b"x" + picture}
+    bodies = {
+        "cut": picture[: len(picture) // 2],
+        "empty": b"",
+        "renamed": encoded(photograph(), "BMP"),
+        "flipped": b"x" + picture,
+    }
 
     reply = await daemon.ask("POST", "/v1/colorize", bodies[how], {"Content-Type": "image/png"})
 
@@ -138,9 +145,7 @@ async def test_damaged_pictures(daemon: Rig, how: str) -> None:
     assert daemon.inference.restarts == 0
 
 
-@pytest.mark.parametrize(
-    ("size", "mode", "code"), [((64, 47), "RGBA", "bad_hints"), ((64, 48), "RGB", "bad_hints")]
-)
+@pytest.mark.parametrize(("size", "mode", "code"), [((64, 47), "RGBA", "bad_hints"), ((64, 48), "RGB", "bad_hints")])
 async def test_hints_that_do_not_fit(daemon: Rig, size: tuple[int, int], mode: str, code: str) -> None:
     """Another size, or no transparency."""
     form = FormData()
@@ -189,9 +194,14 @@ def test_a_picture_that_decodes_to_more_than_is_left(tiny_model: Path, monkeypat
     with SharedBuffer.create(len(data)) as body:
         body.view[:] = data
         task = Task(
-            options=Options(), media_type="image/png", raw=None, wants_doubt=False, answer_type="image/png",
-            max_pixels=10**6, max_side=10**4,
-        )  # fmt: skip
+            options=Options(),
+            media_type="image/png",
+            raw=None,
+            wants_doubt=False,
+            answer_type="image/png",
+            max_pixels=10**6,
+            max_side=10**4,
+        )
         with pytest.raises(OutOfMemoryError):
             engine.run(task, [body], Control())
 
@@ -201,14 +211,13 @@ async def test_cancelling_an_encoded_picture(daemon: Rig) -> None:
     noise = np.random.default_rng(1).integers(0, 255, (3000, 3000), np.uint8)
     body = await asyncio.to_thread(encoded, Image.fromarray(noise))
     task = asyncio.create_task(daemon.ask("POST", "/v1/colorize", io.BytesIO(body), {"Content-Type": "image/png"}))
-    while not daemon.inference._child.run:
-        await asyncio.sleep(0.005)
+    await until(lambda: daemon.inference._child.run is not None)
     await asyncio.sleep(0.1)
 
     task.cancel()
 
-    async with asyncio.timeout(5):
-        while daemon.scheduler_busy():
-            await asyncio.sleep(0.01)
+    await until(lambda: not daemon.scheduler_busy())
     assert daemon.is_quiet
-    assert (await daemon.ask("POST", "/v1/colorize", encoded(photograph()), {"Content-Type": "image/png"})).status == 200
+    assert (
+        await daemon.ask("POST", "/v1/colorize", encoded(photograph()), {"Content-Type": "image/png"})
+    ).status == 200

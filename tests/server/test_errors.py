@@ -34,7 +34,9 @@ async def slow_body(rig: Rig) -> Reply:
 
 
 async def large_headers(rig: Rig) -> Reply:
-    return await _wire(rig, f"GET /v1/health HTTP/1.1\r\nHost: 127.0.0.1:{rig.port}\r\nA: {'a' * 20_000}\r\n\r\n".encode())
+    return await _wire(
+        rig, f"GET /v1/health HTTP/1.1\r\nHost: 127.0.0.1:{rig.port}\r\nA: {'a' * 20_000}\r\n\r\n".encode()
+    )
 
 
 async def early_result(rig: Rig) -> Reply:
@@ -167,7 +169,8 @@ BAD_QUERIES = [
     "width=16&height=16&channels=1&size=big", "width=16&height=16&channels=1&saturation=-0.1",
     "width=16&height=16&channels=1&saturation=2.1", "width=16&height=16&channels=1&saturation=nan",
     "width=16&height=16&channels=1&hints=png", "width=16&height=16&channels=1&include=everything",
-    "width=16&height=16&channels=1&satuartion=1", "width=16&width=16&height=16&channels=1", "width=1e1&height=16&channels=1",
+    "width=16&height=16&channels=1&satuartion=1", "width=16&width=16&height=16&channels=1",
+    "width=1e1&height=16&channels=1",
     "width=16.0&height=16&channels=1", "width=+16&height=16&channels=1", "width=16&height=16&channels=1&include=",
 ]  # fmt: skip
 
@@ -177,7 +180,7 @@ async def test_bad_queries(rig: Rig, query: str) -> None:
     """A parameter that is missing, unknown, repeated or out of its range is named."""
     reply = await rig.ask("POST", f"/v1/colorize?{query}", bytes(256), RAW)
 
-    assert (400, "bad_parameter") == (reply.status, reply.code)
+    assert (reply.status, reply.code) == (400, "bad_parameter")
 
 
 @pytest.mark.parametrize("name", ["width", "height", "channels", "depth", "profile", "hints"])
@@ -185,4 +188,4 @@ async def test_parameters_of_raw_pixels_with_a_file(rig: Rig, name: str) -> None
     """An encoded picture says these things itself."""
     reply = await rig.ask("POST", f"/v1/colorize?{name}=1", b"x", {"Content-Type": "image/png"})
 
-    assert (400, "bad_parameter") == (reply.status, reply.code)
+    assert (reply.status, reply.code) == (400, "bad_parameter")

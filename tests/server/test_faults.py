@@ -20,7 +20,7 @@ async def test_a_crash_costs_one_picture(rig: Rig, how: int, reason: str) -> Non
 
     crashed, *others = await asyncio.gather(*(rig.colorize(bytes([way])) for way in (how, NORMAL, NORMAL)))
 
-    assert (503, "inference_failed") == (crashed.status, crashed.code)
+    assert (crashed.status, crashed.code) == (503, "inference_failed")
     assert reason in crashed.json["message"]
     assert crashed.headers["Retry-After"] == "2"
     assert [reply.status for reply in others] == [200, 200]
@@ -34,7 +34,7 @@ async def test_a_hang_costs_one_picture(how: int) -> None:
     async with running(replace(QUICK, stall_s=1)) as rig:
         hung, other = await asyncio.gather(rig.colorize(bytes([how])), rig.colorize(bytes([NORMAL])))
 
-        assert (503, "inference_failed") == (hung.status, hung.code)
+        assert (hung.status, hung.code) == (503, "inference_failed")
         assert "it hung" in hung.json["message"]
         assert other.status == 200
 
@@ -82,7 +82,7 @@ async def test_a_deadline_ends_work(rig: Rig) -> None:
     async with running(replace(QUICK, deadline_s=3)) as rig:
         late, waiting = await asyncio.gather(rig.colorize(bytes([HANG])), rig.colorize(bytes([NORMAL])))
 
-        assert (503, "deadline_exceeded") == (late.status, late.code)
+        assert (late.status, late.code) == (503, "deadline_exceeded")
         assert "Retry-After" in late.headers
         assert waiting.status in (200, 503)
         assert (await rig.colorize(bytes([NORMAL]))).status == 200
@@ -111,7 +111,7 @@ async def test_without_an_engine_requests_are_refused_with_the_reason(backend: s
 
         for _ in range(2):
             reply = await rig.colorize(bytes([NORMAL]))
-            assert (503, "model_unavailable") == (reply.status, reply.code)
+            assert (reply.status, reply.code) == (503, "model_unavailable")
 
 
 async def test_an_engine_that_was_repaired_is_taken_up(tmp_path: Path) -> None:
@@ -131,7 +131,7 @@ async def test_while_the_model_is_being_loaded_requests_are_refused() -> None:
     async with running(wait_until_ready=False, backend="loads-slowly") as rig:
         reply = await rig.colorize(bytes([NORMAL]))
 
-        assert (503, "starting", "1") == (reply.status, reply.code, reply.headers["Retry-After"])
+        assert (reply.status, reply.code, reply.headers["Retry-After"]) == (503, "starting", "1")
 
 
 async def test_a_clock_that_jumps_changes_nothing(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,14 +20,23 @@ async def test_health_describes_a_ready_daemon(rig: Rig) -> None:
         "state": "ready",
         "ready": True,
         "backend": {
-            "requested": "auto", "active": "scripted", "device": "CPU", "providers": [], "reason": "the tests asked for it",
+            "requested": "auto",
+            "active": "scripted",
+            "device": "CPU",
+            "providers": [],
+            "reason": "the tests asked for it",
         },
         "model": {
-            "name": "scripted", "version": "1", "sha256": "0" * 64, "multiple_of": 32, "sizes": [64, 128], "default_size": 64,
+            "name": "scripted",
+            "version": "1",
+            "sha256": "0" * 64,
+            "multiple_of": 32,
+            "sizes": [64, 128],
+            "default_size": 64,
         },
         "queue": {"length": 0, "running": 0, "limit": 16},
         "limits": {"max_body_bytes": 2 << 30, "max_pixels": 300_000_000, "max_side": 60_000},
-    }  # fmt: skip
+    }
 
 
 async def test_health_proves_that_it_knows_the_token(rig: Rig) -> None:
@@ -39,12 +48,14 @@ async def test_health_proves_that_it_knows_the_token(rig: Rig) -> None:
     assert reply.json["proof"] == hmac.new(TOKEN.encode(), nonce.encode(), hashlib.sha256).hexdigest()
 
 
-@pytest.mark.parametrize("query", ["nonce=abc", "nonce=" + "g" * 32, "nonce=" + "a" * 129, "nonce=", "name=1", "nonce=%0A"])
+@pytest.mark.parametrize(
+    "query", ["nonce=abc", "nonce=" + "g" * 32, "nonce=" + "a" * 129, "nonce=", "name=1", "nonce=%0A"]
+)
 async def test_health_refuses_a_bad_question(rig: Rig, query: str) -> None:
     """A nonce that is none, and parameters that there are not, are refused."""
     reply = await rig.ask("GET", f"/v1/health?{query}", token=None)
 
-    assert (400, "bad_parameter") == (reply.status, reply.code)
+    assert (reply.status, reply.code) == (400, "bad_parameter")
 
 
 async def test_health_while_the_model_is_being_loaded() -> None:
@@ -54,8 +65,12 @@ async def test_health_while_the_model_is_being_loaded() -> None:
 
         assert (health["state"], health["ready"], health["model"]) == ("starting", False, None)
         assert health["backend"] == {
-            "requested": "loads-slowly", "active": None, "device": None, "providers": [], "reason": None
-        }  # fmt: skip
+            "requested": "loads-slowly",
+            "active": None,
+            "device": None,
+            "providers": [],
+            "reason": None,
+        }
         await until(lambda: rig.inference.is_ready)
         assert (await rig.ask("GET", "/v1/health", token=None)).json["ready"]
 
@@ -85,9 +100,7 @@ async def test_a_model_that_loads_for_ever_is_given_up() -> None:
     """The time for loading is bounded."""
     from dataclasses import replace
 
-    async with running(
-        replace(QUICK, start_timeout_s=0.5), wait_until_ready=False, backend="loads-for-ever"
-    ) as rig:
+    async with running(replace(QUICK, start_timeout_s=0.5), wait_until_ready=False, backend="loads-for-ever") as rig:
         await until(lambda: rig.inference.failure is not None)
 
         assert "took too long" in (await rig.ask("GET", "/v1/health")).json["error"]["message"]

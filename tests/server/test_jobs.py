@@ -55,8 +55,8 @@ async def test_progress_and_position_are_told(rig: Rig) -> None:
 async def test_long_poll_answers_as_soon_as_there_is_news(rig: Rig) -> None:
     """Neither at once nor at the end of the wait."""
     job_id = await _job(rig, SLOW)
-    while (await rig.ask("GET", f"/v1/jobs/{job_id}")).json["state"] == "queued":
-        await asyncio.sleep(0.01)
+    await until(lambda: rig.inference._child.run is not None)
+    await asyncio.sleep(0.1)
 
     began = time.monotonic()
     job = (await rig.ask("GET", f"/v1/jobs/{job_id}?wait=30")).json
@@ -79,7 +79,7 @@ async def test_the_result_of_an_unfinished_job(rig: Rig) -> None:
 
     early = await rig.ask("GET", f"/v1/jobs/{job_id}/result")
 
-    assert (409, "job_not_finished") == (early.status, early.code)
+    assert (early.status, early.code) == (409, "job_not_finished")
     assert (await rig.finished_job(job_id))["state"] == "done"
 
 
@@ -125,7 +125,7 @@ async def test_a_job_that_never_was(rig: Rig) -> None:
     """404, for each of its routes."""
     for method, path in (("GET", "x"), ("GET", "x/result"), ("DELETE", "x")):
         reply = await rig.ask(method, f"/v1/jobs/{path}")
-        assert (404, "job_unknown") == (reply.status, reply.code)
+        assert (reply.status, reply.code) == (404, "job_unknown")
 
 
 async def test_results_expire() -> None:
@@ -138,7 +138,7 @@ async def test_results_expire() -> None:
 
         for path in ("", "/result"):
             reply = await rig.ask("GET", f"/v1/jobs/{job_id}{path}")
-            assert (410, "job_expired") == (reply.status, reply.code)
+            assert (reply.status, reply.code) == (410, "job_expired")
 
 
 async def test_results_hold_a_bounded_amount_of_memory() -> None:

@@ -123,7 +123,7 @@ async def test_a_picture_that_can_never_fit_is_out_of_memory() -> None:
     async with running(replace(QUICK, max_held_bytes=100_000)) as rig:
         refused = await rig.colorize(bytes([NORMAL]), width=1000, height=1000)
 
-        assert (503, "out_of_memory") == (refused.status, refused.code)
+        assert (refused.status, refused.code) == (503, "out_of_memory")
         assert (await rig.colorize(bytes([NORMAL]))).status == 200
         assert rig.is_quiet
 
@@ -136,7 +136,7 @@ async def test_a_picture_that_does_not_fit_now_may_try_again() -> None:
 
         reply = await rig.colorize(bytes([NORMAL]), width=64, height=64)
 
-        assert (503, "queue_full") == (reply.status, reply.code)
+        assert (reply.status, reply.code) == (503, "queue_full")
         assert "Retry-After" in reply.headers
         assert (await first).status == 200
 
@@ -174,7 +174,7 @@ async def test_an_encoded_body_that_is_too_long(rig: Rig) -> None:
 
         reply = await rig.ask("POST", "/v1/colorize", chunks(), {"Content-Type": "image/png"})
 
-        assert (413, "body_too_large") == (reply.status, reply.code)
+        assert (reply.status, reply.code) == (413, "body_too_large")
         assert rig.is_quiet
 
 
@@ -187,4 +187,4 @@ async def test_more_chunks_than_the_picture_has_bytes(rig: Rig) -> None:
                 yield bytes(16)
 
         reply = await rig.ask("POST", "/v1/colorize?width=16&height=16&channels=1", chunks(), RAW)
-        assert (400, "bad_body") == (reply.status, reply.code)
+        assert (reply.status, reply.code) == (400, "bad_body")

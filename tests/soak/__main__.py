@@ -1,4 +1,4 @@
-"""``python -m soak``: run the sections, print a table, write JSON; the exit code is 1 if anything must not have been."""
+"""``python -m soak``: run the sections, print tables, write JSON; the exit code is 1 if anything went wrong."""
 
 import argparse
 import json
@@ -21,7 +21,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="soak", description=__doc__)
     parser.add_argument("--short", action="store_true", help="minutes instead of most of an hour")
     parser.add_argument("--only", choices=SECTIONS, nargs="+", default=SECTIONS)
-    parser.add_argument("--output", type=Path, default=Path("bench-results/soak.json"))
+    parser.add_argument("--output", type=Path, default=Path(__file__).parents[2] / "bench-results" / "soak.json")
     parser.add_argument(
         "--budget", type=float, default=3600.0, metavar="SECONDS", help="longest time for the long fuzz"
     )

@@ -44,7 +44,7 @@ class Outcome:
     problems: list[str]
 
 
-class Skipped(Exception):
+class SkippedError(Exception):
     """This machine does not let us make the fault; the reason is told."""
 
 
@@ -94,7 +94,8 @@ class Scene:
         """Send a request, or its beginning, on a socket that the caller closes."""
         picture = self._pictures[size]
         head = (
-            f"POST /v1/colorize?width={size[0]}&height={size[1]}&channels=1 HTTP/1.1\r\nHost: 127.0.0.1:{self.target.port}\r\n"
+            f"POST /v1/colorize?width={size[0]}&height={size[1]}&channels=1 HTTP/1.1\r\n"
+            f"Host: 127.0.0.1:{self.target.port}\r\n"
             f"X-Colorize-Token: {self.target.token}\r\nContent-Type: application/octet-stream\r\n"
             f"Content-Length: {len(picture)}\r\n\r\n"
         )
@@ -259,7 +260,7 @@ def two_thousand_connections(scene: Scene) -> str:
 def out_of_memory(scene: Scene) -> str:
     """The inference process may take no more memory, and a picture needs more."""
     if sys.platform != "linux":
-        raise Skipped("needs Linux")
+        raise SkippedError("needs Linux")
     child = scene.target.child
     child.rlimit(psutil.RLIMIT_AS, (child.memory_info().vms + (60 << 20), resource.RLIM_INFINITY))
     width = height = 9000
@@ -391,13 +392,13 @@ def _small_disk() -> Iterator[Path]:
     mount = ["mount", "-t", "tmpfs", "-o", "size=256k,mode=700", "none", folder]
     try:
         if sys.platform != "linux" or subprocess.run(mount, capture_output=True, check=False).returncode:
-            raise Skipped("may not mount a small tmpfs here")
+            raise SkippedError("may not mount a small tmpfs here")
         try:
             yield Path(folder)
         finally:
             subprocess.run(["umount", "--lazy", folder], check=True)
     finally:
-        os.rmdir(folder)
+        Path(folder).rmdir()
 
 
 def watchdog(scene: Scene) -> str:
@@ -428,10 +429,8 @@ SLOW = (slow_client, clock_step, model_replaced, watchdog)
 
 def run(*, with_slow: bool) -> dict[str, Any]:
     """Do the faults, one after the other, to one daemon."""
-    outcomes = []
     with running() as target:
-        for fault in (*QUICK, *(SLOW if with_slow else ())):
-            outcomes.append(_outcome(fault, Scene(target)))
+        outcomes = [_outcome(fault, Scene(target)) for fault in (*QUICK, *(SLOW if with_slow else ()))]
     problems = [f"{outcome.name}: {problem}" for outcome in outcomes for problem in outcome.problems]
     if sum(not outcome.lost.startswith("not done") for outcome in outcomes) < 12:
         problems.append("fewer than 12 kinds of faults were done")
@@ -443,7 +442,7 @@ def _outcome(fault: Callable[[Scene], str], scene: Scene) -> Outcome:
     try:
         lost = fault(scene)
         scene.expect_right()
-    except Skipped as reason:
+    except SkippedError as reason:
         return Outcome(name, f"not done: {reason}", [])
     except (OSError, http.client.HTTPException, TimeoutError, psutil.Error, AssertionError, ValueError) as error:
         return Outcome(name, "?", [*scene.problems, repr(error)])

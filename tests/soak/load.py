@@ -1,4 +1,4 @@
-"""Load: many clients at once; every accepted request is answered with the right bytes, every refused one is told when to come back."""
+"""Load: many clients at once; every accepted request gets the right bytes, every refused one a time to come back."""
 
 import asyncio
 import random

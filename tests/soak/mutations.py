@@ -12,13 +12,53 @@ from dataclasses import dataclass
 from .corpus import GREY, hints, pictures
 
 NASTY = (
-    "", "0", "-1", "1e9", "99999999999999999999", "16.0", " 16", "16 ", "0x10", "NaN", "inf", "null", "true", "%00", "%0d%0a",
-    "../../etc/passwd", "\u0661\u0666", "%ff%fe", "a" * 300, "{}", "[]", "';--", "<svg>", "8", "16", "64", "60000", "60001",
-)  # fmt: skip
+    "",
+    "0",
+    "-1",
+    "1e9",
+    "99999999999999999999",
+    "16.0",
+    " 16",
+    "16 ",
+    "0x10",
+    "NaN",
+    "inf",
+    "null",
+    "true",
+    "%00",
+    "%0d%0a",
+    "../../etc/passwd",
+    "\u0661\u0666",
+    "%ff%fe",
+    "a" * 300,
+    "{}",
+    "[]",
+    "';--",
+    "<svg>",
+    "8",
+    "16",
+    "64",
+    "60000",
+    "60001",
+)
 PARAMETERS = (
-    "width", "height", "channels", "depth", "profile", "output", "host", "blend", "size", "saturation", "hints", "include",
-    "model", "wait", "nonce", "Width",
-)  # fmt: skip
+    "width",
+    "height",
+    "channels",
+    "depth",
+    "profile",
+    "output",
+    "host",
+    "blend",
+    "size",
+    "saturation",
+    "hints",
+    "include",
+    "model",
+    "wait",
+    "nonce",
+    "Width",
+)
 VALUES = (
     "srgb",
     "linear",
@@ -33,15 +73,48 @@ VALUES = (
     "doubt",
 )
 HEADERS = (
-    "Content-Length", "Transfer-Encoding", "Content-Encoding", "Expect", "Connection", "Origin", "Host", "Accept", "Range",
-    "X-Colorize-Client", "X-Colorize-Token", "Content-Type", "Upgrade", "If-None-Match", "Cookie", "TE", "Trailer",
-)  # fmt: skip
+    "Content-Length",
+    "Transfer-Encoding",
+    "Content-Encoding",
+    "Expect",
+    "Connection",
+    "Origin",
+    "Host",
+    "Accept",
+    "Range",
+    "X-Colorize-Client",
+    "X-Colorize-Token",
+    "Content-Type",
+    "Upgrade",
+    "If-None-Match",
+    "Cookie",
+    "TE",
+    "Trailer",
+)
 METHODS = ("GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "TRACE", "PATCH", "PROPFIND", "get", "", "P OST", "\x00")
 PATHS = (
-    "/", "//", "/v1", "/v1/", "/v1/health", "/v1/colorize", "/v1/jobs", "/v1/jobs/", "/v1/jobs/x", "/v1/jobs/x/result",
-    "/v1/openapi.json", "/v2/colorize", "/v1/colorize/", "/V1/HEALTH", "/v1/../v1/health", "/%2e%2e/%2e%2e", "*", "http://a/",
-    "/v1/jobs/%00", "/v1/jobs/" + "a" * 5000, "/\ud83d".encode("utf-8", "surrogatepass").decode("latin-1"),
-)  # fmt: skip
+    "/",
+    "//",
+    "/v1",
+    "/v1/",
+    "/v1/health",
+    "/v1/colorize",
+    "/v1/jobs",
+    "/v1/jobs/",
+    "/v1/jobs/x",
+    "/v1/jobs/x/result",
+    "/v1/openapi.json",
+    "/v2/colorize",
+    "/v1/colorize/",
+    "/V1/HEALTH",
+    "/v1/../v1/health",
+    "/%2e%2e/%2e%2e",
+    "*",
+    "http://a/",
+    "/v1/jobs/%00",
+    "/v1/jobs/" + "a" * 5000,
+    "/\ud83d".encode("utf-8", "surrogatepass").decode("latin-1"),
+)
 
 
 @dataclass(frozen=True)
@@ -73,10 +146,20 @@ class Maker:
         self._port = port
         self._token = token
         self._kinds: list[Callable[[random.Random], Fuzzed]] = [
-            *[self._damaged_picture] * 7, *[self._other_type] * 1, *[self._form] * 3, *[self._raw] * 3, *[self._query] * 4,
-            *[self._headers] * 2, *[self._lengths] * 2, *[self._chunks] * 1, *[self._paths] * 2, *[self._token_of] * 1,
-            *[self._json] * 1, *[self._bytes] * 1, *[self._right] * 1,
-        ]  # fmt: skip
+            *[self._damaged_picture] * 7,
+            *[self._other_type] * 1,
+            *[self._form] * 3,
+            *[self._raw] * 3,
+            *[self._query] * 4,
+            *[self._headers] * 2,
+            *[self._lengths] * 2,
+            *[self._chunks] * 1,
+            *[self._paths] * 2,
+            *[self._token_of] * 1,
+            *[self._json] * 1,
+            *[self._bytes] * 1,
+            *[self._right] * 1,
+        ]
 
     def make(self, seed: int, number: int) -> Fuzzed:
         """Return request `number` of the run with that seed."""
@@ -194,9 +277,12 @@ class Maker:
         length = rng.choice((0, 1, len(body) - 1, len(body) + 1, 2**31, 2**63, 2**64, -1))
         media_type = rng.choice(("application/octet-stream", "image/png", "multipart/form-data; boundary=x"))
         data = self.request(
-            "POST", "/v1/colorize?width=32&height=24&channels=1"[: 12 if "octet" not in media_type else None], body,
-            (f"Content-Type: {media_type}",), length=length,
-        )  # fmt: skip
+            "POST",
+            "/v1/colorize?width=32&height=24&channels=1"[: 12 if "octet" not in media_type else None],
+            body,
+            (f"Content-Type: {media_type}",),
+            length=length,
+        )
         return Fuzzed("length", data, close_early=True)
 
     def _chunks(self, rng: random.Random) -> Fuzzed:

@@ -1,4 +1,4 @@
-"""The daemon under test: the real command line, the shipped model, default settings, a private folder and a free port."""
+"""The daemon under test: the real command line, shipped model, default settings, a folder of its own, a free port."""
 
 import contextlib
 import http.client
