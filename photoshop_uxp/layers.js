@@ -44,14 +44,27 @@ function layerById(document, id) {
 }
 
 /**
- * The layers beside a layer, from top to bottom, itself among them.
+ * Where a layer is, found from the top: what `parent` is for a layer outside of groups differs between versions.
  * @param {Document} document
  * @param {Layer} layer
- * @returns {Layer[]}
+ * @returns {{siblings: Layer[], path: number[]}} the layers beside it, itself among them, from top to bottom; and indices
+ *   from the document's top level down, because ids differ in a copy and places do not
  */
-function siblingsOf(document, layer) {
-  const holder = layer.parent && layer.parent.layers ? layer.parent.layers : document.layers;
-  return Array.from(holder);
+function placeOf(document, layer) {
+  /** @type {(level: Iterable<Layer>, above: number[]) => {siblings: Layer[], path: number[]} | null} */
+  const search = (level, above) => {
+    const siblings = Array.from(level);
+    for (let index = 0; index < siblings.length; index++) {
+      const path = [...above, index];
+      if (siblings[index].id === layer.id) return { siblings, path };
+      const inside = siblings[index].layers && search(siblings[index].layers || [], path);
+      if (inside) return inside;
+    }
+    return null;
+  };
+  const place = search(document.layers, []);
+  if (!place) throw new PanelError("changed.layer");
+  return place;
 }
 
 /**
@@ -61,18 +74,6 @@ function siblingsOf(document, layer) {
  */
 function indexIn(layers, layer) {
   return layers.findIndex((each) => each.id === layer.id);
-}
-
-/**
- * Where a layer is, as indices from the document's top level down: ids differ in a copy, places do not.
- * @param {Document} document
- * @param {Layer} layer
- * @returns {number[]}
- */
-function pathOf(document, layer) {
-  const path = [indexIn(siblingsOf(document, layer), layer)];
-  for (let parent = layer.parent; parent; parent = parent.parent) path.unshift(indexIn(siblingsOf(document, parent), parent));
-  return path;
 }
 
 /**
@@ -164,7 +165,7 @@ async function convertToRgb(document) {
  * @returns {Layer}
  */
 function topOfStack(document, layer) {
-  const siblings = siblingsOf(document, layer);
+  const { siblings } = placeOf(document, layer);
   let index = indexIn(siblings, layer);
   while (index > 0 && siblings[index - 1].isClippingMask) index--;
   return siblings[index];
@@ -182,7 +183,7 @@ async function insertAbove(document, below, name, blendMode) {
   const layer = await document.createPixelLayer({ name, blendMode, opacity: 100 });
   if (!layer) throw new PanelError("insert");
   const isPlaced = () => {
-    const siblings = siblingsOf(document, below);
+    const { siblings } = placeOf(document, below);
     return indexIn(siblings, layer) === indexIn(siblings, below) - 1 && indexIn(siblings, layer) >= 0;
   };
   // Moves between groups are reported to go wrong at times: look, try once more from the top, else give up.
@@ -228,10 +229,9 @@ module.exports = {
   insertAbove,
   layerAt,
   layerById,
-  pathOf,
+  placeOf,
   selectLayers,
   showOnly,
-  siblingsOf,
   topOfStack,
   withCopy,
 };

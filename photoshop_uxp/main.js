@@ -65,7 +65,7 @@ function say(text) {
 /** Write every label in the chosen language. */
 function translate() {
   setLanguage(choices.language, host.uiLocale);
-  for (const element of document.querySelectorAll("[data-label]")) {
+  for (const element of Array.from(document.querySelectorAll("[data-label]"))) {
     element.textContent = label(/** @type {string} */ (element.getAttribute("data-label")));
   }
   fillMenu("sizes", sizeItems());
@@ -120,7 +120,7 @@ function select(id, value) {
  * @returns {string}
  */
 function selected(id) {
-  const item = widget(id).querySelectorAll("sp-menu-item")[widget(id).selectedIndex];
+  const item = Array.from(widget(id).querySelectorAll("sp-menu-item"))[widget(id).selectedIndex];
   return (item && item.getAttribute("data-value")) || "";
 }
 

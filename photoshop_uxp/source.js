@@ -111,7 +111,7 @@ function sourceLayer(document) {
   const active = Array.from(document.activeLayers);
   if (active.length === 0) throw new PanelError("layer.none");
   if (active.length > 1) throw new PanelError("layer.many");
-  const siblings = layers.siblingsOf(document, active[0]);
+  const siblings = layers.placeOf(document, active[0]).siblings;
   let index = siblings.findIndex((layer) => layer.id === active[0].id);
   while (index < siblings.length && isNoPhotograph(siblings[index])) index++;
   if (index >= siblings.length) throw new PanelError("layer.photograph");
@@ -179,8 +179,8 @@ async function readSource(context, document, plan) {
   if (!bounds) throw new PanelError("layer.empty");
   // Greyscale pixels come without their alpha, and in no profile that holds colour: a copy is converted and read.
   if (!plan.isGrey && !plan.isRendered && !hidesHints) return readIn(document, layer && layer.id, bounds);
-  const path = layer ? layers.pathOf(document, layer) : null;
-  const hintsPath = hints ? layers.pathOf(document, hints) : null;
+  const path = layer ? layers.placeOf(document, layer).path : null;
+  const hintsPath = hints ? layers.placeOf(document, hints).path : null;
   return layers.withCopy(context, document, async (copy) => {
     if (plan.isGrey) await layers.convertToRgb(copy);
     if (hidesHints && hintsPath) layers.layerAt(copy, hintsPath).visible = false;

@@ -79,10 +79,6 @@ class Layer {
   get bounds() {
     return this.boundsNoEffects;
   }
-  get parent() {
-    const { parent } = this.#found;
-    return parent ? new Layer(this.#documentID, parent.id) : null;
-  }
   get layers() {
     const { children } = this.#found.layer;
     return children ? children.map((child) => new Layer(this.#documentID, child.id)) : null;
