@@ -249,3 +249,16 @@ def test_the_visible_image_without_hints_and_earlier_colour(
     gimp.call("colorize", image=image, drawables=[layer], scope="visible", **{"hints-layer": "other"})
     second = gimp.call("describe", image=image)["layers"][0]
     assert second["parasite"]["source"] == 0
+
+
+@pytest.mark.parametrize("base", ["GRAY", "INDEXED"])
+def test_the_visible_image_in_grey_and_indexed_images(
+    gimp: Gimp, session: Session, daemon: Daemon, small: Opened, base: str
+) -> None:
+    image, layer = small
+    gimp.call("convert", image=image, base=base)
+    size = gimp.call("describe", image=image)["layers"][0]["size"]
+    expected = server_composite(daemon, dump_visible(gimp, session, image, size, 2))
+    colour = colorize(gimp, image, [layer], scope="visible")
+    assert colour["size"] == size
+    assert worst(dump_visible(gimp, session, image, size, 3), expected) <= LEVELS
