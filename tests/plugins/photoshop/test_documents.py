@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from blend_modes import photoshop_color
 from colorize_server.color.difference import ciede2000
 from colorize_server.color.rgb import SRGB
 from psd_check import (
@@ -155,21 +156,10 @@ def test_sixteen_bits(evidence: Any, scenario: str) -> None:
     layer = samples_of(colour["pixels"], 4, np.uint16)[..., :3].reshape(-1, 3) / 32768.0
     base = samples_of(layers["Photograph"]["pixels"], 4, np.uint16)[..., :3].reshape(-1, 3) / 32768.0
     reference = np.frombuffer((folder / "composite.raw").read_bytes(), "<u2").reshape(-1, 4)[:, :3] / 65535.0
-    print(assert_colours(color_mode(base, layer), base, reference, facts.get("profile", "srgb")))
+    print(assert_colours(photoshop_color(base, layer), base, reference, facts.get("profile", "srgb")))
     for name, doubt in layers.items():
         if name.startswith("Colorize guesses"):
             grey = samples_of(doubt["pixels"], 4, np.uint16)
             assert (grey[..., 0] == grey[..., 1]).all()
             assert (grey[..., 3] == 32768).all()
             assert grey[..., :3].std() > 0
-
-
-def color_mode(backdrop: np.ndarray, source: np.ndarray) -> np.ndarray:
-    """Photoshop's Color: hue and saturation of the source, luminosity of the backdrop (ISO 32000-1, 11.3.5.3)."""
-    level = luma(backdrop)[:, None]
-    colour = source + level - luma(source)[:, None]
-    low, high = colour.min(-1, keepdims=True), colour.max(-1, keepdims=True)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        colour = np.where(low < 0, level + (colour - level) * level / (level - low), colour)
-        colour = np.where(high > 1, level + (colour - level) * (1 - level) / (high - level), colour)
-    return colour

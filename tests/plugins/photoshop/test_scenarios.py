@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from conftest import scenario_names
+from panel_scenarios import scenario_names
 
 pytestmark = [pytest.mark.photoshop, pytest.mark.timeout(900)]
 

@@ -56,6 +56,6 @@ def test_style(tools: None) -> None:
 
 def test_pure_parts(tools: None) -> None:
     """Samples, protocol client, labels and files, by Node's own test runner."""
-    result = run("node", "--test", "unit/")
+    result = run("node", "--test", "--test-reporter", "tap", *sorted((HERE / "unit").glob("*.test.mjs")))
     assert result.returncode == 0, result.stdout
     assert "# skipped 0" in result.stdout
