@@ -6,7 +6,6 @@ The token is sent to nobody who has not shown that they know it.
 import enum
 import hashlib
 import hmac
-import http.client
 import json
 import secrets
 from dataclasses import dataclass, field
@@ -56,7 +55,7 @@ def probe(host: str, port: int, token: str, timeout_s: float = 3.0) -> Found:
         health = _exchange(host, port, "GET", f"/v1/health?nonce={nonce}", {}, timeout_s)
     except ConnectionRefusedError:
         return Found(Who.NOBODY, port)
-    except (OSError, http.client.HTTPException, ValueError):
+    except (OSError, ValueError):
         return Found(Who.STRANGER, port)
     if health.get("product") != _PRODUCT:
         return Found(Who.STRANGER, port)
@@ -93,10 +92,14 @@ def local_address(host: str) -> str:
 def _exchange(
     host: str, port: int, method: str, target: str, headers: dict[str, str], timeout_s: float
 ) -> dict[str, Any]:
+    import http.client  # here, because a start that finds no state file does not need it
+
     connection = http.client.HTTPConnection(host, port, timeout=timeout_s)
     try:
         connection.request(method, target, headers=headers)
         members = json.loads(connection.getresponse().read(_MAX_ANSWER_BYTES))
+    except http.client.HTTPException as error:
+        raise ValueError("not HTTP") from error
     finally:
         connection.close()
     if not isinstance(members, dict):

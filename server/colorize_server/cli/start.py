@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from .. import __version__
 from ..errors import ColorizeError, OutputError
-from ..inference.process import StartedProcess
+from ..inference.started import StartedProcess
 from ..probe import Who, ask_to_stop, find_daemon, probe
 from ..settings import DEFAULT_HOST, DEFAULT_PORT, FALLBACK_PORTS, Settings
 from ..state import DaemonState, StateFolder

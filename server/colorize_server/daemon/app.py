@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator, Callable
 
 from aiohttp import web
 
-from ..inference.process import InferenceProcess, StartedProcess
+from ..inference.process import InferenceProcess
+from ..inference.started import StartedProcess
 from ..settings import Limits, Settings
 from . import handlers
 from .access import check_access

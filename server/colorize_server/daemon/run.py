@@ -14,7 +14,7 @@ from aiohttp import web
 
 from .. import __version__
 from ..errors import ColorizeError
-from ..inference.process import StartedProcess
+from ..inference.started import StartedProcess
 from ..settings import Settings
 from ..state import DaemonState, StateFolder
 from .app import Listener, create_app

@@ -9,7 +9,6 @@ import contextlib
 import errno
 import mmap
 import os
-import secrets
 import sys
 import tempfile
 from typing import Final, Self
@@ -52,7 +51,7 @@ class SharedBuffer:
             OutOfMemoryError: if the system refuses.
         """
         if sys.platform == "win32":
-            return cls(n_bytes, -1, f"colorize-{secrets.token_hex(16)}")
+            return cls(n_bytes, -1, f"colorize-{os.urandom(16).hex()}")
         try:
             handle = _anonymous_file(max(n_bytes, 1))
         except OSError as error:
