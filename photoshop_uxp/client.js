@@ -14,7 +14,7 @@ const PROTOCOL = 1;
 const PORTS = [47811, 47812, 47813];
 const HOSTS = ["127.0.0.1", "localhost"];
 
-const PROBE_TIMEOUT_MS = 3000;
+const PROBE_TIMEOUT_MS = 5000;
 const SHORT_TIMEOUT_MS = 15000;
 const TRANSFER_TIMEOUT_MS = 600000;
 /** Seconds that the server holds a poll open while nothing changes. */
@@ -35,7 +35,7 @@ const BUSY_ATTEMPTS = 20;
  * @property {string} [proof]
  *
  * @typedef {object} Server what was found at an address
- * @property {"ready" | "starting" | "stopping" | "failed" | "unpaired" | "unproved" | "refused" | "version" | "stranger" | "down"} state
+ * @property {"ready" | "starting" | "stopping" | "failed" | "unpaired" | "unproved" | "refused" | "version" | "silent" | "stranger" | "down"} state
  * @property {string} address
  * @property {Health} [health]
  *
@@ -145,8 +145,9 @@ async function exchange(url, init, timeoutMs, cancellation, abandoned) {
     work.catch(() => {});
     // A reply that is still to come is wanted if it may name a job that must be deleted.
     if (!abandoned) controller.abort();
-    if (error instanceof TypeError) throw new PanelError("gone");
-    throw error;
+    if (error instanceof PanelError || error instanceof CancelledError) throw error;
+    // The documentation promises a TypeError for whatever happens on the way; nothing here depends on its kind.
+    throw new PanelError("gone");
   } finally {
     release();
   }
@@ -177,7 +178,7 @@ async function probe(address, token) {
   try {
     reply = await exchange(`${address}/v1/health?nonce=${nonce}`, {}, PROBE_TIMEOUT_MS, null);
   } catch (error) {
-    if (error instanceof PanelError) return { state: error.key === "timeout" ? "stranger" : "down", address };
+    if (error instanceof PanelError) return { state: error.key === "timeout" ? "silent" : "down", address };
     throw error;
   }
   const health = /** @type {Health | null} */ (jsonOf(reply));
@@ -192,18 +193,25 @@ async function probe(address, token) {
 }
 
 /** From what serves best to what helps least; the first found is what the panel speaks of. */
-const ORDER = ["ready", "starting", "stopping", "failed", "unproved", "unpaired", "refused", "version", "stranger", "down"];
+const ORDER = ["ready", "starting", "stopping", "failed", "unproved", "unpaired", "refused", "version", "silent", "stranger", "down"];
 
 /**
- * Look at every address and take the best.
+ * Look at every address at once and take the best; a ready server is taken without waiting for who does not answer.
  * @param {string[]} addresses
  * @param {string} token
  * @returns {Promise<Server>}
  */
-async function findServer(addresses, token) {
-  const found = await Promise.all(addresses.map((address) => probe(address, token)));
-  found.sort((a, b) => ORDER.indexOf(a.state) - ORDER.indexOf(b.state));
-  return found[0];
+function findServer(addresses, token) {
+  return new Promise((resolve, reject) => {
+    /** @type {Server[]} */
+    const found = [];
+    const take = (/** @type {Server} */ server) => {
+      found.push(server);
+      found.sort((a, b) => ORDER.indexOf(a.state) - ORDER.indexOf(b.state));
+      if (server.state === "ready" || found.length === addresses.length) resolve(found[0]);
+    };
+    for (const address of addresses) probe(address, token).then(take, reject);
+  });
 }
 
 /**

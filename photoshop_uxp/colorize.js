@@ -195,7 +195,7 @@ async function insert(context, document, plan, taken, answer, settings, cancella
   const isClipped = settings.clip && plan.layerID !== null;
   const blendMode = settings.blend === "multiply" ? constants.BlendMode.MULTIPLY : constants.BlendMode.COLOR;
   const below = isClipped || plan.layerID === null ? base : layers.topOfStack(document, base);
-  const name = `${source.OWN_PREFIX}(${answer.model}, ${answer.size} px, ${Math.round(settings.saturation * 100)} %)`;
+  const name = `${source.COLOURS_PREFIX}${answer.model}, ${answer.size} px, ${Math.round(settings.saturation * 100)} %)`;
   const colour = await layers.insertAbove(document, below, name, blendMode);
   progress(0.4);
   await writePixels(document.id, colour.id, { ...taken.pixels, samples: samplesOf(answer.picture, taken.pixels) });
@@ -204,7 +204,7 @@ async function insert(context, document, plan, taken, answer, settings, cancella
   if (isClipped) layers.clip(colour);
   if (answer.doubt) {
     const above = layers.topOfStack(document, colour);
-    const doubt = await layers.insertAbove(document, above, `${source.OWN_PREFIX}${label("doubt.layer")}`, constants.BlendMode.NORMAL);
+    const doubt = await layers.insertAbove(document, above, `${source.GUESSES_PREFIX}${label("doubt.layer")}`, constants.BlendMode.NORMAL);
     await writePixels(document.id, doubt.id, { bounds, width, height, components: 3, depth, profile, samples: rgbFromGrey(answer.doubt, depth) });
     doubt.visible = false;
   }

@@ -87,6 +87,10 @@ const TABLE = {
     en: "Another program answers at {address}, nothing was sent to it: end that program, or start the server on another of the three ports with “colorize-server start --port 47812”.",
     de: "Auf {address} antwortet ein anderes Programm, nichts wurde gesendet: beenden Sie es, oder starten Sie den Server auf einem anderen der drei Ports mit „colorize-server start --port 47812“.",
   },
+  "error.server.silent": {
+    en: "The program at {address} does not answer, nothing was sent to it: if it is the server, “colorize-server stop” and “colorize-server start” help; else end that program.",
+    de: "Das Programm auf {address} antwortet nicht, nichts wurde gesendet: ist es der Server, helfen „colorize-server stop“ und „colorize-server start“; sonst beenden Sie das Programm.",
+  },
   "error.server.unpaired": {
     en: "This panel is not paired yet: run “colorize-server pair photoshop” in a terminal and paste the code it shows into Settings, Token.",
     de: "Dieses Bedienfeld ist noch nicht verbunden: rufen Sie im Terminal „colorize-server pair photoshop“ auf und fügen Sie den gezeigten Code unter Einstellungen, Token ein.",

@@ -30,6 +30,10 @@ const CHECKBOXES = /** @type {const} */ (["useHints", "addDoubt", "clip", "maskF
 
 const choices = loadChoices();
 let token = "";
+const tokenLoaded = loadToken().then((loaded) => {
+  token = loaded;
+  widget("token").value = loaded;
+});
 /** @type {Cancellation | null} the run under way */
 let running = null;
 /** @type {((mayConvert: boolean) => void) | null} */
@@ -205,6 +209,7 @@ async function run(work) {
   running = new Cancellation();
   show("running", true);
   try {
+    await tokenLoaded;
     takeChoices();
     say(await work(running));
   } catch (error) {
@@ -259,8 +264,4 @@ translate();
 widget("address").value = choices.address;
 widget("saturation").value = Math.round(choices.saturation * 100);
 for (const name of CHECKBOXES) widget(name).checked = choices[name];
-loadToken().then((loaded) => {
-  token = loaded;
-  widget("token").value = loaded;
-  return look();
-});
+tokenLoaded.then(look);

@@ -43,8 +43,9 @@ const { bytesFromHost, fingerprint, hasPaint, intersection, isSamePicture, paste
 
 /** Names under which an artist may keep the strokes of colour. */
 const HINTS_NAMES = ["colour hints", "color hints", "farbhinweise"];
-/** How the names of our own layers begin: they are never a source. */
-const OWN_PREFIX = "Colorize ";
+/** How the names of our own layers begin, colours and guesses: they are never a source. */
+const COLOURS_PREFIX = "Colorize (";
+const GUESSES_PREFIX = "Colorize: ";
 
 const SRGB = "sRGB IEC61966-2.1";
 /** @type {Record<string, string>} Photoshop's names of profiles, and PROTOCOL.md's */
@@ -123,7 +124,7 @@ function sourceLayer(document) {
  * @returns {boolean} whether it is the hints or one of our own layers
  */
 function isNoPhotograph(layer) {
-  return isHints(layer) || layer.name.startsWith(OWN_PREFIX);
+  return isHints(layer) || layer.name.startsWith(COLOURS_PREFIX) || layer.name.startsWith(GUESSES_PREFIX);
 }
 
 /**
@@ -281,4 +282,4 @@ function printOf(pixels) {
   return fingerprint(pixels.samples, pixels.width, pixels.height, pixels.components);
 }
 
-module.exports = { OWN_PREFIX, SRGB, canvasOf, currentDocument, makePlan, stillFitting, take };
+module.exports = { COLOURS_PREFIX, GUESSES_PREFIX, SRGB, canvasOf, currentDocument, makePlan, stillFitting, take };

@@ -158,7 +158,7 @@ def test_sixteen_bits(evidence: Any, scenario: str) -> None:
     reference = np.frombuffer((folder / "composite.raw").read_bytes(), "<u2").reshape(-1, 4)[:, :3] / 65535.0
     print(assert_colours(photoshop_color(base, layer), base, reference, facts.get("profile", "srgb")))
     for name, doubt in layers.items():
-        if name.startswith("Colorize guesses"):
+        if name.startswith("Colorize: guesses"):
             grey = samples_of(doubt["pixels"], 4, np.uint16)
             assert (grey[..., 0] == grey[..., 1]).all()
             assert (grey[..., 3] == 32768).all()

@@ -137,7 +137,11 @@ export const network = {
       () => {},
       async (stranger) => {
         const panel = await kit.panel({ ports: { 47811: stranger.port } });
-        await panel.untilServerSays(/^Another program answers/, 10000);
+        await panel.untilServerSays(/^The program at 127\.0\.0\.1:47811 does not answer, nothing was sent/);
+        // With our server on the next port nobody waits for it.
+        panel.connection.ports = { 47811: stranger.port, 47812: kit.server.port };
+        await panel.open(simpleDocument(kit.photographs.girl));
+        assert.match(await panel.colorize(), /^Done/);
       },
     );
   },

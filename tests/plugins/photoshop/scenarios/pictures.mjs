@@ -29,7 +29,7 @@ async function colorized(kit, spec, choices = {}, prepare = async () => {}) {
 function assertOthersUntouched(before, document) {
   const withoutOurs = (layers) =>
     layers
-      .filter((layer) => !layer.name.startsWith("Colorize "))
+      .filter((layer) => !/^Colorize(: | \()/.test(layer.name))
       .map((layer) => ({ ...layer, children: layer.children && withoutOurs(layer.children) }));
   assert.deepEqual(withoutOurs(document.layers), before.layers);
 }
@@ -92,7 +92,7 @@ export const pictures = {
   async doubt(kit) {
     const photograph = kit.photographs.girl;
     const { document, colour } = await colorized(kit, simpleDocument(photograph), { addDoubt: true, clip: true });
-    assert.deepEqual(names(document.layers), ["Colorize guesses (bright = unsure)", colour.name, "Photograph", "Background"]);
+    assert.deepEqual(names(document.layers), ["Colorize: guesses (bright = unsure)", colour.name, "Photograph", "Background"]);
     const [doubt] = document.layers;
     assert.deepEqual([doubt.isVisible, doubt.blendMode, doubt.opacity, doubt.isClipped], [false, "normal", 100, false]);
     const answer = await kit.server.ask(
@@ -259,9 +259,10 @@ export const pictures = {
 
   async text(kit) {
     const spec = simpleDocument(kit.photographs.girl);
-    spec.layers.unshift(layerOf("Caption", lineArt(120, 60), { left: 20, top: 20, kind: "text" }));
+    // A name of the artist's that only looks like one of ours.
+    spec.layers.unshift(layerOf("Colorize this", lineArt(120, 60), { left: 20, top: 20, kind: "text" }));
     const { document, colour } = await colorized(kit, spec);
-    assert.deepEqual(names(document.layers), [colour.name, "Caption", "Photograph", "Background"]);
+    assert.deepEqual(names(document.layers), [colour.name, "Colorize this", "Photograph", "Background"]);
     assert.deepEqual([colour.pixels.left, colour.pixels.top, colour.pixels.width, colour.pixels.height], [20, 20, 120, 60]);
   },
 
@@ -289,8 +290,14 @@ export const pictures = {
     const soft = withAlpha(photograph, (x) => Math.min(255, x * 8));
     const spec = { width: photograph.width, height: photograph.height, mode: "grayscaleMode", profile: "Gray Gamma 2.2" };
     spec.layers = [grey("Photograph", soft), grey("Background", plain(photograph.width, photograph.height, [255, 255, 255, 255]), { isBackground: true })];
-    const panel = await kit.readyPanel();
+    let meanwhile = null;
+    let panel = null;
+    const onRequest = async (request) => {
+      if (request.method === "POST") meanwhile = await panel.report();
+    };
+    panel = await kit.readyPanel({ onRequest });
     const id = await panel.open(spec);
+    const opened = await panel.report();
     await panel.press("colorize");
     await panel.untilAsked();
     const asked = await panel.report();
@@ -300,6 +307,7 @@ export const pictures = {
     const document = await assertDone(panel, await panel.text("status"), id);
     assert.equal(document.mode, "RGBColorMode");
     assert.equal(document.history.length, 2, "mode and layer in one step");
+    assert.deepEqual(meanwhile.documents, opened.documents, "while the server works the document is still grey, and the copy is closed");
     const report = await panel.report();
     assert.equal(report.documents.length, 1, "the temporary copy is closed");
     assert.ok(report.calls.indexOf("changeMode") < report.calls.indexOf("getPixels"), "read from the converted copy");

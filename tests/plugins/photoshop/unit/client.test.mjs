@@ -86,6 +86,16 @@ test("every probe has a nonce of its own, so that an old proof is worth nothing"
   });
 });
 
+test("a ready server is taken although another port is held by someone who never answers", async () => {
+  await serving({ "GET /v1/health": (request) => ({ json: health({ proof: proof(request) }) }) }, async (ours) => {
+    await serving({ "GET /v1/health": () => new Promise(() => {}) }, async (silent) => {
+      const began = Date.now();
+      assert.equal((await client.findServer([silent, ours], TOKEN)).address, ours);
+      assert.ok(Date.now() - began < 4000);
+    });
+  });
+});
+
 test("the best of several addresses is taken", async () => {
   await serving({ "GET /v1/health": (request) => ({ json: health({ proof: proof(request) }) }) }, async (ours) => {
     await serving({ "GET /v1/health": () => ({ bytes: Buffer.from("x") }) }, async (stranger) => {
