@@ -60,6 +60,7 @@ BACKENDS: Final[dict[str, str]] = {
     "tensorrt-rtx": "colorize_server.backends.tensorrt_backend:open_tensorrt_rtx",
     "tensorrt": "colorize_server.backends.tensorrt_backend:open_tensorrt",
     "cuda": "colorize_server.backends.onnxruntime_gpu:open_cuda",
+    "openvino": "colorize_server.backends.openvino_backend:open_openvino",
 }
 """Name to "module:function"; imported only when asked for, so that optional packages stay optional."""
 
@@ -67,7 +68,7 @@ GPU_BACKENDS: Final = ("tensorrt-rtx", "tensorrt", "cuda")
 """Those that need an NVIDIA GPU, best first."""
 
 AUTO_ORDER: Final = (*GPU_BACKENDS, "onnxruntime")
-"""What `auto` tries, best first."""
+"""What `auto` tries, best first.  Not openvino: where it is faster it rounds to bfloat16, which is for users to choose."""
 
 
 def open_backend(name: str, model: Model, *, device: int = 0, require_gpu: bool = False) -> Backend:

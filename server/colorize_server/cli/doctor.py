@@ -48,6 +48,8 @@ GPU_PACKAGES: Final = (
     "pycuda",
     "onnxconverter-common",
 )
+OPTIONAL_BACKENDS: Final = ("openvino",)
+"""Never taken by itself; named like the package that it needs."""
 _OLDEST_PYTHON: Final = (3, 11)
 _REINSTALL: Final = "Install it anew: "
 
@@ -118,7 +120,8 @@ def findings(model: Path, device: int) -> Iterator[Line]:
     yield check_gpus(gpus, device)
     yield check_gpu_packages(gpus)
     trials = [trial_of(name, model, device, gpus) for name in AUTO_ORDER]
-    for trial in trials:
+    optional = [name for name in OPTIONAL_BACKENDS if installed_versions((name,))]
+    for trial in (*trials, *(trial_of(name, model, device, gpus) for name in optional)):
         yield check_backend(trial, gpus)
     yield check_auto(trials)
     yield from check_folders()

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from ..backends import AUTO_ORDER, BACKENDS, Backend, open_backend
+from ..backends import BACKENDS, Backend, open_backend
 from ..engine.difference import LARGEST_MEAN, LARGEST_P999, ChromaDifference, chroma_difference
 from ..errors import ColorizeError
 from ..model import Model, load_model, shipped_model_path
@@ -56,7 +56,7 @@ def add_parser(subparsers: Any) -> None:
         description="Runs sample photographs through a backend, and compares its colours with ONNX Runtime on the "
         "processor.",
     )
-    parser.add_argument("--backend", default="auto", metavar="X", help=f"auto (default), {', '.join(AUTO_ORDER)}")
+    parser.add_argument("--backend", default="auto", metavar="X", help=f"auto (default), {', '.join(BACKENDS)}")
     parser.add_argument("--device", type=int, default=0, metavar="N", help="number of the graphics card to use")
     parser.add_argument("--model", type=Path, metavar="FILE", help="another model than the one that is included")
     parser.add_argument("--json", action="store_true", help="print the numbers for programs")
