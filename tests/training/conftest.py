@@ -29,7 +29,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for seed in range(24):
         path = folder / f"source{seed % 2}" / f"p{seed:03d}.png"
         path.parent.mkdir(exist_ok=True)
-        make_photo(seed).save(path)
+        make_photo(seed, side=100).save(path)
     return folder
 
 
@@ -60,3 +60,25 @@ def tiny_config(shards: Path):
         model=ModelConfig(encoder="lite0", pretrained=False),
         optim=OptimConfig(batch=2, warmup_pictures=10, decay_pictures=100),
     )
+
+
+@pytest.fixture(scope="session")
+def exported(tmp_path_factory: pytest.TempPathFactory):
+    """An exported lite0 model with a gain of 1.25: the generator, the file, the exporter's report."""
+    import torch
+    from colorize_training.config import ModelConfig
+    from colorize_training.export import CardFacts, export_generator
+    from colorize_training.networks import build_generator
+
+    torch.manual_seed(3)
+    model = ModelConfig(encoder="lite0", pretrained=False)
+    generator = build_generator(model).eval()
+    for module in generator.modules():  # a fresh network's zero biases are all alike, a trained one's are not
+        if isinstance(module, torch.nn.BatchNorm2d):
+            torch.nn.init.uniform_(module.bias, -0.2, 0.2)
+            torch.nn.init.uniform_(module.running_mean, -0.1, 0.1)
+            torch.nn.init.uniform_(module.running_var, 0.5, 1.5)
+    facts = CardFacts("tiny", "1.2", (320, 256), 256, gain=1.25, training={"model": dict(model.__dict__)})
+    path = tmp_path_factory.mktemp("export") / "tiny.onnx"
+    report = export_generator(generator, facts, path)
+    return generator, path, report

@@ -15,6 +15,7 @@ from colorize_training.degrade import (
     draw_plan,
     gaussian_blur,
 )
+from colorize_training.faces import dark_faces, oversampled
 from colorize_training.hints import draw_hints, turn_hue, uniform_hints
 
 
@@ -157,3 +158,26 @@ def test_the_sample_order_visits_every_picture_once_an_epoch():
 def test_processes_share_consecutive_samples():
     assert batch_indices(3, 4) == [12, 13, 14, 15]
     assert batch_indices(3, 2, rank=0, world=2) + batch_indices(3, 2, rank=1, world=2) == [12, 13, 14, 15]
+
+
+def test_dark_faces_are_found_by_their_cheeks_and_drawn_more_often():
+    from types import SimpleNamespace
+
+    from PIL import Image
+
+    faces = [SimpleNamespace(key=f"utk_{i}", level=40 + 20 * i) for i in range(9)]
+    others = [SimpleNamespace(key=f"p{i}", level=0) for i in range(81)]
+
+    class Store:
+        def open(self, picture):
+            image = Image.new("RGB", (100, 100), "white")
+            image.paste((picture.level,) * 3, (15, 45, 90, 75))
+            return image
+
+    dark = dark_faces(Store(), [*others, *faces])
+    assert [p.key for p in dark] == ["utk_0", "utk_1", "utk_2"]
+    people = [*others, *faces]
+    drawn = oversampled(people, dark, 0.25)
+    assert sum(p.key in ("utk_0", "utk_1", "utk_2") for p in drawn) / len(drawn) == pytest.approx(0.25, abs=0.01)
+    assert all(p in drawn for p in people)
+    assert oversampled(people, dark, 0.0) == oversampled(people, [], 0.5) == people

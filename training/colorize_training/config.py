@@ -20,7 +20,7 @@ class DataConfig:
 
     folder: str = "../shared/data"  # shards and manifest.csv; the command line's --data wins
     people_share: float = 0.4  # share of samples from the set "people", if there is one
-    dark_skin_share: float = 0.0  # share of people's samples drawn from the darkest third of skins
+    dark_skin_share: float = 0.0  # share of people's samples drawn from the darkest third of the aligned face crops
     crop_px: int = 160  # side of the square crop that the network sees
     enlarge_max: float = 2.0  # crops are enlarged up to so many times, so that 384 and 512 px work
     aspect_jitter: float = 0.15  # width / height is changed by up to this share
@@ -261,6 +261,9 @@ def _check(config: TrainConfig, where: str) -> None:
         config.model.upsampling in ("resize", "transposed"),
         f"upsampling is {config.model.upsampling!r}.",
         "Use resize or transposed.",
+    )
+    demand(
+        config.data.dark_skin_share < 0.9, f"dark_skin_share is {config.data.dark_skin_share}.", "Use less than 0.9."
     )
     demand(config.data.enlarge_max >= 1.0, f"enlarge_max is {config.data.enlarge_max}.", "Use 1 or more.")
     demand(config.loss.huber_beta > 0, f"huber_beta is {config.loss.huber_beta}.", "Use a value above 0.")

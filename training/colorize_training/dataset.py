@@ -23,6 +23,7 @@ from colorize_training import color
 from colorize_training.config import DataConfig, TrainConfig
 from colorize_training.degrade import backdrop_masks, degrade, draw_plan
 from colorize_training.errors import DataError
+from colorize_training.faces import dark_faces, oversampled
 from colorize_training.hints import draw_hints, turn_hue
 from colorize_training.shards import Picture, PictureStore, read_manifest
 from colorize_training.splits import split_pictures
@@ -69,8 +70,14 @@ class SampleOrder:
         return pictures[int(self._permutations[key][place])]
 
 
-def make_order(pictures: Sequence[Picture], config: DataConfig, seed: int) -> SampleOrder:
+def make_order(pictures: Sequence[Picture], config: DataConfig, seed: int, dark: Sequence[Picture] = ()) -> SampleOrder:
     """Order the training pictures of a configuration.
+
+    Args:
+        pictures: to learn from.
+        config: shares of the sets.
+        seed: of the shuffles.
+        dark: faces with dark skin, drawn more often.
 
     Raises:
         DataError: if there is nothing to train on.
@@ -79,7 +86,7 @@ def make_order(pictures: Sequence[Picture], config: DataConfig, seed: int) -> Sa
     others = [p for p in pictures if p.set != PEOPLE]
     if not pictures:
         raise DataError("There is no picture to train on.", "Prepare a folder with more colour photographs.")
-    return SampleOrder(others, people, config.people_share, seed)
+    return SampleOrder(others, oversampled(people, dark, config.dark_skin_share), config.people_share, seed)
 
 
 def cut_crop(image: Image.Image, rng: np.random.Generator, config: DataConfig) -> NDArray[np.uint8]:
@@ -119,8 +126,9 @@ class Samples:
         chosen = training_pictures(folder, config.data) if pictures is None else pictures
         self.config = config
         self.pictures = list(chosen)
-        self._order = make_order(chosen, config.data, config.seed)
         self._store = PictureStore(folder, chosen)
+        dark = dark_faces(self._store, chosen) if config.data.dark_skin_share > 0 else []
+        self._order = make_order(chosen, config.data, config.seed, dark)
 
     def batch(self, indices: Sequence[int]) -> Batch:
         """Make the batch of the given sample indices."""

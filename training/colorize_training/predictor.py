@@ -45,9 +45,13 @@ class OnnxPredictor:
 
     def __init__(self, path: Path) -> None:
         import onnxruntime
+        from colorize_server.errors import ModelError
         from colorize_server.model import load_model
 
-        model = load_model(path)
+        try:
+            model = load_model(path)
+        except ModelError as error:
+            raise CheckpointError(str(error), "Give a model that colorize-train export has written.") from error
         self._session = onnxruntime.InferenceSession(model.data, providers=["CPUExecutionProvider"])
         self.multiple_of = model.card.multiple_of
         self.pictures_seen = int(model.card.rest.get("training", {}).get("pictures_seen", 0))
