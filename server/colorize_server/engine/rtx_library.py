@@ -4,9 +4,12 @@ The bindings come without the libraries; ONNX Runtime's plug-in execution provid
 Together they are the whole of it, from PyPI alone.
 """
 
+import contextlib
 import ctypes
 import importlib.util
+import os
 import sys
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, cast
@@ -74,10 +77,11 @@ def load() -> Library:
     """
     if importlib.util.find_spec(BINDINGS_MODULE) is None:
         raise _not_installed()
-    preload()
+    folder = preload()
     try:
-        import tensorrt_rtx_bindings
-    except ImportError as error:
+        with _on_search_path(folder):
+            import tensorrt_rtx_bindings
+    except (ImportError, OSError) as error:
         raise BackendError(
             f"TensorRT for RTX cannot be loaded: {error}.", f"Install it anew: {install_command(EXTRA)}."
         ) from error
@@ -89,6 +93,17 @@ def load() -> Library:
             f"Install both anew: {install_command(EXTRA)}.",
         )
     return cast(Library, bindings)
+
+
+@contextlib.contextmanager
+def _on_search_path(folder: Path) -> Iterator[None]:
+    """Put a folder on PATH for a while: on Windows the bindings look for the libraries there, loaded or not."""
+    before = os.environ.get("PATH", "")
+    os.environ["PATH"] = os.pathsep.join([str(folder), before])
+    try:
+        yield
+    finally:
+        os.environ["PATH"] = before
 
 
 def _bundled_versions() -> list[str]:
