@@ -49,19 +49,24 @@ def colorize_photograph(
     """Run Filters > Colorize > Colorize Photograph."""
 
     def work() -> Gimp.ValueArray | None:
-        # Refuse what cannot be colorized before the artist fills in a dialog.
-        _choose(image, drawables, config)
-        address = config.get_property("server")
-        connecting = Task(lambda tell: launcher.connect(address, tell))
+        connecting = None
         if run_mode == Gimp.RunMode.INTERACTIVE:
             import dialog  # needs a display, which a batch run does not have
 
+            # What no setting could mend is refused before the artist fills in a dialog.
+            source.refuse_floating_selection(image)
+            address = config.get_property("server")
+            connecting = _connect(address)
             if not dialog.ask(procedure, config, image, connecting):
                 return procedure.new_return_values(Gimp.PDBStatusType.CANCEL, None)
             if config.get_property("server") != address:
-                address_set = config.get_property("server")
-                connecting = Task(lambda tell: launcher.connect(address_set, tell))
-        layer = _colorize(image, drawables, config, connecting)
+                connecting = None
+        # A remembered name may be of another picture's layer; one that was just given must be there.
+        hints = source.find_hints_layer(
+            image, config.get_property("hints-layer"), must_exist=run_mode != Gimp.RunMode.WITH_LAST_VALS
+        )
+        chosen = source.choose(image, drawables, config.get_property("scope"), hints)
+        layer = _colorize(chosen, hints, config, connecting or _connect(config.get_property("server")))
         values = procedure.new_return_values(Gimp.PDBStatusType.SUCCESS, None)
         values.remove(1)
         values.insert(1, GObject.Value(Gimp.Layer, layer))
@@ -70,22 +75,19 @@ def colorize_photograph(
     return _in_words(procedure, work)
 
 
-def _choose(
-    image: Gimp.Image, drawables: list[Gimp.Drawable], config: Gimp.ProcedureConfig
-) -> tuple[source.Source, Gimp.Layer | None]:
-    hints = source.find_hints_layer(image, config.get_property("hints-layer"))
-    return source.choose(image, drawables, config.get_property("scope"), hints), hints
+def _connect(address: str) -> Task[tuple[protocol.Server, protocol.Health]]:
+    """Begin to find the server, and to start it if need be."""
+    return Task(lambda tell: launcher.connect(address, tell))
 
 
 def _colorize(
-    image: Gimp.Image,
-    drawables: list[Gimp.Drawable],
+    chosen: source.Source,
+    hints_layer: Gimp.Layer | None,
     config: Gimp.ProcedureConfig,
     connecting: Task[tuple[protocol.Server, protocol.Health]],
 ) -> Gimp.Layer:
     """Read the pixels, ask the server, insert the answer."""
     Gimp.progress_init("Reading the photograph")
-    chosen, hints_layer = _choose(image, drawables, config)
     picture = source.read_picture(chosen, hints_layer)
     hints = source.read_hints(chosen, hints_layer) if hints_layer else None
     server, _ = connecting.result_with_progress()
@@ -143,7 +145,7 @@ def start_server(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, data: 
 
     def work() -> Gimp.ValueArray | None:
         Gimp.progress_init("Looking for the colorize server")
-        server, health = Task(lambda tell: launcher.connect("", tell)).result_with_progress()
+        server, health = _connect("").result_with_progress()
         text = f"The colorize server is ready at {server.address}: {health.model}, {health.backend}."
         return _report(procedure, config, "Colorize Server", text)
 

@@ -105,7 +105,7 @@ def _fill_sizes(store: Gtk.ListStore, sizes: list[int], default: int, current: i
 
 
 def _let_choose_hints(row: GimpUi.LabelEntry, config: Gimp.ProcedureConfig, image: Gimp.Image) -> None:
-    """Replace the row's plain entry by one that also offers the names of the image's layers."""
+    """Show in place of the row's plain entry one that also offers the names of the image's layers."""
     combo = Gtk.ComboBoxText.new_with_entry()
     names = [HINTS_NAME, *(layer.get_name() for layer in all_layers(image))]
     for name in dict.fromkeys(names):
@@ -118,8 +118,12 @@ def _let_choose_hints(row: GimpUi.LabelEntry, config: Gimp.ProcedureConfig, imag
     entry.set_placeholder_text("none")
     both_ways = GObject.BindingFlags.SYNC_CREATE | GObject.BindingFlags.BIDIRECTIONAL
     config.bind_property("hints-layer", entry, "text", both_ways)
-    row.remove(row.get_entry())
+    # Hidden, not removed: the row goes on to use its own entry, and would use freed memory.
+    plain = row.get_entry()
+    plain.set_no_show_all(True)
+    plain.hide()
     row.attach(combo, 1, 0, 1, 1)
+    row.get_label().set_mnemonic_widget(entry)
 
 
 def _note(text: str) -> Gtk.Label:

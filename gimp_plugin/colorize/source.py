@@ -86,8 +86,13 @@ def all_layers(image: Gimp.Image) -> list[Gimp.Layer]:
     return found
 
 
-def find_hints_layer(image: Gimp.Image, name: str) -> Gimp.Layer | None:
+def find_hints_layer(image: Gimp.Image, name: str, must_exist: bool) -> Gimp.Layer | None:
     """Return the layer with the strokes of colour, or None if there is none to be used.
+
+    Args:
+        image: the image.
+        name: the layer's name; empty for none.
+        must_exist: refuse a name, other than the default one, that no layer has.
 
     Raises:
         RefusalError: if the artist named a layer that is not there, or one on which everything would be a hint.
@@ -96,7 +101,7 @@ def find_hints_layer(image: Gimp.Image, name: str) -> Gimp.Layer | None:
         return None
     layer = image.get_layer_by_name(name)
     if layer is None:
-        if name == HINTS_NAME:
+        if name == HINTS_NAME or not must_exist:
             return None
         raise RefusalError(
             f"There is no layer named “{name}” to take the colour hints from. "
@@ -108,6 +113,19 @@ def find_hints_layer(image: Gimp.Image, name: str) -> Gimp.Layer | None:
             "Paint the strokes on a new transparent layer."
         )
     return layer
+
+
+def refuse_floating_selection(image: Gimp.Image) -> None:
+    """Refuse a floating selection, below which a new layer would get lost.
+
+    Raises:
+        RefusalError: if there is one.
+    """
+    if image.get_floating_sel() is not None:
+        raise RefusalError(
+            "There is a floating selection. Anchor it (Layer > Anchor Floating Selection) "
+            "or make it a layer (Layer > To New Layer), then colorize again."
+        )
 
 
 def choose(image: Gimp.Image, drawables: list[Gimp.Drawable], scope: str, hints: Gimp.Layer | None) -> Source:
@@ -122,11 +140,7 @@ def choose(image: Gimp.Image, drawables: list[Gimp.Drawable], scope: str, hints:
     Raises:
         RefusalError: if that cannot be colorized.
     """
-    if image.get_floating_sel() is not None:
-        raise RefusalError(
-            "There is a floating selection. Anchor it (Layer > Anchor Floating Selection) "
-            "or make it a layer (Layer > To New Layer), then colorize again."
-        )
+    refuse_floating_selection(image)
     depth = _depth(image)
     if scope == SCOPE_VISIBLE:
         return Source(image, None, image.get_width(), image.get_height(), 0, 0, True, depth)

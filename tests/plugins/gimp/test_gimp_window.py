@@ -84,6 +84,33 @@ def test_the_dialog_colours_the_photograph_in_one_undo_step(window: Window, imag
     assert undone["layers"] == before["layers"]
 
 
+def test_hints_and_detail_are_chosen_in_the_dialog(window: Window, image: int, daemon: Daemon) -> None:
+    """The name of a hints layer is typed; the sizes are those that the model vouches for."""
+    model = daemon.health()["model"]
+    width, height = layers_of(window, image)[0]["size"]
+    window.gimp.call("convert", image=image, base="RGB")
+    strokes = window.gimp.call("add_layer", image=image, name="Strokes", width=width, height=height)
+    window.gimp.call("draw_line", layer=strokes, rgb=[200, 30, 30], points=[250, 500, 400, 520], width=9)
+    window.key("ctrl+F9")
+    window.wait_for(TITLE)
+    time.sleep(2)  # the sizes arrive from the server
+    window.key("alt+d", *["Down"] * len(model["sizes"]))
+    window.key("alt+n", "ctrl+a")
+    window.tool("type", "Strokes")
+    window.key("Tab", "alt+o")
+    wait_until(lambda: is_done(window, image, 3), "OK made no layer")
+    colour = next(layer for layer in layers_of(window, image) if layer["parasite"])
+    assert colour["parasite"]["settings"]["hints"] == "Strokes"
+    assert colour["parasite"]["settings"]["size"] == model["sizes"][-1]
+
+
+def test_about_and_doctor_shows_its_report(window: Window, image: int) -> None:
+    window.key("ctrl+F11")
+    window.wait_for("^About and Doctor$")
+    window.key("Escape")
+    wait_until(lambda: not window.gimp.plug_in_processes(), "the plug-in stayed")
+
+
 def test_cancel_in_the_dialog_changes_nothing(window: Window, image: int) -> None:
     before = window.gimp.call("describe", image=image)
     window.key("ctrl+F9")
