@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from blockbuster import BlockBuster, blockbuster_ctx
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
@@ -23,6 +24,13 @@ def blockbuster() -> Iterator[BlockBuster]:
 @pytest.fixture
 async def rig() -> AsyncIterator[Rig]:
     """A daemon with the scripted inference process."""
+    async with running() as daemon:
+        yield daemon
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def calm_rig() -> AsyncIterator[Rig]:
+    """One daemon for all tests of a module that leave it as it was; they need the module's event loop."""
     async with running() as daemon:
         yield daemon
 

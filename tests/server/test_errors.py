@@ -175,17 +175,19 @@ BAD_QUERIES = [
 ]  # fmt: skip
 
 
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("query", BAD_QUERIES)
-async def test_bad_queries(rig: Rig, query: str) -> None:
+async def test_bad_queries(calm_rig: Rig, query: str) -> None:
     """A parameter that is missing, unknown, repeated or out of its range is named."""
-    reply = await rig.ask("POST", f"/v1/colorize?{query}", bytes(256), RAW)
+    reply = await calm_rig.ask("POST", f"/v1/colorize?{query}", bytes(256), RAW)
 
     assert (reply.status, reply.code) == (400, "bad_parameter")
 
 
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("name", ["width", "height", "channels", "depth", "profile", "hints"])
-async def test_parameters_of_raw_pixels_with_a_file(rig: Rig, name: str) -> None:
+async def test_parameters_of_raw_pixels_with_a_file(calm_rig: Rig, name: str) -> None:
     """An encoded picture says these things itself."""
-    reply = await rig.ask("POST", f"/v1/colorize?{name}=1", b"x", {"Content-Type": "image/png"})
+    reply = await calm_rig.ask("POST", f"/v1/colorize?{name}=1", b"x", {"Content-Type": "image/png"})
 
     assert (reply.status, reply.code) == (400, "bad_parameter")

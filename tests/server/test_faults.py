@@ -1,11 +1,13 @@
 """An inference process that crashes, hangs, runs out of memory, or cannot be started: what is lost, and what is not."""
 
 import asyncio
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import psutil
 import pytest
 from daemon_rig import QUICK, Rig, running, until
 from scripted_child import CRASH, DEFECT, EXIT, HANG, HANG_WITH_LOCK, KILLED, NO_MEMORY, NORMAL, REFUSED, SLOW
@@ -159,3 +161,16 @@ async def test_a_machine_that_slept_does_not_look_like_a_hang(monkeypatch: pytes
 
         assert (await task).status == 200
         assert rig.inference.restarts == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux bounds another process")
+async def test_a_process_without_addresses_for_a_picture(rig: Rig) -> None:
+    """It says so at once, and takes the next picture that it has room for."""
+    before = rig.child.pid
+    rig.child.rlimit(psutil.RLIMIT_AS, (rig.child.memory_info().vms + (20 << 20),) * 2)
+
+    refused = await rig.colorize(bytes([NORMAL]), width=8000, height=8000)
+
+    assert (refused.status, refused.code) == (503, "out_of_memory")
+    assert (await rig.colorize(bytes([NORMAL]))).status == 200
+    assert rig.child.pid == before

@@ -52,7 +52,7 @@ def _run(name: str, *, is_short: bool, budget_s: float) -> dict[str, Any]:
     match name:
         case "fuzz":
             if is_short:
-                return fuzz.run(requests=500, least_requests=120, examples=12, budget_s=40)
+                return fuzz.run(requests=600, least_requests=100, examples=12, budget_s=35)
             return fuzz.run(requests=20_000, least_requests=20_000, examples=300, budget_s=budget_s)
         case "load":
             if is_short:
@@ -70,7 +70,7 @@ def _show(name: str, result: dict[str, Any]) -> None:
             print(f"  {fault:<28} lost: {lost}{'  FAILED' if problems else ''}")
         return
     for key, value in result.items():
-        if key in ("problems", "faults"):
+        if key in ("problems", "faults", "hangs"):
             continue
         if key.endswith("_bytes"):
             key, value = key.removesuffix("_bytes"), f"{value / 1e6:.0f} MB"

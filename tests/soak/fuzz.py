@@ -30,12 +30,14 @@ class Tally:
     decoded: int = 0
     statuses: Counter[str] = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)
+    slow: list[int] = field(default_factory=list)
     slowest_s: float = 0.0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def add(self, number: int, fuzzed: Fuzzed, received: bytes | None, elapsed_s: float) -> None:
         """Count one request, and note what must not be."""
-        fault = "" if fuzzed.close_early else wrong_with(received, elapsed_s)
+        is_slow = not fuzzed.close_early and (received is None or elapsed_s > LONGEST_S)
+        fault = "" if fuzzed.close_early or received is None else wrong_with(received)
         status = (
             "closed early" if fuzzed.close_early else (received or b"none none").split(b" ", 2)[1].decode("latin-1")
         )
@@ -45,14 +47,14 @@ class Tally:
             self.statuses[status] += 1
             if not fuzzed.close_early:
                 self.slowest_s = max(self.slowest_s, elapsed_s)
+            if is_slow:
+                self.slow.append(number)
             if fault:
                 self.faults.append(f"request {number} ({fuzzed.kind}): {fault}")
 
 
-def wrong_with(received: bytes | None, elapsed_s: float) -> str:
+def wrong_with(received: bytes) -> str:
     """Return what must not be about an answer, or nothing."""
-    if received is None or elapsed_s > LONGEST_S:
-        return f"no answer within {LONGEST_S:g} s"
     if not received:
         return ""
     head, _, body = received.partition(b"\r\n\r\n")
@@ -98,7 +100,7 @@ def _fuzz(target: Target, requests: int, budget_s: float) -> dict[str, Any]:
             return
         fuzzed = maker.make(SEED, number)
         began = time.monotonic()
-        received = exchange(target.port, fuzzed.data, LONGEST_S + 5, close_early=fuzzed.close_early)
+        received = exchange(target.port, fuzzed.data, 4 * LONGEST_S, close_early=fuzzed.close_early)
         tally.add(number, fuzzed, received, time.monotonic() - began)
 
     tally = Tally()
@@ -112,6 +114,7 @@ def _fuzz(target: Target, requests: int, budget_s: float) -> dict[str, Any]:
         for _ in pool.map(send, range(warm_up, requests)):
             pass
     after_bytes = _settled(target)
+    hangs = [number for number in tally.slow if _hangs(target, maker.make(SEED, number))]
     return {
         "requests": tally.sent,
         "requests_per_s": tally.sent / (time.monotonic() - began),
@@ -119,9 +122,20 @@ def _fuzz(target: Target, requests: int, budget_s: float) -> dict[str, Any]:
         "statuses": dict(sorted(tally.statuses.items())),
         "faults": tally.faults,
         "slowest_s": tally.slowest_s,
+        "slow": len(tally.slow),
+        "hangs": hangs,
         "memory_before_bytes": before_bytes,
         "memory_after_bytes": after_bytes,
     }
+
+
+def _hangs(target: Target, fuzzed: Fuzzed) -> bool:
+    """Whether a request that was slow is slow by itself, and not because the machine had other things to do."""
+    for _ in range(3):
+        began = time.monotonic()
+        if exchange(target.port, fuzzed.data, LONGEST_S) is not None and time.monotonic() - began < LONGEST_S:
+            return False
+    return True
 
 
 def _settled(target: Target) -> int:
@@ -181,6 +195,7 @@ def _send_examples(target: Target, operation: Any, examples: int, failures: list
 
 def _problems(result: dict[str, Any], least_requests: int) -> list[str]:
     problems = list(result["faults"][:20]) + result["openapi"]["failures"]
+    problems += [f"request {number} hangs" for number in result["hangs"]]
     if result["requests"] < least_requests:
         problems.append(f"only {result['requests']} requests were sent in the time there was, not {least_requests}")
     if result["reached_decoders"] < 0.3 * result["requests"]:

@@ -59,7 +59,8 @@ class Target:
         self.folder = StateFolder(folder)
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the daemon
         self.process = subprocess.Popen(
-            [*server, "start", "--port", str(free_port()), *words],
+            # Ends by itself if we are killed; nothing here idles for half an hour.
+            [*server, "start", "--port", str(free_port()), "--idle-exit", "30", *words],
             stdout=self._log,
             stderr=self._log,
             env={**os.environ, "COLORIZE_STATE_DIR": str(folder), **(environment or {})},
