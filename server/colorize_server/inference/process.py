@@ -170,7 +170,11 @@ class InferenceProcess:
         finally:
             watch.cancel()
         child.run = None
-        await self._send(child, {"do": "taken"})
+        try:
+            await self._send(child, {"do": "taken"})
+        except asyncio.CancelledError:
+            buffer.close()
+            raise
         return answer, buffer
 
     async def _send(self, child: _Child, message: Message, buffers: Sequence[SharedBuffer] = ()) -> bool:
