@@ -55,24 +55,29 @@ def colorize_photograph(
 
             # What no setting could mend is refused before the artist fills in a dialog.
             source.refuse_floating_selection(image)
-            address = config.get_property("server")
+            address = _text(config, "server")
             connecting = _connect(address)
             if not dialog.ask(procedure, config, image, connecting):
                 return procedure.new_return_values(Gimp.PDBStatusType.CANCEL, None)
-            if config.get_property("server") != address:
+            if _text(config, "server") != address:
                 connecting = None
         # A remembered name may be of another picture's layer; one that was just given must be there.
         hints = source.find_hints_layer(
-            image, config.get_property("hints-layer"), must_exist=run_mode != Gimp.RunMode.WITH_LAST_VALS
+            image, _text(config, "hints-layer"), must_exist=run_mode != Gimp.RunMode.WITH_LAST_VALS
         )
         chosen = source.choose(image, drawables, config.get_property("scope"), hints)
-        layer = _colorize(chosen, hints, config, connecting or _connect(config.get_property("server")))
+        layer = _colorize(chosen, hints, config, connecting or _connect(_text(config, "server")))
         values = procedure.new_return_values(Gimp.PDBStatusType.SUCCESS, None)
         values.remove(1)
         values.insert(1, GObject.Value(Gimp.Layer, layer))
         return values
 
     return _in_words(procedure, work)
+
+
+def _text(config: Gimp.ProcedureConfig, name: str) -> str:
+    """Return a text argument; GIMP gives None for an empty one, once it knows the plug-in from its cache."""
+    return config.get_property(name) or ""
 
 
 def _connect(address: str) -> Task[tuple[protocol.Server, protocol.Health]]:

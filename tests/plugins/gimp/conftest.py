@@ -78,7 +78,12 @@ def daemon(session: Session) -> Iterator[Daemon]:
 
 @pytest.fixture(scope="session")
 def gimp(session: Session, daemon: Daemon) -> Iterator[Gimp]:
-    """A running gimp-console, one for all tests."""
+    """A running gimp-console, one for all tests.
+
+    It is started twice, because GIMP knows a plug-in's arguments from its cache from the second start on, and an empty
+    text comes back from there as none.
+    """
+    Gimp(session).close()
     gimp = Gimp(session)
     yield gimp
     gimp.close()

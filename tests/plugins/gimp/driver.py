@@ -211,7 +211,7 @@ def colorize(image, drawables, procedure="plug-in-colorize-photograph", run_mode
     config.set_core_object_array("drawables", [Gimp.Item.get_by_id(number) for number in drawables])
     for name, value in values.items():
         config.set_property(name, value)
-        if config.get_property(name) != value:
+        if (config.get_property(name) or type(value)()) != value:
             raise ValueError(f"{name} does not take {value!r}")
     result = procedure.run(config)
     status = result.index(0)
