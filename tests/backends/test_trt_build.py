@@ -216,12 +216,21 @@ def test_what_cannot_be_built_is_said_in_one_line(
 
 
 @pytest.mark.usefixtures("no_gpu")
-def test_classic_tensorrt_that_is_not_installed_names_the_command(
-    capsys: pytest.CaptureFixture[str], tiny: Model
+def test_classic_tensorrt_without_a_gpu_says_so(capsys: pytest.CaptureFixture[str], tiny: Model) -> None:
+    assert "No NVIDIA graphics card was found" in refusal(capsys, tiny.path, "--flavour", "tensorrt")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the nvidia-smi of the test is a shell script")
+@pytest.mark.usefixtures("fake_gpu")
+def test_classic_tensorrt_that_is_not_installed_names_the_command_and_would_use_the_card_asked_for(
+    capsys: pytest.CaptureFixture[str], tiny: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    said = refusal(capsys, tiny.path, "--flavour", "tensorrt")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    monkeypatch.setenv("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
+    said = refusal(capsys, tiny.path, "--flavour", "tensorrt", "--device", "1")
     assert "TensorRT is not installed. Install it:" in said
     assert "colorize-server[tensorrt]" in said
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == "1"
 
 
 def test_a_full_disk_leaves_nothing(tmp_path: Path, tiny: Model, monkeypatch: pytest.MonkeyPatch) -> None:

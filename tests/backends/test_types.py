@@ -21,7 +21,7 @@ CONFIGURATION = """
 strict = True
 warn_unreachable = True
 warn_return_any = False
-[mypy-onnxruntime.*,onnxconverter_common.*,tensorrt_rtx_bindings.*,pycuda.*,tifffile.*,imagecodecs.*,psutil.*]
+[mypy-onnxruntime.*,onnxconverter_common.*,tensorrt_rtx_bindings.*,openvino.*,pycuda.*,tifffile.*,imagecodecs.*,psutil.*]
 ignore_missing_imports = True
 """
 

@@ -1,7 +1,6 @@
 """CUDA through pycuda.  The only module that imports it."""
 
 import contextlib
-import os
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any, Final
@@ -9,6 +8,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from ..engine.gpu import count_like_nvidia_smi
 from ..engine.packages import install_command
 from ..errors import BackendError
 from . import cuda_graph
@@ -34,8 +34,7 @@ class PycudaDriver:
     """
 
     def __init__(self, device: int) -> None:
-        # CUDA's own order puts the fastest first: another one than that of --device, doctor and nvidia-smi.
-        os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
+        count_like_nvidia_smi()
         self._cuda = import_pycuda()
         try:
             self._cuda.init()

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,6 +22,9 @@ build, and colorize-server does it by itself when an engine is missing.
 Without -o the engine goes where colorize-server looks for it.  Beside each engine stands a card (.json) that tells what
 it was made from; if it is there already and nothing has changed, nothing is built.
 """
+
+_INTERRUPTED: Final = 130
+"""Exit code of a program that Ctrl+C has ended."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -66,8 +70,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"trt-build: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("\ntrt-build: stopped; nothing was written.", file=sys.stderr)
-        return 130
+        print("\ntrt-build: stopped; nothing was written.", file=sys.stderr, flush=True)
+        # Threads of the library go on for a while after a build was stopped: they log through the interpreter, and an
+        # orderly end of it under them is a crash.
+        os._exit(_INTERRUPTED)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -81,8 +87,12 @@ def run(args: argparse.Namespace) -> int:
 
     flavour = FLAVOURS[args.flavour]
     model = load_model(args.model or shipped_model_path())
+    gpu = None
+    if flavour.needs_gpu_to_build:
+        gpu = choose_gpu(args.device)
+        # The builder takes the first card that it sees; it has to be told before its library is loaded.
+        os.environ["CUDA_VISIBLE_DEVICES"] = str(args.device)
     library = flavour.load()
-    gpu = choose_gpu(args.device) if flavour.needs_gpu_to_build else None
     request = BuildRequest(
         Precision(args.precision), args.sizes, args.batch, tuple(args.compute_capability), args.workspace
     )

@@ -190,9 +190,10 @@ class _Build:
         self._error: BaseException | None = None
 
     def run(self) -> bytes:
-        thread = threading.Thread(target=self._work, name="engine-build", daemon=True)
-        thread.start()
+        # Not a daemon thread: one that still ran native code when the interpreter ends would bring the process down.
+        thread = threading.Thread(target=self._work, name="engine-build")
         try:
+            thread.start()
             while thread.is_alive():
                 thread.join(_POLL_S)
         except KeyboardInterrupt:

@@ -8,10 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import BackendError, BadRequestError
+from .gpu import Gpu
 from .library import Library, version_of
 
 if TYPE_CHECKING:
     import tensorrt as trt
+
+_OLDEST_USUAL: Final = 8.0
+"""TensorRT for RTX builds for Turing (7.5) only when asked to."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,14 @@ class Flavour:
 
         Raises:
             BadRequestError: the library cannot build for one of them.
+        """
+        raise NotImplementedError
+
+    def targets_for(self, library: Library, gpu: Gpu) -> tuple[str, ...]:
+        """Return the compute capabilities that an engine for `gpu` must be built for; empty for the usual ones.
+
+        Raises:
+            BackendError: the library does not support that GPU.
         """
         raise NotImplementedError
 
@@ -124,6 +136,19 @@ class _Rtx(Flavour):
                 )
         return tuple(sorted(set(capabilities), key=float))
 
+    def targets_for(self, library: Library, gpu: Gpu) -> tuple[str, ...]:
+        offered = self._offered(library)
+        capability = gpu.compute_capability
+        if capability in offered:
+            return (capability,) if float(capability) < _OLDEST_USUAL else ()
+        newest = list(offered)[-1]
+        if float(capability) > float(newest):
+            return ()  # an engine of the usual targets runs on later ones too
+        raise BackendError(
+            f"{self.title} {version_of(library)} does not support {gpu.name} (compute capability {capability}).",
+            "Use --backend tensorrt, or cuda.",
+        )
+
     def set_targets(self, library: Library, config: "trt.IBuilderConfig", targets: tuple[str, ...]) -> None:
         ours: Any = config  # these members are not in TensorRT's stubs
         offered = self._offered(library)
@@ -159,6 +184,9 @@ class _Rtx(Flavour):
 
 
 class _Classic(Flavour):
+    def targets_for(self, library: Library, gpu: Gpu) -> tuple[str, ...]:
+        return ()  # the one that it is built on
+
     def parse_targets(self, library: Library, capabilities: tuple[str, ...]) -> tuple[str, ...]:
         if capabilities:
             raise BadRequestError(

@@ -74,6 +74,14 @@ def find_gpus() -> GpuReport:
 _REINSTALL: Final = "Install the current driver from nvidia.com/drivers, restart the computer, and try again."
 
 
+def count_like_nvidia_smi() -> None:
+    """Have CUDA number the cards by PCI bus: by itself it puts the fastest first, and ``--device`` would mean another.
+
+    To be called before CUDA is initialised in this process.
+    """
+    os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
+
+
 def choose_gpu(device: int) -> Gpu:
     """Return the GPU of that index.
 
@@ -83,6 +91,7 @@ def choose_gpu(device: int) -> Gpu:
     report = find_gpus()
     if not report.gpus:
         raise BackendError(report.why_none, report.hint)
+    count_like_nvidia_smi()
     for gpu in report.gpus:
         if gpu.index == device:
             return gpu

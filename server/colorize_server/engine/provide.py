@@ -41,7 +41,8 @@ def provide_engine(model: Model, flavour: Flavour, library: Library, gpu: Gpu) -
         BackendError: there is none and it must be built by hand, or it cannot be built.
         ModelError: the model breaks the contract.
     """
-    recipe = recipe_for(model, flavour, library, BuildRequest(), gpu)
+    request = BuildRequest(capabilities=flavour.targets_for(library, gpu))
+    recipe = recipe_for(model, flavour, library, request, gpu)
     found = find_engine(recipe)
     if found.engine is not None:
         return ProvidedEngine(found.path, found.engine, "")
