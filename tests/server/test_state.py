@@ -6,6 +6,7 @@ import stat
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from colorize_server.errors import ColorizeError, OutOfMemoryError, OutputError
 from colorize_server.inference.memory import SharedBuffer
@@ -215,6 +216,21 @@ def test_a_full_disk_where_there_are_no_anonymous_files(monkeypatch: pytest.Monk
     with pytest.raises(OutputError) as caught:
         SharedBuffer.create(10)
     assert caught.value.code == "disk_full"
+
+
+def test_closing_a_buffer_waits_for_the_arrays_on_it() -> None:
+    """A thread that is still at work on a cancelled picture must not find its memory gone."""
+    from colorize_server.inference.engine import _array
+
+    buffer = SharedBuffer.create(4 << 20)
+    pixels = _array(buffer, np.dtype("u1"), 0, (1 << 10, 1 << 10, 4))
+    pixels[...] = 7
+
+    buffer.close()
+
+    assert pixels.flags.writeable
+    pixels[0] = 8
+    assert int(pixels[-1].sum()) == 7 * 4096
 
 
 def test_memory_that_the_system_refuses() -> None:

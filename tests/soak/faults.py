@@ -177,6 +177,21 @@ def closed_while_working(scene: Scene) -> str:
     return f"the client's own picture; quiet after {took_s:.2f} s"
 
 
+def closed_at_any_moment(scene: Scene) -> str:
+    """Ten clients go away, each at another moment; threads may be at their last strip just then."""
+    before = scene.target.child.pid
+    for tenth in range(10):
+        connection = scene.start_request()
+        scene.at_work()
+        time.sleep(tenth / 10)
+        connection.close()
+        scene.expect(scene.is_quiet, "it is still worked on")
+    replaced = scene.target.child.pid != before
+    if "Fatal Python error" in scene.target.log():
+        scene.problems.append("the inference process crashed")
+    return "the clients' own pictures" + ("; one did not stop in time and cost a process" if replaced else "")
+
+
 def closed_while_answered(scene: Scene) -> str:
     """The client goes away in the middle of its answer."""
     connection = scene.start_request()
@@ -421,7 +436,7 @@ def _segments() -> set[str]:
 
 QUICK = (
     kill_inference_at_work, kill_inference_at_rest, hung_native_call, closed_while_uploading, closed_while_waiting,
-    closed_while_working, closed_while_answered, truncated_body, two_thousand_connections, token_rotated, out_of_memory,
+    closed_while_working, closed_at_any_moment, closed_while_answered, truncated_body, two_thousand_connections, token_rotated, out_of_memory,
     kill_daemon, terminated, full_disk,
 )  # fmt: skip
 SLOW = (slow_client, clock_step, model_replaced, watchdog)

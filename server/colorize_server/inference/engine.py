@@ -1,5 +1,6 @@
 """The product's engine: model, backend and picture path, over pixels that lie in shared memory."""
 
+import math
 import time
 from collections.abc import Sequence
 from typing import Any, Final
@@ -153,5 +154,9 @@ class ShippedEngine:
 
 
 def _array(buffer: SharedBuffer, samples: np.dtype[Any], offset_bytes: int, shape: tuple[int, ...]) -> NDArray[Any]:
-    """Look at part of a buffer as an array, without a copy."""
-    return np.ndarray(shape, samples, buffer.view, offset_bytes)
+    """Look at part of a buffer as an array, without a copy.
+
+    By `frombuffer`, which keeps the memory in place for as long as the array is used (`np.ndarray` does not):
+    when a picture is cancelled, threads may still be at their last strip while its buffers are closed.
+    """
+    return np.frombuffer(buffer.view, samples, math.prod(shape), offset_bytes).reshape(shape)

@@ -70,10 +70,10 @@ class SharedBuffer:
         self.n_bytes = n_bytes
 
     def close(self) -> None:
-        """Give the memory back; may be called more than once."""
+        """Give the memory back, at the latest when the last array that looks at it is gone; may be called twice."""
         self._close_handle()
-        self.view.release()
-        with contextlib.suppress(BufferError):  # an array still looks at it: the map goes when that array goes
+        with contextlib.suppress(BufferError):  # there is such an array
+            self.view.release()
             self._map.close()
 
     def __enter__(self) -> Self:
