@@ -193,7 +193,19 @@ async function probe(address, token) {
 }
 
 /** From what serves best to what helps least; the first found is what the panel speaks of. */
-const ORDER = ["ready", "starting", "stopping", "failed", "unproved", "unpaired", "refused", "version", "silent", "stranger", "down"];
+const ORDER = [
+  "ready",
+  "starting",
+  "stopping",
+  "failed",
+  "unproved",
+  "unpaired",
+  "refused",
+  "version",
+  "silent",
+  "stranger",
+  "down",
+];
 
 /**
  * Look at every address at once and take the best; a ready server is taken without waiting for who does not answer.
@@ -221,7 +233,9 @@ function findServer(addresses, token) {
  */
 function errorOf(reply) {
   const body = jsonOf(reply);
-  return serverError(body && typeof body.code === "string" ? body : { code: "internal", message: `HTTP ${reply.status}`, hint: "" });
+  return serverError(
+    body && typeof body.code === "string" ? body : { code: "internal", message: `HTTP ${reply.status}`, hint: "" },
+  );
 }
 
 /**
@@ -265,7 +279,8 @@ function queryOf(picture, options) {
 function bodyOf(picture) {
   const { buffer, byteOffset, byteLength } = picture.bytes;
   // A hundred megapixels are not copied without need.
-  if (!picture.hints && byteOffset === 0 && byteLength === buffer.byteLength) return /** @type {ArrayBuffer} */ (buffer);
+  if (!picture.hints && byteOffset === 0 && byteLength === buffer.byteLength)
+    return /** @type {ArrayBuffer} */ (buffer);
   const hints = picture.hints || new Uint8Array(0);
   const body = new Uint8Array(picture.bytes.length + hints.length);
   body.set(picture.bytes);
@@ -291,7 +306,14 @@ async function colorize(address, token, picture, options, cancellation, onStep) 
       if (!(error instanceof PanelError)) throw error;
     });
   onStep({ key: "send", fraction: 0, ahead: 0 });
-  const id = await post(`${address}/v1/jobs?${queryOf(picture, options)}`, headers, bodyOf(picture), cancellation, forget, onStep);
+  const id = await post(
+    `${address}/v1/jobs?${queryOf(picture, options)}`,
+    headers,
+    bodyOf(picture),
+    cancellation,
+    forget,
+    onStep,
+  );
   try {
     await finished(`${address}/v1/jobs/${id}`, headers, cancellation, onStep);
     onStep({ key: "fetch", fraction: 1, ahead: 0 });
@@ -368,7 +390,9 @@ function answerOf(reply, picture, options) {
   const pixels = picture.width * picture.height;
   const length = (pixels * picture.channels * picture.depth) / 8;
   const expected = { Width: picture.width, Height: picture.height, Channels: picture.channels, Depth: picture.depth };
-  const isAsSent = Object.entries(expected).every(([name, value]) => Number(reply.header(`X-Colorize-${name}`)) === value);
+  const isAsSent = Object.entries(expected).every(
+    ([name, value]) => Number(reply.header(`X-Colorize-${name}`)) === value,
+  );
   if (!isAsSent || reply.bytes.byteLength !== length + (options.doubt ? pixels : 0)) throw new PanelError("answer");
   return {
     picture: new Uint8Array(options.doubt ? reply.bytes.slice(0, length) : reply.bytes),

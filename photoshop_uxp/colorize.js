@@ -110,8 +110,12 @@ async function connect(settings, panel, cancellation) {
  * @returns {PanelError}
  */
 function serverTrouble(server) {
-  const text = server.health && server.health.error ? `${server.health.error.message} ${server.health.error.hint || ""}` : "";
-  return new PanelError(`server.${server.state}`, { address: server.address.replace("http://", ""), text: text.trim() });
+  const text =
+    server.health && server.health.error ? `${server.health.error.message} ${server.health.error.hint || ""}` : "";
+  return new PanelError(`server.${server.state}`, {
+    address: server.address.replace("http://", ""),
+    text: text.trim(),
+  });
 }
 
 /**
@@ -122,7 +126,15 @@ function pictureOf({ pixels, profile, hints }) {
   const { samples } = pixels;
   const full = samples instanceof Uint16Array ? fullRangeFromHost(samples) : samples;
   const { width, height, components, depth } = pixels;
-  return { width, height, channels: components, depth, profile, hints, bytes: new Uint8Array(full.buffer, full.byteOffset, full.byteLength) };
+  return {
+    width,
+    height,
+    channels: components,
+    depth,
+    profile,
+    hints,
+    bytes: new Uint8Array(full.buffer, full.byteOffset, full.byteLength),
+  };
 }
 
 /**
@@ -164,7 +176,9 @@ async function write(context, plan, taken, answer, settings, cancellation) {
   const inFront = app.activeDocument;
   layers.activate(document);
   try {
-    await asOneStep(context, document.id, label("history"), () => insert(context, document, plan, taken, answer, settings, cancellation));
+    await asOneStep(context, document.id, label("history"), () =>
+      insert(context, document, plan, taken, answer, settings, cancellation),
+    );
   } finally {
     // After Escape the host refuses every call.
     if (!context.isCancelled) layers.activate(inFront);
@@ -204,8 +218,21 @@ async function insert(context, document, plan, taken, answer, settings, cancella
   if (isClipped) layers.clip(colour);
   if (answer.doubt) {
     const above = layers.topOfStack(document, colour);
-    const doubt = await layers.insertAbove(document, above, `${source.GUESSES_PREFIX}${label("doubt.layer")}`, constants.BlendMode.NORMAL);
-    await writePixels(document.id, doubt.id, { bounds, width, height, components: 3, depth, profile, samples: rgbFromGrey(answer.doubt, depth) });
+    const doubt = await layers.insertAbove(
+      document,
+      above,
+      `${source.GUESSES_PREFIX}${label("doubt.layer")}`,
+      constants.BlendMode.NORMAL,
+    );
+    await writePixels(document.id, doubt.id, {
+      bounds,
+      width,
+      height,
+      components: 3,
+      depth,
+      profile,
+      samples: rgbFromGrey(answer.doubt, depth),
+    });
     doubt.visible = false;
   }
   progress(0.9);

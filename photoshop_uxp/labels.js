@@ -14,39 +14,42 @@ const LANGUAGES = { en: "English", de: "Deutsch" };
 /** @type {Record<string, {en: string, de: string}>} */
 const TABLE = {
   // The panel
-  "colorize": { en: "Colorize", de: "Kolorieren" },
-  "cancel": { en: "Cancel", de: "Abbrechen" },
-  "source": { en: "Source", de: "Quelle" },
+  colorize: { en: "Colorize", de: "Kolorieren" },
+  cancel: { en: "Cancel", de: "Abbrechen" },
+  source: { en: "Source", de: "Quelle" },
   "source.layer": { en: "Active layer", de: "Aktive Ebene" },
   "source.visible": { en: "Everything visible", de: "Alles Sichtbare" },
-  "size": { en: "Detail", de: "Detail" },
+  size: { en: "Detail", de: "Detail" },
   "size.pixels": { en: "{size} px", de: "{size} px" },
   "size.default": { en: "Default of the model", de: "Vorgabe des Modells" },
-  "saturation": { en: "Saturation", de: "Sättigung" },
-  "blend": { en: "Blend mode", de: "Füllmethode" },
+  saturation: { en: "Saturation", de: "Sättigung" },
+  blend: { en: "Blend mode", de: "Füllmethode" },
   "blend.color": { en: "Color (photographs)", de: "Farbe (Fotografien)" },
   "blend.multiply": { en: "Multiply (line art on white)", de: "Multiplizieren (Strichzeichnung auf Weiß)" },
-  "hints": { en: "Use the layer “Colour hints”", de: "Ebene „Farbhinweise“ verwenden" },
-  "doubt": { en: "Add a hidden layer showing where the model guesses", de: "Verborgene Ebene hinzufügen, die zeigt, wo das Modell rät" },
+  hints: { en: "Use the layer “Colour hints”", de: "Ebene „Farbhinweise“ verwenden" },
+  doubt: {
+    en: "Add a hidden layer showing where the model guesses",
+    de: "Verborgene Ebene hinzufügen, die zeigt, wo das Modell rät",
+  },
   "doubt.layer": { en: "guesses (bright = unsure)", de: "Vermutungen (hell = unsicher)" },
-  "clip": { en: "Clip to the layer", de: "Mit der Ebene als Schnittmaske" },
-  "mask": { en: "Mask from the selection", de: "Maske aus der Auswahl" },
-  "settings": { en: "Settings", de: "Einstellungen" },
-  "address": { en: "Server address (empty: automatic)", de: "Server-Adresse (leer: automatisch)" },
-  "token": { en: "Token (colorize-server pair photoshop)", de: "Token (colorize-server pair photoshop)" },
-  "language": { en: "Language", de: "Sprache" },
+  clip: { en: "Clip to the layer", de: "Mit der Ebene als Schnittmaske" },
+  mask: { en: "Mask from the selection", de: "Maske aus der Auswahl" },
+  settings: { en: "Settings", de: "Einstellungen" },
+  address: { en: "Server address (empty: automatic)", de: "Server-Adresse (leer: automatisch)" },
+  token: { en: "Token (colorize-server pair photoshop)", de: "Token (colorize-server pair photoshop)" },
+  language: { en: "Language", de: "Sprache" },
   "language.host": { en: "As Photoshop", de: "Wie Photoshop" },
-  "save": { en: "Save", de: "Sichern" },
-  "selftest": { en: "Self-test", de: "Selbsttest" },
-  "yes": { en: "Convert to RGB", de: "In RGB umwandeln" },
-  "no": { en: "Leave it", de: "So lassen" },
+  save: { en: "Save", de: "Sichern" },
+  selftest: { en: "Self-test", de: "Selbsttest" },
+  yes: { en: "Convert to RGB", de: "In RGB umwandeln" },
+  no: { en: "Leave it", de: "So lassen" },
   "ask.grey": {
     en: "A greyscale document cannot hold colour: may it become RGB, in the same history step as the new layer?",
     de: "Ein Graustufen-Dokument kann keine Farbe halten: darf es RGB werden, im selben Protokollschritt wie die neue Ebene?",
   },
 
   // What Photoshop shows
-  "history": { en: "Colorize", de: "Kolorieren" },
+  history: { en: "Colorize", de: "Kolorieren" },
   "command.read": { en: "Colorize: reading the photograph", de: "Kolorieren: Foto wird gelesen" },
   "command.write": { en: "Colorize: adding the layer", de: "Kolorieren: Ebene wird hinzugefügt" },
   "command.selftest": { en: "Colorize: self-test", de: "Kolorieren: Selbsttest" },
@@ -65,13 +68,13 @@ const TABLE = {
   "step.selftest": { en: "Reading and writing 16 × 16 pixels …", de: "16 × 16 Pixel werden gelesen und geschrieben …" },
 
   // Outcomes
-  "done": { en: "Done in {seconds} s by {model} on {backend}.", de: "Fertig in {seconds} s mit {model} auf {backend}." },
+  done: { en: "Done in {seconds} s by {model} on {backend}.", de: "Fertig in {seconds} s mit {model} auf {backend}." },
   "done.foreign": {
     en: "Done in {seconds} s by {model} on {backend}; the document's profile was converted by way of sRGB.",
     de: "Fertig in {seconds} s mit {model} auf {backend}; das Profil des Dokuments wurde über sRGB umgerechnet.",
   },
-  "cancelled": { en: "Cancelled; the document is as before.", de: "Abgebrochen; das Dokument ist wie zuvor." },
-  "saved": { en: "Settings saved.", de: "Einstellungen gesichert." },
+  cancelled: { en: "Cancelled; the document is as before.", de: "Abgebrochen; das Dokument ist wie zuvor." },
+  saved: { en: "Settings saved.", de: "Einstellungen gesichert." },
   "selftest.passed": {
     en: "Self-test passed: the server at {address} is ours, pixels were read and written exactly, and undone.",
     de: "Selbsttest bestanden: der Server auf {address} ist unserer, Pixel wurden genau gelesen, geschrieben und zurückgenommen.",
@@ -183,7 +186,10 @@ const TABLE = {
   },
 
   // The document
-  "error.document": { en: "No document is open: open a photograph first.", de: "Kein Dokument ist geöffnet: öffnen Sie zuerst ein Foto." },
+  "error.document": {
+    en: "No document is open: open a photograph first.",
+    de: "Kein Dokument ist geöffnet: öffnen Sie zuerst ein Foto.",
+  },
   "error.mode": {
     en: "A document in {mode} mode cannot be colorized: choose Image > Mode > RGB Color first.",
     de: "Ein Dokument im Modus {mode} kann nicht koloriert werden: wählen Sie zuerst Bild > Modus > RGB-Farbe.",
@@ -202,8 +208,14 @@ const TABLE = {
     en: "Photoshop returned pixels of an unexpected kind: flatten a copy of the document and colorize that.",
     de: "Photoshop lieferte Pixel unerwarteter Art: reduzieren Sie eine Kopie des Dokuments und kolorieren Sie diese.",
   },
-  "error.layer.none": { en: "No layer is selected: select the photograph's layer.", de: "Keine Ebene ist ausgewählt: wählen Sie die Ebene des Fotos." },
-  "error.layer.many": { en: "Several layers are selected: select the photograph's layer alone.", de: "Mehrere Ebenen sind ausgewählt: wählen Sie nur die Ebene des Fotos." },
+  "error.layer.none": {
+    en: "No layer is selected: select the photograph's layer.",
+    de: "Keine Ebene ist ausgewählt: wählen Sie die Ebene des Fotos.",
+  },
+  "error.layer.many": {
+    en: "Several layers are selected: select the photograph's layer alone.",
+    de: "Mehrere Ebenen sind ausgewählt: wählen Sie nur die Ebene des Fotos.",
+  },
   "error.layer.photograph": {
     en: "Below the selected layer there is no photograph: select the photograph's layer.",
     de: "Unter der ausgewählten Ebene liegt kein Foto: wählen Sie die Ebene des Fotos.",

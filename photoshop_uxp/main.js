@@ -230,7 +230,9 @@ widget("colorize").addEventListener("click", () =>
   }),
 );
 
-widget("selftest").addEventListener("click", () => run((cancellation) => selfTest({ ...choices, token }, panel, cancellation)));
+widget("selftest").addEventListener("click", () =>
+  run((cancellation) => selfTest({ ...choices, token }, panel, cancellation)),
+);
 
 widget("cancel").addEventListener("click", () => running && running.cancel());
 widget("yes").addEventListener("click", () => answerQuestion && answerQuestion(true));
@@ -258,7 +260,8 @@ widget("save").addEventListener("click", async () => {
   look();
 });
 
-for (const id of ["source", "blend", "size", "saturation", ...CHECKBOXES]) widget(id).addEventListener("change", takeChoices);
+for (const id of ["source", "blend", "size", "saturation", ...CHECKBOXES])
+  widget(id).addEventListener("change", takeChoices);
 
 translate();
 widget("address").value = choices.address;

@@ -51,7 +51,8 @@ async function readPixels({ documentID, layerID, bounds, profile }) {
     const { left, top } = got.sourceBounds;
     const { width, height, components } = image;
     if (samples instanceof Float32Array) throw new PanelError("depth32");
-    if ((components !== 3 && components !== 4) || samples.length !== width * height * components) throw new PanelError("read");
+    if ((components !== 3 && components !== 4) || samples.length !== width * height * components)
+      throw new PanelError("read");
     return {
       bounds: { left, top, right: left + width, bottom: top + height },
       width,
@@ -75,7 +76,8 @@ async function readPixels({ documentID, layerID, bounds, profile }) {
  */
 async function readSelection(documentID, canvas, selected) {
   const asked = intersection(canvas, selected);
-  if (!asked) return { bounds: canvas, samples: new Uint8Array((canvas.right - canvas.left) * (canvas.bottom - canvas.top)) };
+  if (!asked)
+    return { bounds: canvas, samples: new Uint8Array((canvas.right - canvas.left) * (canvas.bottom - canvas.top)) };
   const got = await imaging.getSelection({ documentID, sourceBounds: asked });
   const image = got.imageData;
   try {
@@ -130,7 +132,14 @@ async function writeMask(documentID, layerID, mask) {
     colorProfile: "Gray Gamma 2.2",
   });
   try {
-    await imaging.putLayerMask({ documentID, layerID, kind: "user", imageData: image, replace: true, targetBounds: bounds });
+    await imaging.putLayerMask({
+      documentID,
+      layerID,
+      kind: "user",
+      imageData: image,
+      replace: true,
+      targetBounds: bounds,
+    });
   } finally {
     image.dispose();
   }

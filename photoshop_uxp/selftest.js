@@ -60,7 +60,8 @@ async function readWriteUndo(context, documentID, name) {
     return readPixels({ documentID, layerID: layer.id, bounds, profile: read.profile });
   });
   if (!isWritten(written, again)) throw new PanelError("selftest.pixels");
-  if (layerIds(document) !== idsBefore || document.activeHistoryState.id !== historyBefore) throw new PanelError("selftest.undo");
+  if (layerIds(document) !== idsBefore || document.activeHistoryState.id !== historyBefore)
+    throw new PanelError("selftest.undo");
 }
 
 /**
@@ -90,7 +91,7 @@ function pattern(bounds, { depth, profile }) {
   const width = bounds.right - bounds.left;
   const height = bounds.bottom - bounds.top;
   const samples = new (depth === 16 ? Uint16Array : Uint8Array)(width * height * 3);
-  for (let i = 0; i < samples.length; i++) samples[i] = (i * 37) % 256 << (depth === 16 ? 7 : 0);
+  for (let i = 0; i < samples.length; i++) samples[i] = ((i * 37) % 256) << (depth === 16 ? 7 : 0);
   return { bounds, width, height, components: 3, depth, profile, samples };
 }
 

@@ -92,7 +92,8 @@ function makePlan(document, settings) {
   if (hints && isGrey) throw new PanelError("hints.grey");
   const layer = settings.source === "layer" ? sourceLayer(document) : null;
   const isRendered = layer !== null && layer.kind !== LayerKind.NORMAL;
-  if (isRendered && !RENDERED_KINDS.includes(layer.kind)) throw new PanelError("layer.adjustment", { layer: layer.name });
+  if (isRendered && !RENDERED_KINDS.includes(layer.kind))
+    throw new PanelError("layer.adjustment", { layer: layer.name });
   return {
     documentID: document.id,
     isGrey,

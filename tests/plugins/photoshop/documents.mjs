@@ -29,7 +29,10 @@ export function simpleDocument(photograph, more = {}) {
   return {
     width,
     height,
-    layers: [layerOf("Photograph", photograph, { left: 13, top: 9 }), layerOf("Background", plain(width, height, [255, 255, 255, 255]), { isBackground: true })],
+    layers: [
+      layerOf("Photograph", photograph, { left: 13, top: 9 }),
+      layerOf("Background", plain(width, height, [255, 255, 255, 255]), { isBackground: true }),
+    ],
     ...more,
   };
 }
@@ -44,10 +47,25 @@ export function cropped(picture, left, top, width, height) {
   return { width, height, data };
 }
 
+/** A picture of half the size. */
+export function halved(picture) {
+  const width = Math.floor(picture.width / 2);
+  const height = Math.floor(picture.height / 2);
+  const data = new Uint8Array(width * height * 4);
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      const from = (2 * y * picture.width + 2 * x) * 4;
+      data.set(picture.data.subarray(from, from + 4), (y * width + x) * 4);
+    }
+  }
+  return { width, height, data };
+}
+
 /** The same picture with an alpha that a function gives. */
 export function withAlpha(picture, alphaAt) {
   const data = picture.data.slice();
-  for (let i = 0; i < picture.width * picture.height; i++) data[i * 4 + 3] = alphaAt(i % picture.width, Math.floor(i / picture.width));
+  for (let i = 0; i < picture.width * picture.height; i++)
+    data[i * 4 + 3] = alphaAt(i % picture.width, Math.floor(i / picture.width));
   return { ...picture, data };
 }
 
@@ -61,7 +79,9 @@ export function lineArt(width, height) {
   ];
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
-      const isLine = circles.some(([cx, cy, r]) => Math.abs(Math.hypot(x - cx * width, y - cy * height) - r * height) < 2);
+      const isLine = circles.some(
+        ([cx, cy, r]) => Math.abs(Math.hypot(x - cx * width, y - cy * height) - r * height) < 2,
+      );
       if (isLine) picture.data.set([0, 0, 0], (y * width + x) * 4);
     }
   }
@@ -72,7 +92,8 @@ export function lineArt(width, height) {
 export function strokes(width, height, list) {
   const picture = plain(width, height, [0, 0, 0, 0]);
   for (const [left, top, w, h, rgb] of list) {
-    for (let y = top; y < top + h; y++) for (let x = left; x < left + w; x++) picture.data.set([...rgb, 255], (y * width + x) * 4);
+    for (let y = top; y < top + h; y++)
+      for (let x = left; x < left + w; x++) picture.data.set([...rgb, 255], (y * width + x) * 4);
   }
   return picture;
 }
@@ -81,7 +102,10 @@ export function strokes(width, height, list) {
 export function pictureOf(picture, { channels = 4, depth = 8, profile = "srgb" } = {}) {
   let { data } = picture;
   if (channels === 3) data = data.filter((_, index) => index % 4 !== 3);
-  const samples = depth === 16 ? Uint16Array.from(data, (value) => Math.round((Math.round((value * 32768) / 255) * 65535) / 32768)) : data;
+  const samples =
+    depth === 16
+      ? Uint16Array.from(data, (value) => Math.round((Math.round((value * 32768) / 255) * 65535) / 32768))
+      : data;
   const bytes = Buffer.from(samples.buffer, samples.byteOffset, samples.byteLength);
   return { width: picture.width, height: picture.height, channels, depth, profile, bytes };
 }

@@ -12,8 +12,28 @@ const uxp = {
   setTimeout: "readonly",
   clearTimeout: "readonly",
 };
-const node = { process: "readonly", console: "readonly", Buffer: "readonly", URL: "readonly", URLSearchParams: "readonly", setTimeout: "readonly", clearTimeout: "readonly" };
-const browser = { window: "readonly", document: "readonly", localStorage: "readonly", HTMLElement: "readonly", customElements: "readonly", CustomEvent: "readonly", btoa: "readonly", atob: "readonly", CanvasRenderingContext2D: "readonly", HTMLCanvasElement: "readonly", HTMLLabelElement: "readonly" };
+const node = {
+  process: "readonly",
+  console: "readonly",
+  Buffer: "readonly",
+  URL: "readonly",
+  URLSearchParams: "readonly",
+  setTimeout: "readonly",
+  clearTimeout: "readonly",
+};
+const browser = {
+  window: "readonly",
+  document: "readonly",
+  localStorage: "readonly",
+  HTMLElement: "readonly",
+  customElements: "readonly",
+  CustomEvent: "readonly",
+  btoa: "readonly",
+  atob: "readonly",
+  CanvasRenderingContext2D: "readonly",
+  HTMLCanvasElement: "readonly",
+  HTMLLabelElement: "readonly",
+};
 
 const strictness = {
   eqeqeq: "error",

@@ -22,14 +22,31 @@ function samplesFrom(bits, base64) {
 /** A layer from its description: `pixels` {left, top, width, height, data} with data in base64, native depth. */
 function makeLayer(spec, document) {
   const { name, kind = "pixel", pixels, children, blendMode = children ? "passThrough" : "normal" } = spec;
-  const layer = { id: state.nextID++, name, kind: children ? "group" : kind, isVisible: true, opacity: 100, isClipped: false, isBackground: false, mask: null, ...spec.flags, blendMode };
+  const layer = {
+    id: state.nextID++,
+    name,
+    kind: children ? "group" : kind,
+    isVisible: true,
+    opacity: 100,
+    isClipped: false,
+    isBackground: false,
+    mask: null,
+    ...spec.flags,
+    blendMode,
+  };
   layer.pixels = null;
   if (children) layer.children = children.map((child) => makeLayer(child, document));
   if (pixels) {
     const components = document.mode === "grayscaleMode" ? 2 : 4;
-    const bounds = { left: pixels.left, top: pixels.top, right: pixels.left + pixels.width, bottom: pixels.top + pixels.height };
+    const bounds = {
+      left: pixels.left,
+      top: pixels.top,
+      right: pixels.left + pixels.width,
+      bottom: pixels.top + pixels.height,
+    };
     const data = samplesFrom(document.bits, pixels.data);
-    if (data.length !== pixels.width * pixels.height * components) throw new Error(`layer ${name}: wrong number of samples`);
+    if (data.length !== pixels.width * pixels.height * components)
+      throw new Error(`layer ${name}: wrong number of samples`);
     const tight = tightBounds(data, bounds, components);
     layer.pixels = tight && { bounds: tight, data: transfer(data, bounds, tight, components) };
   }
@@ -55,14 +72,19 @@ const host = {
     };
     document.layers = spec.layers.map((layer) => makeLayer(layer, document));
     const path = spec.active || [0];
-    const active = path.reduce((level, index) => ({ children: undefined, ...level.children[index] }), { children: document.layers });
+    const active = path.reduce((level, index) => ({ children: undefined, ...level.children[index] }), {
+      children: document.layers,
+    });
     document.selectedIDs = spec.active === null ? [] : [active.id];
     state.documents.push(document);
     state.activeID = document.id;
     return document.id;
   },
   setSelection(id, { left, top, width, height, data }) {
-    documentOf(id).selection = { bounds: { left, top, right: left + width, bottom: top + height }, data: bytesFrom(data) };
+    documentOf(id).selection = {
+      bounds: { left, top, right: left + width, bottom: top + height },
+      data: bytesFrom(data),
+    };
   },
   close(id) {
     whileIdle();
@@ -100,7 +122,12 @@ const host = {
   nudgeLayer(id, name, dx, dy) {
     whileIdle();
     const { bounds } = host.layerNamed(id, name).layer.pixels;
-    Object.assign(bounds, { left: bounds.left + dx, right: bounds.right + dx, top: bounds.top + dy, bottom: bounds.bottom + dy });
+    Object.assign(bounds, {
+      left: bounds.left + dx,
+      right: bounds.right + dx,
+      top: bounds.top + dy,
+      bottom: bounds.bottom + dy,
+    });
     noteEdit(documentOf(id), "Move");
   },
   /** Put a layer to the top of its siblings. */
@@ -127,7 +154,8 @@ const host = {
     whileIdle();
     const { pixels } = host.layerNamed(id, name).layer;
     const width = widthOf(pixels.bounds);
-    for (let y = 0; y < side; y++) for (let x = 0; x < side; x++) pixels.data.fill(0, (y * width + x) * 4, (y * width + x) * 4 + 3);
+    for (let y = 0; y < side; y++)
+      for (let x = 0; x < side; x++) pixels.data.fill(0, (y * width + x) * 4, (y * width + x) * 4 + 3);
     noteEdit(documentOf(id), "Healing Brush");
   },
   resizeCanvas(id, width, height) {

@@ -113,7 +113,8 @@ class Layer {
   }
   set isClippingMask(isClipped) {
     this.#set("isClippingMask", (layer, document, list, index) => {
-      if (layer.isBackground || (isClipped && index === list.length - 1)) throw new Error("There is no layer to clip to.");
+      if (layer.isBackground || (isClipped && index === list.length - 1))
+        throw new Error("There is no layer to clip to.");
       layer.isClipped = isClipped;
     });
   }
@@ -125,7 +126,8 @@ class Layer {
     if (!target || relative.#documentID !== this.#documentID) throw new Error("The layers are of different documents.");
     if (from.layer.isBackground) throw new Error("A Background layer cannot be moved.");
     if (placement === "placeInside" && !target.layer.children) throw new Error("placeInside needs a group.");
-    if (placement === "placeAfter" && target.layer.isBackground) throw new Error("Nothing can be below a Background layer.");
+    if (placement === "placeAfter" && target.layer.isBackground)
+      throw new Error("Nothing can be below a Background layer.");
     from.list.splice(from.index, 1);
     const to = find(from.document.layers, relative.id);
     const wrong = state.movesWrongly > 0 ? Math.min(1, state.movesWrongly--) : 0;
@@ -192,9 +194,21 @@ class Document {
     enter("createPixelLayer");
     await turn();
     const document = activeDocument();
-    if (document.id !== this.id) state.violations.push(`a layer was made in document ${document.id} instead of ${this.id}`);
+    if (document.id !== this.id)
+      state.violations.push(`a layer was made in document ${document.id} instead of ${this.id}`);
     if (!allowsBlendMode(document, blendMode)) throw new Error("The blend mode is not possible in this document.");
-    const layer = { id: state.nextID++, name, kind: "pixel", isVisible: true, opacity, blendMode, isClipped: false, isBackground: false, pixels: null, mask: null };
+    const layer = {
+      id: state.nextID++,
+      name,
+      kind: "pixel",
+      isVisible: true,
+      opacity,
+      blendMode,
+      isClipped: false,
+      isBackground: false,
+      pixels: null,
+      mask: null,
+    };
     const above = document.selectedIDs.map((id) => find(document.layers, id)).find(Boolean);
     if (above) above.list.splice(above.index, 0, layer);
     else document.layers.unshift(layer);
@@ -207,7 +221,8 @@ class Document {
     enter("changeMode");
     await turn();
     const document = this.#it;
-    if (mode !== DocumentMode.RGB || document.mode !== DocumentMode.GRAYSCALE) throw new Error("the fake host changes grayscale to RGB only");
+    if (mode !== DocumentMode.RGB || document.mode !== DocumentMode.GRAYSCALE)
+      throw new Error("the fake host changes grayscale to RGB only");
     if (state.activeID !== this.id) state.violations.push("changeMode on a document that is not active");
     const convert = (layer) => {
       if (layer.pixels) layer.pixels.data = rgbaFromGrey(layer.pixels.data, maximumOf(document.bits));
@@ -266,7 +281,8 @@ const action = {
     const document = activeDocument();
     for (const command of commands) {
       const [target] = command._target;
-      if (command._obj !== "select" || target._ref !== "layer") throw new Error(`the fake host does not know ${command._obj}`);
+      if (command._obj !== "select" || target._ref !== "layer")
+        throw new Error(`the fake host does not know ${command._obj}`);
       if (!find(document.layers, target._id)) throw new Error("The command “Select” is not currently available.");
       const isAdded = command.selectionModifier && command.selectionModifier._value === "addToSelection";
       document.selectedIDs = isAdded ? [...document.selectedIDs, target._id] : [target._id];

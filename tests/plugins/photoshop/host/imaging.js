@@ -58,7 +58,8 @@ function boundsOf(asked, whole) {
   const bounds = { ...asked };
   if (bounds.right === undefined) bounds.right = bounds.left + bounds.width;
   if (bounds.bottom === undefined) bounds.bottom = bounds.top + bounds.height;
-  if (![bounds.left, bounds.top, bounds.right, bounds.bottom].every(Number.isInteger)) throw new TypeError("sourceBounds must be integers");
+  if (![bounds.left, bounds.top, bounds.right, bounds.bottom].every(Number.isInteger))
+    throw new TypeError("sourceBounds must be integers");
   return bounds;
 }
 
@@ -78,13 +79,18 @@ async function getPixels(options) {
   enter("getPixels");
   await turn();
   const document = targetDocument(options.documentID);
-  if (["CMYKColorMode", "labColorMode", "bitmapMode", "indexedColorMode", "duotoneMode", "multichannelMode"].includes(document.mode)) {
+  if (
+    ["CMYKColorMode", "labColorMode", "bitmapMode", "indexedColorMode", "duotoneMode", "multichannelMode"].includes(
+      document.mode,
+    )
+  ) {
     // Reported of CMYK in Photoshop 26.9; the panel must not come here for any of them.
     state.isCrashed = true;
     throw new Error("Photoshop has crashed");
   }
   const { componentSize = -1 } = options;
-  if (componentSize !== -1 && componentSize !== document.bits) throw Object.assign(new Error("Error Code: -1"), { number: -1 });
+  if (componentSize !== -1 && componentSize !== document.bits)
+    throw Object.assign(new Error("Error Code: -1"), { number: -1 });
   if (options.targetSize) throw new Error("the fake host does not scale");
   const layer = options.layerID === undefined ? null : targetLayer(document, options.layerID);
   if (layer && !layer.pixels) throw new Error("The layer has no pixel data.");
@@ -141,10 +147,15 @@ async function createImageDataFromBuffer(buffer, options) {
     throw new RangeError("createImageDataFromBuffer: the buffer's length is not width * height * components");
   }
   const componentSize = buffer.BYTES_PER_ELEMENT * 8;
-  const data = componentSize === 16 && fullRange ? buffer.map((value) => Math.floor((value * 32768) / 65535)) : buffer.slice();
-  if (componentSize === 16 && data.some((value) => value > 32768)) throw new RangeError("createImageDataFromBuffer: 16-bit values exceed 32768");
+  const data =
+    componentSize === 16 && fullRange ? buffer.map((value) => Math.floor((value * 32768) / 65535)) : buffer.slice();
+  if (componentSize === 16 && data.some((value) => value > 32768))
+    throw new RangeError("createImageDataFromBuffer: 16-bit values exceed 32768");
   const pixelFormat = colorSpace === "Grayscale" ? "Grayscale" : components === 4 ? "RGBA" : "RGB";
-  return new PhotoshopImageData({ width, height, components, componentSize, colorSpace, colorProfile, pixelFormat }, data);
+  return new PhotoshopImageData(
+    { width, height, components, componentSize, colorSpace, colorProfile, pixelFormat },
+    data,
+  );
 }
 
 function placeOf(targetBounds, imageData) {
@@ -161,7 +172,8 @@ async function putPixels(options) {
   const { imageData } = options;
   const data = PhotoshopImageData.dataOf(imageData);
   if (layer.kind !== "pixel") throw new Error("The target layer must be a pixel layer.");
-  if (document.mode !== "RGBColorMode" || imageData.colorSpace !== "RGB") throw new Error("The color space does not match the document.");
+  if (document.mode !== "RGBColorMode" || imageData.colorSpace !== "RGB")
+    throw new Error("The color space does not match the document.");
   if (imageData.componentSize !== document.bits) throw new Error("The component size does not match the document.");
   const bounds = placeOf(options.targetBounds, imageData);
   const { components } = imageData;
@@ -185,7 +197,15 @@ async function getSelection(options) {
   const asked = intersect(boundsOf(options.sourceBounds, document.selection.bounds), document.selection.bounds);
   if (!asked) throw new Error("The requested bounds contain no pixels.");
   const data = transfer(document.selection.data, document.selection.bounds, asked, 1);
-  const description = { width: widthOf(asked), height: heightOf(asked), components: 1, componentSize: 8, colorSpace: "Grayscale", colorProfile: "Gray Gamma 2.2", pixelFormat: "Grayscale" };
+  const description = {
+    width: widthOf(asked),
+    height: heightOf(asked),
+    components: 1,
+    componentSize: 8,
+    colorSpace: "Grayscale",
+    colorProfile: "Gray Gamma 2.2",
+    pixelFormat: "Grayscale",
+  };
   return { sourceBounds: asked, imageData: new PhotoshopImageData(description, data) };
 }
 
@@ -198,7 +218,8 @@ async function putLayerMask(options) {
   const data = PhotoshopImageData.dataOf(imageData);
   if (layer.isBackground) throw new Error("A Background layer can have no mask.");
   if (options.kind !== undefined && options.kind !== "user") throw new Error("Only user masks can be written.");
-  if (imageData.components !== 1 || imageData.colorSpace !== "Grayscale") throw new Error("A mask needs one grayscale component.");
+  if (imageData.components !== 1 || imageData.colorSpace !== "Grayscale")
+    throw new Error("A mask needs one grayscale component.");
   const canvas = { left: 0, top: 0, right: document.width, bottom: document.height };
   layer.mask = { bounds: canvas, data: transfer(data, placeOf(options.targetBounds, imageData), canvas, 1) };
   noteEdit(document, options.commandName || "Put Layer Mask");

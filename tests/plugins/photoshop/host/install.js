@@ -35,7 +35,9 @@ function install({ domains, panels, locale, modules }) {
   window.addEventListener("error", (event) => state.violations.push(`uncaught: ${event.message}`));
   window.addEventListener("unhandledrejection", (event) => state.violations.push(`unhandled: ${event.reason}`));
   removeBrowser();
-  window.addEventListener("securitypolicyviolation", (event) => state.violations.push(`code from a string: ${event.violatedDirective}`));
+  window.addEventListener("securitypolicyviolation", (event) =>
+    state.violations.push(`code from a string: ${event.violatedDirective}`),
+  );
   document.addEventListener("DOMContentLoaded", () => setTheme(window.__theme || "dark"));
   defineWidgets();
 }

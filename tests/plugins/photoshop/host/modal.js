@@ -41,7 +41,13 @@ function suspend({ documentID, name }) {
   if (!document) throw new Error("suspendHistory: no such document");
   if (!name) throw new Error("suspendHistory: name is required");
   if (document.suspension) throw new Error("suspendHistory: history is suspended already");
-  document.suspension = { historySuspensionID: state.nextID++, documentID, name, isDirty: false, before: contentOf(document) };
+  document.suspension = {
+    historySuspensionID: state.nextID++,
+    documentID,
+    name,
+    isDirty: false,
+    before: contentOf(document),
+  };
   const { historySuspensionID } = document.suspension;
   return { historySuspensionID, documentID };
 }
@@ -75,8 +81,10 @@ function closeDocument(document) {
 const core = {
   isModal: () => state.modal !== null,
   async executeAsModal(work, options) {
-    if (typeof work !== "function" || !options || !options.commandName) throw new TypeError("executeAsModal: commandName is required");
-    if (state.modal) throw Object.assign(new Error(`Plugin: ${state.modal.owner} is running a modal command`), { number: 9 });
+    if (typeof work !== "function" || !options || !options.commandName)
+      throw new TypeError("executeAsModal: commandName is required");
+    if (state.modal)
+      throw Object.assign(new Error(`Plugin: ${state.modal.owner} is running a modal command`), { number: 9 });
     await turn();
     const modal = { owner: "panel", isCancelled: false, autoClose: new Set() };
     modal.context = {

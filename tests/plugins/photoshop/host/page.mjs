@@ -46,7 +46,8 @@ export function panelSources(patches = []) {
   for (const { file, find, replace } of patches) {
     const name = `./${file}`;
     const parts = sources[name].split(find);
-    if (parts.length !== 2) throw new Error(`patch: ${JSON.stringify(find)} stands ${parts.length - 1} times in ${file}, not once`);
+    if (parts.length !== 2)
+      throw new Error(`patch: ${JSON.stringify(find)} stands ${parts.length - 1} times in ${file}, not once`);
     sources[name] = parts.join(replace);
   }
   return sources;
@@ -58,7 +59,11 @@ const asModule = (name, source) => `${JSON.stringify(name)}: function (module, e
 function initScript(sources, locale) {
   const own = filesOf(HERE).map(([name, path]) => asModule(name, readFileSync(path, "utf8")));
   const panel = Object.entries(sources).map(([name, source]) => asModule(name, source));
-  const facts = { domains: MANIFEST.requiredPermissions.network.domains, panels: MANIFEST.entrypoints.map((entry) => entry.id), locale };
+  const facts = {
+    domains: MANIFEST.requiredPermissions.network.domains,
+    panels: MANIFEST.entrypoints.map((entry) => entry.id),
+    locale,
+  };
   return `(() => {
     const own = { ${own.join(",\n")} };
     const loaded = {};
@@ -85,12 +90,21 @@ export function exchange({ url, method, headers, body }, { ports, origin }) {
     const sent = { ...headers, Host: `${hostname}:${real}` };
     if (method === "POST") sent["Content-Length"] = bytes.length;
     if (origin !== undefined) sent.Origin = origin;
-    const request = httpRequest({ host: "127.0.0.1", port: real, path: pathname + search, method, headers: sent, agent: false }, (response) => {
-      const parts = [];
-      response.on("data", (part) => parts.push(part));
-      response.on("error", (error) => resolve({ error: error.message }));
-      response.on("end", () => resolve({ status: response.statusCode, headers: response.headers, body: Buffer.concat(parts).toString("base64") }));
-    });
+    const request = httpRequest(
+      { host: "127.0.0.1", port: real, path: pathname + search, method, headers: sent, agent: false },
+      (response) => {
+        const parts = [];
+        response.on("data", (part) => parts.push(part));
+        response.on("error", (error) => resolve({ error: error.message }));
+        response.on("end", () =>
+          resolve({
+            status: response.statusCode,
+            headers: response.headers,
+            body: Buffer.concat(parts).toString("base64"),
+          }),
+        );
+      },
+    );
     request.on("error", (error) => resolve({ error: error.message }));
     request.end(bytes);
   });
@@ -116,7 +130,14 @@ export async function openPanel(browser, options) {
   const connection = { ports: { ...ports }, origin };
   await page.exposeFunction("__hostFetch", async (request) => {
     const { pathname, port, searchParams } = new URL(request.url);
-    const record = { method: request.method, path: pathname, port, query: Object.fromEntries(searchParams), headers: request.headers, bytes: Buffer.byteLength(request.body, "base64") };
+    const record = {
+      method: request.method,
+      path: pathname,
+      port,
+      query: Object.fromEntries(searchParams),
+      headers: request.headers,
+      bytes: Buffer.byteLength(request.body, "base64"),
+    };
     requests.push(record);
     if (options.onRequest) await options.onRequest(record);
     const reply = await exchange(request, connection);

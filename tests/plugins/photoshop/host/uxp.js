@@ -71,7 +71,8 @@ function makeFetch(domains) {
       status: reply.status,
       headers: { get: (name) => reply.headers[name.toLowerCase()] ?? null },
       arrayBuffer: async () => once(() => answer.buffer),
-      text: async () => once(() => decodeURIComponent(Array.from(answer, (byte) => "%" + byte.toString(16).padStart(2, "0")).join(""))),
+      text: async () =>
+        once(() => decodeURIComponent(Array.from(answer, (byte) => "%" + byte.toString(16).padStart(2, "0")).join(""))),
     };
   };
 }
@@ -101,7 +102,8 @@ const entrypoints = {
     // UXP wants this at once: while the page is still being read.
     if (document.readyState !== "loading") state.violations.push("entrypoints.setup was called late");
     isSetUp = true;
-    for (const id of Object.keys(panels)) if (!window.__manifestPanels.includes(id)) state.violations.push(`the manifest has no panel ${id}`);
+    for (const id of Object.keys(panels))
+      if (!window.__manifestPanels.includes(id)) state.violations.push(`the manifest has no panel ${id}`);
     for (const panel of Object.values(panels)) {
       const shown = panel.show && panel.show(document.body, {});
       if (shown instanceof Promise) state.violations.push("show must not be waited for: it times out after 300 ms");
@@ -117,7 +119,8 @@ function removeBrowser() {
   };
   for (const name of MISSING) Object.defineProperty(window, name, { get: missing(name), configurable: true });
   Object.defineProperty(window.crypto, "subtle", { get: missing("crypto.subtle"), configurable: true });
-  for (const name of ["drawImage", "getImageData", "putImageData"]) CanvasRenderingContext2D.prototype[name] = missing(`canvas ${name}`);
+  for (const name of ["drawImage", "getImageData", "putImageData"])
+    CanvasRenderingContext2D.prototype[name] = missing(`canvas ${name}`);
   HTMLCanvasElement.prototype.toDataURL = missing("canvas toDataURL");
   Object.defineProperty(HTMLLabelElement.prototype, "htmlFor", { set: missing("label for"), configurable: true });
 }

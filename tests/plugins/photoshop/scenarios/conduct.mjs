@@ -17,23 +17,44 @@ export const conduct = {
     const panel = await kit.readyPanel();
     assert.match(await selfTested(panel), /^No document is open/);
     for (const bits of [8, 16]) {
-      await panel.open({ width: 40, height: 12, bits, layers: [layerOf("Layer", plain(40, 12, [70, 90, 110, 255]), { bits })] });
+      await panel.open({
+        width: 40,
+        height: 12,
+        bits,
+        layers: [layerOf("Layer", plain(40, 12, [70, 90, 110, 255]), { bits })],
+      });
       const before = await panel.report();
       await assertRefused(panel, before, await selfTested(panel), /^Self-test passed/);
       const { calls } = await panel.report();
-      assert.ok(["createPixelLayer", "putPixels", "resumeHistory"].every((call) => calls.includes(call)), "it did write");
+      assert.ok(
+        ["createPixelLayer", "putPixels", "resumeHistory"].every((call) => calls.includes(call)),
+        "it did write",
+      );
     }
   },
   async "self-test finds a host that does not undo"(kit) {
     // A host that commits what was to be rolled back.
-    kit.patches = [...kit.patches, { file: "modal.js", find: "await context.hostControl.resumeHistory(suspension, false);\n    }\n  }", replace: "await context.hostControl.resumeHistory(suspension, true);\n    }\n  }" }];
+    kit.patches = [
+      ...kit.patches,
+      {
+        file: "modal.js",
+        find: "await context.hostControl.resumeHistory(suspension, false);\n    }\n  }",
+        replace: "await context.hostControl.resumeHistory(suspension, true);\n    }\n  }",
+      },
+    ];
     const panel = await kit.readyPanel();
     await panel.open({ width: 40, height: 12, layers: [layerOf("Layer", plain(40, 12, [70, 90, 110, 255]))] });
     assert.match(await selfTested(panel), /^Self-test failed: Photoshop did not take the test layer back/);
   },
   async "self-test, greyscale"(kit) {
     const panel = await kit.readyPanel();
-    await panel.open({ width: 40, height: 12, mode: "grayscaleMode", profile: "Gray Gamma 2.2", layers: [layerOf("Layer", plain(40, 12, [70, 70, 70, 255]), { isGrey: true })] });
+    await panel.open({
+      width: 40,
+      height: 12,
+      mode: "grayscaleMode",
+      profile: "Gray Gamma 2.2",
+      layers: [layerOf("Layer", plain(40, 12, [70, 70, 70, 255]), { isGrey: true })],
+    });
     const before = await panel.report();
     await assertRefused(panel, before, await selfTested(panel), /writes into an RGB document/);
   },
@@ -53,15 +74,31 @@ export const conduct = {
   async "choices are remembered"(kit) {
     const panel = await kit.readyPanel();
     const sizes = (await kit.server.health()).model.sizes;
-    const choices = { source: "visible", blend: "multiply", size: sizes[0], saturation: 140, useHints: true, addDoubt: true, clip: true, maskFromSelection: false };
+    const choices = {
+      source: "visible",
+      blend: "multiply",
+      size: sizes[0],
+      saturation: 140,
+      useHints: true,
+      addDoubt: true,
+      clip: true,
+      maskFromSelection: false,
+    };
     await panel.choose(choices);
     await panel.page.reload();
     await panel.untilServerSays(/onnxruntime/);
     const remembered = await panel.page.evaluate(() => {
       const value = (id) => document.getElementById(id);
-      const picked = (id) => value(id).querySelectorAll("sp-menu-item")[value(id).selectedIndex].getAttribute("data-value");
+      const picked = (id) =>
+        value(id).querySelectorAll("sp-menu-item")[value(id).selectedIndex].getAttribute("data-value");
       const boxes = ["useHints", "addDoubt", "clip", "maskFromSelection"].map((id) => [id, value(id).checked]);
-      return { source: picked("source"), blend: picked("blend"), size: Number(picked("size")), saturation: value("saturation").value, ...Object.fromEntries(boxes) };
+      return {
+        source: picked("source"),
+        blend: picked("blend"),
+        size: Number(picked("size")),
+        saturation: value("saturation").value,
+        ...Object.fromEntries(boxes),
+      };
     });
     assert.deepEqual(remembered, choices);
   },
@@ -73,7 +110,19 @@ export const conduct = {
     assert.match(status, /^Done/);
     const { query } = panel.requests.find((request) => request.method === "POST");
     const { width, height } = kit.photographs.girl;
-    const expected = { width, height, channels: 4, depth: 8, profile: "srgb", output: "layer", host: "photoshop", blend: "color", size: sizes.at(-1), saturation: 1.5, include: "doubt" };
+    const expected = {
+      width,
+      height,
+      channels: 4,
+      depth: 8,
+      profile: "srgb",
+      output: "layer",
+      host: "photoshop",
+      blend: "color",
+      size: sizes.at(-1),
+      saturation: 1.5,
+      include: "doubt",
+    };
     assert.deepEqual(query, Object.fromEntries(Object.entries(expected).map(([name, value]) => [name, String(value)])));
     const [document] = (await panel.report()).documents;
     assert.match(document.layers[1].name, new RegExp(`, ${sizes.at(-1)} px, 150 %\\)$`));
@@ -93,7 +142,18 @@ export const conduct = {
       const start = Math.max(ids.indexOf("colorize"), 0);
       return [...ids.slice(start), ...ids.slice(0, start)].filter(Boolean);
     };
-    const expected = ["colorize", "source", "blend", "size", "saturation", "useHints", "addDoubt", "clip", "maskFromSelection", "open-settings"];
+    const expected = [
+      "colorize",
+      "source",
+      "blend",
+      "size",
+      "saturation",
+      "useHints",
+      "addDoubt",
+      "clip",
+      "maskFromSelection",
+      "open-settings",
+    ];
     assert.deepEqual(await reachable(), expected);
     await panel.page.evaluate(() => document.getElementById("open-settings").focus());
     await panel.page.keyboard.press("Space");

@@ -28,7 +28,12 @@ export class Kit {
 
   /** A panel, paired with the main server unless told otherwise. */
   async panel(options = {}) {
-    const settings = { ports: { 47811: this.server.port }, token: this.server.token, patches: this.patches, ...options };
+    const settings = {
+      ports: { 47811: this.server.port },
+      token: this.server.token,
+      patches: this.patches,
+      ...options,
+    };
     const panel = new PanelDriver(await openPanel(this.browser, settings));
     this.panels.push(panel);
     return panel;
@@ -104,7 +109,10 @@ export class PanelDriver {
     while (!(await condition())) {
       const { violations } = await this.report(false);
       if (violations.length) throw new assert.AssertionError({ message: `rules broken: ${violations.join("; ")}` });
-      if (Date.now() > end) throw new assert.AssertionError({ message: `waited in vain for ${what}; status: ${await this.text("status")}` });
+      if (Date.now() > end)
+        throw new assert.AssertionError({
+          message: `waited in vain for ${what}; status: ${await this.text("status")}`,
+        });
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   }
@@ -113,7 +121,10 @@ export class PanelDriver {
   async untilShown(condition, what) {
     let isOver = false;
     await this.until(async () => (await condition()) || (isOver = !(await this.isShown("running"))), what);
-    if (isOver && !(await condition())) throw new assert.AssertionError({ message: `the run ended without ${what}; status: ${await this.text("status")}` });
+    if (isOver && !(await condition()))
+      throw new assert.AssertionError({
+        message: `the run ended without ${what}; status: ${await this.text("status")}`,
+      });
   }
 
   untilAsked() {
@@ -180,7 +191,10 @@ export async function saveReference(kit, picture, hints = null) {
   const { bytes, ...query } = picture;
   const deep = picture.depth === 16 ? bytes : Buffer.from(Uint16Array.from(bytes, (value) => value * 257).buffer);
   const body = hints ? Buffer.concat([deep, hints]) : deep;
-  kit.saveRaw("composite.raw", await kit.server.ask(withHints({ ...query, depth: 16, output: "composite" }, hints), body));
+  kit.saveRaw(
+    "composite.raw",
+    await kit.server.ask(withHints({ ...query, depth: 16, output: "composite" }, hints), body),
+  );
 }
 
 /** The same document with layers that must not pass for the right one: grey, and not made for Photoshop's Color mode. */

@@ -8,7 +8,8 @@ import { simpleDocument } from "../documents.mjs";
 import { assertDone, assertRefused } from "./kit.mjs";
 import { Server, startStranger } from "./server.mjs";
 
-const tokensIn = (requests) => requests.filter((request) => request.headers["X-Colorize-Token"] || request.headers["x-colorize-token"]);
+const tokensIn = (requests) =>
+  requests.filter((request) => request.headers["X-Colorize-Token"] || request.headers["x-colorize-token"]);
 
 /** Colour with a panel that cannot: a sentence, and neither token nor picture has left. */
 async function refusedUnsent(kit, panel, pattern) {
@@ -27,7 +28,10 @@ async function withStranger(answer, work) {
     await stranger.stop();
   }
   assert.deepEqual(tokensIn(stranger.requests), [], "no stranger got the token");
-  assert.ok(stranger.requests.every((request) => request.bytes === 0), "no stranger got a picture");
+  assert.ok(
+    stranger.requests.every((request) => request.bytes === 0),
+    "no stranger got a picture",
+  );
 }
 
 export const network = {
@@ -52,7 +56,12 @@ export const network = {
       await late.untilServerSays(/onnxruntime/, 10000);
       await late.open(simpleDocument(kit.photographs.girl));
       const before = await late.report();
-      await assertRefused(late, before, await late.colorize(), /^The server went away while it worked, the document is as before/);
+      await assertRefused(
+        late,
+        before,
+        await late.colorize(),
+        /^The server went away while it worked, the document is as before/,
+      );
       await late.untilServerSays(/^No server answers/, 10000);
     } finally {
       await server.stop();
@@ -62,7 +71,9 @@ export const network = {
     const panel = await kit.readyPanel({ ports: { 47813: kit.server.port } });
     const id = await panel.open(simpleDocument(kit.photographs.girl));
     await assertDone(panel, await panel.colorize(), id);
-    assert.ok(panel.requests.filter((request) => request.method === "POST").every((request) => request.port === "47813"));
+    assert.ok(
+      panel.requests.filter((request) => request.method === "POST").every((request) => request.port === "47813"),
+    );
   },
   async "address of the artist's own"(kit) {
     const panel = await kit.panel({ ports: { 47812: kit.server.port } });
@@ -76,10 +87,18 @@ export const network = {
   },
   async "address that the manifest does not allow"(kit) {
     const panel = await kit.readyPanel();
-    for (const address of ["http://example.com:47811", "http://127.0.0.1:8080", "https://127.0.0.1:47811", "127.0.0.1"]) {
+    for (const address of [
+      "http://example.com:47811",
+      "http://127.0.0.1:8080",
+      "https://127.0.0.1:47811",
+      "127.0.0.1",
+    ]) {
       await panel.page.evaluate((text) => (document.getElementById("address").value = text), address);
       await panel.press("save");
-      await panel.until(async () => /may only reach 127\.0\.0\.1 or localhost/.test(await panel.text("status")), `the sentence for ${address}`);
+      await panel.until(
+        async () => /may only reach 127\.0\.0\.1 or localhost/.test(await panel.text("status")),
+        `the sentence for ${address}`,
+      );
     }
     await panel.orderlyReport();
   },
@@ -122,9 +141,17 @@ export const network = {
     });
   },
   async "a stranger who passes for the server"(kit) {
-    const health = { product: "colorize-server", version: "0.1.0", protocol: 1, state: "ready", ready: true, model: { name: "x", version: "1", sizes: [256], default_size: 256 } };
+    const health = {
+      product: "colorize-server",
+      version: "0.1.0",
+      protocol: 1,
+      state: "ready",
+      ready: true,
+      model: { name: "x", version: "1", sizes: [256], default_size: 256 },
+    };
     for (const proof of [undefined, "0".repeat(64)]) {
-      const answer = (_request, response) => response.writeHead(200, { "Content-Type": "application/json" }).end(JSON.stringify({ ...health, proof }));
+      const answer = (_request, response) =>
+        response.writeHead(200, { "Content-Type": "application/json" }).end(JSON.stringify({ ...health, proof }));
       await withStranger(answer, async (stranger) => {
         const panel = await kit.panel({ ports: { 47811: stranger.port } });
         await panel.untilServerSays(/does not know this panel's token/);
@@ -146,7 +173,10 @@ export const network = {
     );
   },
   async "a server of another protocol"(kit) {
-    const answer = (_request, response) => response.writeHead(200, { "Content-Type": "application/json" }).end(JSON.stringify({ product: "colorize-server", protocol: 2, state: "ready" }));
+    const answer = (_request, response) =>
+      response
+        .writeHead(200, { "Content-Type": "application/json" })
+        .end(JSON.stringify({ product: "colorize-server", protocol: 2, state: "ready" }));
     await withStranger(answer, async (stranger) => {
       const panel = await kit.panel({ ports: { 47811: stranger.port } });
       await panel.untilServerSays(/speaks another version of the protocol/);
@@ -165,7 +195,15 @@ export const network = {
   },
   async "an answer that does not fit"(kit) {
     // The real server's answer, cut short on its way.
-    kit.patches = [...kit.patches, { file: "client.js", find: "const isRaw = ", replace: "if (url.endsWith('/result')) await response.arrayBuffer().then((bytes) => { response.arrayBuffer = async () => bytes.slice(1); });\n    const isRaw = " }];
+    kit.patches = [
+      ...kit.patches,
+      {
+        file: "client.js",
+        find: "const isRaw = ",
+        replace:
+          "if (url.endsWith('/result')) await response.arrayBuffer().then((bytes) => { response.arrayBuffer = async () => bytes.slice(1); });\n    const isRaw = ",
+      },
+    ];
     const panel = await kit.readyPanel();
     await panel.open(simpleDocument(kit.photographs.girl));
     const before = await panel.report();

@@ -3,14 +3,24 @@
  */
 
 import assert from "node:assert/strict";
-import { cropped, layerOf, lineArt, pictureOf, plain, roundSelection, simpleDocument, strokes, withAlpha } from "../documents.mjs";
+import {
+  cropped,
+  layerOf,
+  lineArt,
+  pictureOf,
+  plain,
+  roundSelection,
+  simpleDocument,
+  strokes,
+  withAlpha,
+} from "../documents.mjs";
 import { assertDone, colourLayer, layerNamed, saveReference, saveWrong } from "./kit.mjs";
 
 const names = (layers) => layers.map((layer) => layer.name);
 const RESULT = /^Colorize \(.+, \d+ px, 100 %\)$/;
 
 /** Colour a document and look at what every run promises. */
-async function colorized(kit, spec, choices = {}, prepare = async () => {}) {
+export async function colorized(kit, spec, choices = {}, prepare = async () => {}) {
   const panel = await kit.readyPanel();
   const id = await panel.open(spec);
   await prepare(panel, id);
@@ -41,7 +51,10 @@ export const pictures = {
     assert.deepEqual(names(document.layers), [colour.name, "Photograph", "Background"]);
     assert.equal(colour.isClipped, false);
     const { left, top, width, height } = layerNamed(document, "Photograph").pixels;
-    assert.deepEqual([colour.pixels.left, colour.pixels.top, colour.pixels.width, colour.pixels.height], [left, top, width, height]);
+    assert.deepEqual(
+      [colour.pixels.left, colour.pixels.top, colour.pixels.width, colour.pixels.height],
+      [left, top, width, height],
+    );
     assertOthersUntouched(before, document);
     kit.savePsd("result", document, { blend: "color" });
     await saveReference(kit, pictureOf(photograph));
@@ -63,7 +76,11 @@ export const pictures = {
     assert.match(await panel.colorize(), /^Done/);
     const [document] = (await panel.orderlyReport()).documents;
     assert.deepEqual(names(document.layers), [colour.name, colour.name, "Photograph", "Background"]);
-    assert.equal(document.layers[0].pixels.data, document.layers[1].pixels.data, "the same colours from the same source");
+    assert.equal(
+      document.layers[0].pixels.data,
+      document.layers[1].pixels.data,
+      "the same colours from the same source",
+    );
   },
 
   async clip(kit) {
@@ -92,7 +109,12 @@ export const pictures = {
   async doubt(kit) {
     const photograph = kit.photographs.girl;
     const { document, colour } = await colorized(kit, simpleDocument(photograph), { addDoubt: true, clip: true });
-    assert.deepEqual(names(document.layers), ["Colorize: guesses (bright = unsure)", colour.name, "Photograph", "Background"]);
+    assert.deepEqual(names(document.layers), [
+      "Colorize: guesses (bright = unsure)",
+      colour.name,
+      "Photograph",
+      "Background",
+    ]);
     const [doubt] = document.layers;
     assert.deepEqual([doubt.isVisible, doubt.blendMode, doubt.opacity, doubt.isClipped], [false, "normal", 100, false]);
     const answer = await kit.server.ask(
@@ -101,7 +123,9 @@ export const pictures = {
     );
     const expected = answer.subarray(photograph.width * photograph.height * 4);
     const written = Buffer.from(doubt.pixels.data, "base64");
-    const isSame = expected.every((value, i) => [0, 1, 2].every((channel) => written[4 * i + channel] === value) && written[4 * i + 3] === 255);
+    const isSame = expected.every(
+      (value, i) => [0, 1, 2].every((channel) => written[4 * i + channel] === value) && written[4 * i + 3] === 255,
+    );
     assert.ok(isSame, "the layer shows the server's doubt");
     kit.savePsd("result", document, { blend: "color" });
     await saveReference(kit, pictureOf(photograph));
@@ -116,9 +140,24 @@ export const pictures = {
       [30, 140, 60],
       [40, 70, 210],
     ];
-    const list = colours.map((rgb, index) => [Math.round(width * (0.2 + 0.25 * index)), Math.round(height * (0.35 + 0.12 * index)), 26, 9, rgb]);
+    const list = colours.map((rgb, index) => [
+      Math.round(width * (0.2 + 0.25 * index)),
+      Math.round(height * (0.35 + 0.12 * index)),
+      26,
+      9,
+      rgb,
+    ]);
     // The hints lie higher and further left than the photograph: places must be worked out.
-    spec.layers.unshift(layerOf("Colour hints", strokes(width + 13, height + 9, list.map(([left, top, ...rest]) => [left + 13, top + 9, ...rest]))));
+    spec.layers.unshift(
+      layerOf(
+        "Colour hints",
+        strokes(
+          width + 13,
+          height + 9,
+          list.map(([left, top, ...rest]) => [left + 13, top + 9, ...rest]),
+        ),
+      ),
+    );
     const { document, colour } = await colorized(kit, spec, { useHints: true });
     assert.deepEqual(names(document.layers), ["Colour hints", colour.name, "Photograph", "Background"]);
     layerNamed(document, "Colour hints").isVisible = false;
@@ -128,7 +167,9 @@ export const pictures = {
   async "selection to mask"(kit) {
     const photograph = kit.photographs.girl;
     const selection = roundSelection(-20, 30, 120);
-    const { document, colour } = await colorized(kit, simpleDocument(photograph), {}, (panel, id) => panel.artist("setSelection", id, selection));
+    const { document, colour } = await colorized(kit, simpleDocument(photograph), {}, (panel, id) =>
+      panel.artist("setSelection", id, selection),
+    );
     assert.ok(colour.mask, "there is a mask");
     assert.deepEqual([colour.mask.width, colour.mask.height], [document.width, document.height]);
     const mask = Buffer.from(colour.mask.data, "base64");
@@ -145,7 +186,12 @@ export const pictures = {
 
   async "selection not wanted"(kit) {
     const prepare = (panel, id) => panel.artist("setSelection", id, roundSelection(10, 10, 50));
-    const { colour } = await colorized(kit, simpleDocument(kit.photographs.girl), { maskFromSelection: false }, prepare);
+    const { colour } = await colorized(
+      kit,
+      simpleDocument(kit.photographs.girl),
+      { maskFromSelection: false },
+      prepare,
+    );
     assert.equal(colour.mask, null);
   },
 
@@ -160,9 +206,15 @@ export const pictures = {
     // Everything visible: the colours go on top, and visible hints do not get into the photograph.
     const photograph = kit.photographs.girl;
     const spec = simpleDocument(photograph);
-    spec.layers.unshift(layerOf("Colour hints", strokes(60, 60, [[5, 5, 20, 8, [220, 30, 30]]]), { left: 60, top: 60 }));
+    spec.layers.unshift(
+      layerOf("Colour hints", strokes(60, 60, [[5, 5, 20, 8, [220, 30, 30]]]), { left: 60, top: 60 }),
+    );
     spec.layers.unshift(layerOf("Tone", plain(60, 60, [90, 90, 90, 255]), { left: 80, top: 80, opacity: 40 }));
-    const { panel, before, document, colour } = await colorized(kit, spec, { source: "visible", useHints: true, clip: true });
+    const { panel, before, document, colour } = await colorized(kit, spec, {
+      source: "visible",
+      useHints: true,
+      clip: true,
+    });
     assert.deepEqual(names(document.layers), [colour.name, "Tone", "Colour hints", "Photograph", "Background"]);
     assert.equal(colour.isClipped, false, "there is nothing to clip to");
     assert.deepEqual([colour.pixels.width, colour.pixels.height], [document.width, document.height]);
@@ -171,7 +223,10 @@ export const pictures = {
     assert.equal(posted.bytes, document.width * document.height * 7, "the picture has no alpha, the hints have");
     assert.equal((await panel.report()).documents.length, 1, "the temporary copy is closed");
     const sent = Buffer.from(await panel.page.evaluate(() => window.__lastBody), "base64");
-    const isGrey = Array.from({ length: document.width * document.height }, (_, i) => sent[3 * i] === sent[3 * i + 1] && sent[3 * i] === sent[3 * i + 2]);
+    const isGrey = Array.from(
+      { length: document.width * document.height },
+      (_, i) => sent[3 * i] === sent[3 * i + 1] && sent[3 * i] === sent[3 * i + 2],
+    );
     assert.ok(isGrey.every(Boolean), "no stroke is in the photograph that was sent");
     kit.savePsd("result", document, { blend: "color" });
   },
@@ -186,7 +241,11 @@ export const pictures = {
     spec.layers[0] = layerOf("Photograph", soft, { left: 50, top: -5 });
     const { document, colour } = await colorized(kit, spec);
     const { pixels } = colour;
-    assert.deepEqual([pixels.left, pixels.top, pixels.left + pixels.width], [71, 10, document.width], "placed where the host said the pixels are");
+    assert.deepEqual(
+      [pixels.left, pixels.top, pixels.left + pixels.width],
+      [71, 10, document.width],
+      "placed where the host said the pixels are",
+    );
     kit.savePsd("result", document, { blend: "color" });
     // What was sent: the visible part that holds pixels.
     const visible = cropped(soft, 21, 15, document.width - 71, Math.min(height - 15, document.height - 10));
@@ -197,7 +256,11 @@ export const pictures = {
 
   async background(kit) {
     const photograph = kit.photographs.loggers;
-    const spec = { width: photograph.width, height: photograph.height, layers: [layerOf("Background", photograph, { isBackground: true })] };
+    const spec = {
+      width: photograph.width,
+      height: photograph.height,
+      layers: [layerOf("Background", photograph, { isBackground: true })],
+    };
     const { panel, document, colour } = await colorized(kit, spec, { clip: true });
     assert.deepEqual(names(document.layers), [colour.name, "Background"]);
     const posted = panel.requests.find((request) => request.method === "POST");
@@ -211,7 +274,10 @@ export const pictures = {
     const spec = simpleDocument(photograph);
     spec.layers = [
       layerOf("Title", plain(30, 10, [0, 0, 0, 255]), { left: 4, top: 4 }),
-      { name: "Scans", children: [layerOf("Dust", plain(4, 4, [0, 0, 0, 255]), { left: 20, top: 20 }), spec.layers[0]] },
+      {
+        name: "Scans",
+        children: [layerOf("Dust", plain(4, 4, [0, 0, 0, 255]), { left: 20, top: 20 }), spec.layers[0]],
+      },
       spec.layers[1],
     ];
     spec.active = [1, 1];
@@ -227,7 +293,11 @@ export const pictures = {
     const photograph = kit.photographs.girl;
     const spec = simpleDocument(photograph);
     const retouch = layerOf("Retouch", plain(40, 40, [128, 128, 128, 255]), { left: 60, top: 60 });
-    spec.layers = [layerOf("Above", plain(20, 20, [0, 0, 0, 255]), { left: 2, top: 2 }), { name: "Restored", children: [retouch, spec.layers[0]] }, spec.layers[1]];
+    spec.layers = [
+      layerOf("Above", plain(20, 20, [0, 0, 0, 255]), { left: 2, top: 2 }),
+      { name: "Restored", children: [retouch, spec.layers[0]] },
+      spec.layers[1],
+    ];
     spec.active = [1];
     const { panel, before, document, colour } = await colorized(kit, spec);
     assert.deepEqual(names(document.layers), ["Above", colour.name, "Restored", "Background"]);
@@ -236,7 +306,8 @@ export const pictures = {
     assert.equal(document.history.length, 2, "reading left no history step");
     kit.savePsd("result", document, { blend: "color", source: "Restored", hidden: ["Above"] });
     const flat = { ...photograph, data: photograph.data.slice() };
-    for (let y = 0; y < 40; y++) for (let x = 0; x < 40; x++) flat.data.set([128, 128, 128, 255], ((y + 51) * flat.width + x + 47) * 4);
+    for (let y = 0; y < 40; y++)
+      for (let x = 0; x < 40; x++) flat.data.set([128, 128, 128, 255], ((y + 51) * flat.width + x + 47) * 4);
     await saveReference(kit, pictureOf(flat));
   },
 
@@ -245,7 +316,10 @@ export const pictures = {
     const spec = simpleDocument(photograph);
     spec.layers = [
       layerOf("Photograph", photograph, { left: 13, top: 9, kind: "smartObject", isClipped: true }),
-      layerOf("Frame", plain(photograph.width - 20, photograph.height - 20, [200, 200, 200, 255]), { left: 23, top: 19 }),
+      layerOf("Frame", plain(photograph.width - 20, photograph.height - 20, [200, 200, 200, 255]), {
+        left: 23,
+        top: 19,
+      }),
       spec.layers[1],
     ];
     const { before, document, colour } = await colorized(kit, spec, { clip: true });
@@ -263,33 +337,26 @@ export const pictures = {
     spec.layers.unshift(layerOf("Colorize this", lineArt(120, 60), { left: 20, top: 20, kind: "text" }));
     const { document, colour } = await colorized(kit, spec);
     assert.deepEqual(names(document.layers), [colour.name, "Colorize this", "Photograph", "Background"]);
-    assert.deepEqual([colour.pixels.left, colour.pixels.top, colour.pixels.width, colour.pixels.height], [20, 20, 120, 60]);
-  },
-
-  async "sixteen bits"(kit) {
-    const photograph = kit.photographs.girl;
-    const spec = { ...simpleDocument(photograph), bits: 16 };
-    spec.layers = [layerOf("Photograph", photograph, { left: 13, top: 9, bits: 16 }), layerOf("Background", plain(spec.width, spec.height, [255, 255, 255, 255]), { bits: 16, isBackground: true })];
-    const { document, colour } = await colorized(kit, spec, { addDoubt: true });
-    const samples = new Uint16Array(new Uint8Array(Buffer.from(colour.pixels.data, "base64")).buffer);
-    assert.ok(samples.every((value) => value <= 32768), "in Photoshop's range");
-    assert.ok(samples.some((value) => Math.round((Math.round((value * 255) / 32768) * 32768) / 255) !== value), "more than 8 bits came back");
-    const answer = await kit.server.ask(
-      { width: photograph.width, height: photograph.height, channels: 4, depth: 16, host: "photoshop" },
-      pictureOf(photograph, { depth: 16 }).bytes,
+    assert.deepEqual(
+      [colour.pixels.left, colour.pixels.top, colour.pixels.width, colour.pixels.height],
+      [20, 20, 120, 60],
     );
-    const expected = new Uint16Array(new Uint8Array(answer).buffer);
-    assert.ok(samples.every((value, i) => value === Math.round((expected[i] * 32768) / 65535)), "every sample is the server's");
-    kit.saveRaw("result.json", JSON.stringify({ blend: "color", document }));
-    await saveReference(kit, pictureOf(photograph, { depth: 16 }));
   },
 
   async greyscale(kit) {
     const photograph = kit.photographs.loggers;
     const grey = (name, picture, more) => layerOf(name, picture, { isGrey: true, ...more });
     const soft = withAlpha(photograph, (x) => Math.min(255, x * 8));
-    const spec = { width: photograph.width, height: photograph.height, mode: "grayscaleMode", profile: "Gray Gamma 2.2" };
-    spec.layers = [grey("Photograph", soft), grey("Background", plain(photograph.width, photograph.height, [255, 255, 255, 255]), { isBackground: true })];
+    const spec = {
+      width: photograph.width,
+      height: photograph.height,
+      mode: "grayscaleMode",
+      profile: "Gray Gamma 2.2",
+    };
+    spec.layers = [
+      grey("Photograph", soft),
+      grey("Background", plain(photograph.width, photograph.height, [255, 255, 255, 255]), { isBackground: true }),
+    ];
     let meanwhile = null;
     let panel = null;
     const onRequest = async (request) => {
@@ -307,65 +374,22 @@ export const pictures = {
     const document = await assertDone(panel, await panel.text("status"), id);
     assert.equal(document.mode, "RGBColorMode");
     assert.equal(document.history.length, 2, "mode and layer in one step");
-    assert.deepEqual(meanwhile.documents, opened.documents, "while the server works the document is still grey, and the copy is closed");
+    assert.deepEqual(
+      meanwhile.documents,
+      opened.documents,
+      "while the server works the document is still grey, and the copy is closed",
+    );
     const report = await panel.report();
     assert.equal(report.documents.length, 1, "the temporary copy is closed");
     assert.ok(report.calls.indexOf("changeMode") < report.calls.indexOf("getPixels"), "read from the converted copy");
     const { pixels } = colourLayer(document);
     const alphas = Buffer.from(pixels.data, "base64").filter((_, index) => index % 4 === 3);
-    assert.ok(alphas.some((alpha) => alpha < 255), "the layer's transparency was read");
+    assert.ok(
+      alphas.some((alpha) => alpha < 255),
+      "the layer's transparency was read",
+    );
     kit.savePsd("result", document, { blend: "color" });
     await panel.artist("undo", id);
     assert.equal((await panel.report()).documents[0].mode, "grayscaleMode", "one undo brings greyscale back");
   },
-};
-
-/** The whole photograph under hints of strong colours, where a layer for another Color mode would be far off. */
-async function strongColours(kit, profile, name, colours) {
-  const photograph = kit.photographs.loggers;
-  const { width, height } = photograph;
-  const side = Math.ceil(width / colours.length);
-  const hints = strokes(width, height, colours.map((rgb, index) => [index * side, 0, Math.min(side, width - index * side), height, rgb]));
-  const layers = [layerOf("Colour hints", hints), layerOf("Photograph", photograph)];
-  const { panel, document } = await colorized(kit, { width, height, profile, layers, active: [1] }, { useHints: true });
-  const posted = panel.requests.find((request) => request.method === "POST");
-  assert.equal(posted.query.profile, name);
-  assert.equal(document.profile, profile, "the document keeps its profile");
-  kit.savePsd("result", document, { blend: "color", profile: name, hidden: ["Colour hints"] });
-  // What the panel sends: strokes in sRGB, whatever the document's profile.
-  const sent = Buffer.from(await panel.page.evaluate(() => window.__lastBody), "base64").subarray(width * height * 4);
-  await saveReference(kit, pictureOf(photograph, { profile: name }), sent);
-  await saveWrong(kit, document, pictureOf(photograph, { profile: name }), sent);
-}
-
-pictures["strong colours, sRGB"] = (kit) => {
-  const colours = [[200, 40, 160], [30, 140, 60], [40, 70, 210], [200, 90, 20]];
-  return strongColours(kit, "sRGB IEC61966-2.1", "srgb", colours);
-};
-// The same numbers are stronger colours in this space; Color mode itself clips what leaves the cube.
-pictures["strong colours, Adobe RGB (1998)"] = (kit) => {
-  const colours = [[160, 85, 135], [90, 135, 95], [90, 105, 170], [165, 110, 80]];
-  return strongColours(kit, "Adobe RGB (1998)", "adobe-rgb", colours);
-};
-
-// ProPhoto RGB is for 16 bits: at 8 its levels are so coarse that rounding alone costs more than the bar.
-pictures["sixteen bits, ProPhoto RGB"] = async (kit) => {
-  const photograph = kit.photographs.girl;
-  const layers = [layerOf("Photograph", photograph, { bits: 16 })];
-  const spec = { width: photograph.width, height: photograph.height, bits: 16, profile: "ProPhoto RGB", layers };
-  const { panel, document } = await colorized(kit, spec);
-  assert.equal(panel.requests.find((request) => request.method === "POST").query.profile, "prophoto");
-  kit.saveRaw("result.json", JSON.stringify({ blend: "color", profile: "prophoto", document }));
-  await saveReference(kit, pictureOf(photograph, { depth: 16, profile: "prophoto" }));
-};
-
-pictures["a profile that the server does not know"] = async (kit) => {
-  const { panel, document } = await colorized(kit, { ...simpleDocument(kit.photographs.girl), profile: "Display P3" });
-  assert.match(await panel.text("status"), /converted by way of sRGB\.$/);
-  assert.equal(panel.requests.find((request) => request.method === "POST").query.profile, "srgb");
-  assert.equal(document.profile, "Display P3", "the document keeps its profile");
-  const [colour] = document.layers;
-  const grey = Buffer.from(document.layers[1].pixels.data, "base64");
-  const coloured = Buffer.from(colour.pixels.data, "base64");
-  assert.ok(grey.some((value, index) => index % 4 !== 3 && value !== coloured[index]), "there is colour");
 };

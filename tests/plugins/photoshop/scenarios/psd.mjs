@@ -21,11 +21,25 @@ function layerOf(layer, document) {
     const { left, top, width, height, data } = layer.mask;
     const rgba = new Uint8ClampedArray(width * height * 4);
     bytesOf(data).forEach((value, index) => rgba.set([value, value, value, 255], index * 4));
-    common.mask = { left, top, right: left + width, bottom: top + height, defaultColor: 0, imageData: { width, height, data: rgba } };
+    common.mask = {
+      left,
+      top,
+      right: left + width,
+      bottom: top + height,
+      defaultColor: 0,
+      imageData: { width, height, data: rgba },
+    };
   }
   if (!layer.pixels) return common;
   const { left, top, width, height, data } = layer.pixels;
-  return { ...common, left, top, right: left + width, bottom: top + height, imageData: { width, height, data: bytesOf(data) } };
+  return {
+    ...common,
+    left,
+    top,
+    right: left + width,
+    bottom: top + height,
+    imageData: { width, height, data: bytesOf(data) },
+  };
 }
 
 const bottomUp = (layers, document) => [...layers].reverse().map((layer) => layerOf(layer, document));
@@ -35,9 +49,17 @@ const bottomUp = (layers, document) => [...layers].reverse().map((layer) => laye
  * @returns {Buffer}
  */
 export function writePsd(document) {
-  if (document.bits !== 8 || document.mode !== "RGBColorMode") throw new Error("only 8-bit RGB documents are written as PSD");
+  if (document.bits !== 8 || document.mode !== "RGBColorMode")
+    throw new Error("only 8-bit RGB documents are written as PSD");
   return writePsdBuffer(
-    { width: document.width, height: document.height, channels: 3, bitsPerChannel: 8, colorMode: 3, children: bottomUp(document.layers, document) },
+    {
+      width: document.width,
+      height: document.height,
+      channels: 3,
+      bitsPerChannel: 8,
+      colorMode: 3,
+      children: bottomUp(document.layers, document),
+    },
     { generateThumbnail: false },
   );
 }

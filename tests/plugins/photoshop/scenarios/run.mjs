@@ -6,16 +6,19 @@
 
 import { mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { halved } from "../documents.mjs";
 import { launchBrowser } from "../host/page.mjs";
 import { conduct } from "./conduct.mjs";
 import { controls } from "./controls.mjs";
 import { failures } from "./failures.mjs";
 import { Kit } from "./kit.mjs";
-import { pictures } from "./pictures.mjs";
-import { Server } from "./server.mjs";
+import { meanwhileChanged } from "./meanwhile.mjs";
 import { network } from "./network.mjs";
+import { pictures } from "./pictures.mjs";
+import { profiles } from "./profiles.mjs";
+import { Server } from "./server.mjs";
 
-const scenarios = { ...pictures, ...failures, ...network, ...conduct };
+const scenarios = { ...pictures, ...profiles, ...failures, ...meanwhileChanged, ...network, ...conduct };
 const all = [...Object.keys(scenarios), ...Object.keys(controls).map((name) => `without: ${name}`)];
 
 /** RGBA pictures that the caller prepared: FOLDER/photographs/NAME.json and .rgba; it also made FOLDER/tiny.onnx. */
@@ -23,7 +26,10 @@ function loadPhotographs(folder) {
   const photographs = {};
   for (const file of readdirSync(folder).filter((name) => name.endsWith(".json"))) {
     const name = file.replace(".json", "");
-    photographs[name] = { ...JSON.parse(readFileSync(join(folder, file), "utf8")), data: new Uint8Array(readFileSync(join(folder, `${name}.rgba`))) };
+    photographs[name] = {
+      ...JSON.parse(readFileSync(join(folder, file), "utf8")),
+      data: new Uint8Array(readFileSync(join(folder, `${name}.rgba`))),
+    };
   }
   return photographs;
 }
@@ -33,7 +39,11 @@ const folderName = (name) => name.replace(/[^a-z0-9]+/gi, "-").replace(/^-|-$/g,
 async function runOne(name, surroundings) {
   const isControl = name.startsWith("without: ");
   const control = isControl ? controls[name.slice("without: ".length)] : null;
-  const kit = new Kit({ ...surroundings, folder: join(surroundings.folder, folderName(name)), patches: control ? control.patches : [] });
+  const kit = new Kit({
+    ...surroundings,
+    folder: join(surroundings.folder, folderName(name)),
+    patches: control ? control.patches : [],
+  });
   let failure = null;
   try {
     await scenarios[control ? control.scenario : name](kit);
@@ -56,18 +66,30 @@ async function main(args) {
   const wanted = args.filter((arg, index) => arg !== "--out" && args[index - 1] !== "--out");
   mkdirSync(folder, { recursive: true });
   const photographs = loadPhotographs(join(folder, "photographs"));
-  // Scenarios have the real model.  What a control shows does not depend on colours: it has a model that takes no time.
+  // Scenarios have the real model.  What a control shows does not depend on colours: it has a model that takes no time,
+  // and small pictures.
   const tiny = join(folder, "tiny.onnx");
-  const [browser, server, quickServer] = await Promise.all([launchBrowser(), Server.start(join(folder, "server")), Server.start(join(folder, "quick-server"), tiny)]);
+  const [browser, server, quickServer] = await Promise.all([
+    launchBrowser(),
+    Server.start(join(folder, "server")),
+    Server.start(join(folder, "quick-server"), tiny),
+  ]);
+  const smallPhotographs = Object.fromEntries(
+    Object.entries(photographs).map(([name, picture]) => [name, halved(picture)]),
+  );
+  const real = { browser, server, photographs, folder };
+  const quick = { browser, server: quickServer, photographs: smallPhotographs, folder };
   const results = {};
   const queue = wanted.length ? all.filter((name) => wanted.includes(name)) : [...all];
   const worker = async () => {
     while (queue.length) {
       const name = queue.shift();
       const began = Date.now();
-      const failure = await runOne(name, { browser, server: name.startsWith("without: ") ? quickServer : server, photographs, folder });
+      const failure = await runOne(name, name.startsWith("without: ") ? quick : real);
       results[name] = { failure, seconds: (Date.now() - began) / 1000 };
-      console.log(`${failure ? "FAILED" : "passed"} ${results[name].seconds.toFixed(1)} s  ${name}${failure ? `\n${failure}` : ""}`);
+      console.log(
+        `${failure ? "FAILED" : "passed"} ${results[name].seconds.toFixed(1)} s  ${name}${failure ? `\n${failure}` : ""}`,
+      );
     }
   };
   // Two at a time: while one waits for the server the other draws.

@@ -20,11 +20,15 @@ export class Server {
     this.stateFile = join(folder, "state.json");
     this.logFile = join(folder, "output.log");
     const log = openSync(this.logFile, "w");
-    this.process = spawn(process.env.PYTHON || "python3", ["-m", "colorize_server.cli.serve", "start", "--port", "0", ...(model ? ["--model", model] : [])], {
-      stdio: ["ignore", log, log],
-      env: { ...process.env, COLORIZE_STATE_DIR: folder },
-      detached: true,
-    });
+    this.process = spawn(
+      process.env.PYTHON || "python3",
+      ["-m", "colorize_server.cli.serve", "start", "--port", "0", ...(model ? ["--model", model] : [])],
+      {
+        stdio: ["ignore", log, log],
+        env: { ...process.env, COLORIZE_STATE_DIR: folder },
+        detached: true,
+      },
+    );
     closeSync(log);
   }
 
@@ -42,7 +46,8 @@ export class Server {
         if (health && health.state === "ready") return;
         if (health && health.state === "failed") throw new Error(`the server failed: ${JSON.stringify(health.error)}`);
       }
-      if (this.process.exitCode !== null || Date.now() > end) throw new Error(`the server did not start: ${readFileSync(this.logFile, "utf8")}`);
+      if (this.process.exitCode !== null || Date.now() > end)
+        throw new Error(`the server did not start: ${readFileSync(this.logFile, "utf8")}`);
       await pause(100);
     }
   }
@@ -68,14 +73,20 @@ export class Server {
   /** POST a raw picture; returns the raw answer. */
   async ask(query, body) {
     const headers = { "X-Colorize-Token": this.token, "Content-Type": "application/octet-stream" };
-    const reply = await fetch(`http://127.0.0.1:${this.port}/v1/colorize?${new URLSearchParams(query)}`, { method: "POST", body, headers });
+    const reply = await fetch(`http://127.0.0.1:${this.port}/v1/colorize?${new URLSearchParams(query)}`, {
+      method: "POST",
+      body,
+      headers,
+    });
     if (reply.status !== 200) throw new Error(await reply.text());
     return Buffer.from(await reply.arrayBuffer());
   }
 
   /** @returns {Promise<object>} a job as the server describes it */
   async job(id) {
-    const reply = await fetch(`http://127.0.0.1:${this.port}/v1/jobs/${id}`, { headers: { "X-Colorize-Token": this.token } });
+    const reply = await fetch(`http://127.0.0.1:${this.port}/v1/jobs/${id}`, {
+      headers: { "X-Colorize-Token": this.token },
+    });
     return { status: reply.status, ...(await reply.json()) };
   }
 

@@ -8,7 +8,15 @@ import client from "../../../../photoshop_uxp/client.js";
 import errors from "../../../../photoshop_uxp/errors.js";
 
 const TOKEN = "0123456789abcdef".repeat(4);
-const PICTURE = { width: 4, height: 2, channels: 3, depth: 8, profile: "srgb", bytes: new Uint8Array(24).fill(7), hints: null };
+const PICTURE = {
+  width: 4,
+  height: 2,
+  channels: 3,
+  depth: 8,
+  profile: "srgb",
+  bytes: new Uint8Array(24).fill(7),
+  hints: null,
+};
 const OPTIONS = { blend: "color", size: 256, saturation: 1, doubt: false };
 
 /** @param {Record<string, (request: object) => object>} routes "METHOD /path" -> {status, json | bytes, headers} */
@@ -19,14 +27,21 @@ async function serving(routes, work) {
     request.on("data", (part) => parts.push(part));
     request.on("end", async () => {
       const url = new URL(request.url, "http://x");
-      const record = { line: `${request.method} ${url.pathname}`, query: Object.fromEntries(url.searchParams), headers: request.headers, body: Buffer.concat(parts) };
+      const record = {
+        line: `${request.method} ${url.pathname}`,
+        query: Object.fromEntries(url.searchParams),
+        headers: request.headers,
+        body: Buffer.concat(parts),
+      };
       requests.push(record);
       const route = routes[record.line];
       const answer = route ? await route(record) : { status: 204 };
       if (answer === "cut") return request.socket.destroy();
       const { status = 200, json, bytes, headers = {} } = answer;
       const type = bytes ? "application/octet-stream" : "application/json";
-      return response.writeHead(status, { "Content-Type": type, ...headers }).end(bytes || (json ? JSON.stringify(json) : ""));
+      return response
+        .writeHead(status, { "Content-Type": type, ...headers })
+        .end(bytes || (json ? JSON.stringify(json) : ""));
     });
   });
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -37,21 +52,46 @@ async function serving(routes, work) {
   }
 }
 
-const health = (more) => ({ product: "colorize-server", protocol: 1, state: "ready", model: { name: "m", version: "1", sizes: [256], default_size: 256 }, ...more });
+const health = (more) => ({
+  product: "colorize-server",
+  protocol: 1,
+  state: "ready",
+  model: { name: "m", version: "1", sizes: [256], default_size: 256 },
+  ...more,
+});
 const proof = ({ query }) => createHmac("sha256", TOKEN).update(query.nonce).digest("hex");
 const accepted = () => ({ status: 202, json: { id: "j1" } });
 const done = () => ({ json: { id: "j1", state: "done" } });
-const result = (bytes, more = {}) => () => ({
-  bytes: Buffer.from(bytes),
-  headers: { "X-Colorize-Width": 4, "X-Colorize-Height": 2, "X-Colorize-Channels": 3, "X-Colorize-Depth": 8, "X-Colorize-Model": "m 1", "X-Colorize-Backend": "cpu", "X-Colorize-Size": 256, ...more },
-});
-const work = { "POST /v1/jobs": accepted, "GET /v1/jobs/j1": done, "GET /v1/jobs/j1/result": result(new Uint8Array(24)) };
+const result =
+  (bytes, more = {}) =>
+  () => ({
+    bytes: Buffer.from(bytes),
+    headers: {
+      "X-Colorize-Width": 4,
+      "X-Colorize-Height": 2,
+      "X-Colorize-Channels": 3,
+      "X-Colorize-Depth": 8,
+      "X-Colorize-Model": "m 1",
+      "X-Colorize-Backend": "cpu",
+      "X-Colorize-Size": 256,
+      ...more,
+    },
+  });
+const work = {
+  "POST /v1/jobs": accepted,
+  "GET /v1/jobs/j1": done,
+  "GET /v1/jobs/j1/result": result(new Uint8Array(24)),
+};
 
-function run(address, { picture = PICTURE, options = OPTIONS, cancellation = new errors.Cancellation(), onStep = () => {} } = {}) {
+function run(
+  address,
+  { picture = PICTURE, options = OPTIONS, cancellation = new errors.Cancellation(), onStep = () => {} } = {},
+) {
   return client.colorize(address, TOKEN, picture, options, cancellation, onStep);
 }
 
-const failsWith = (key, code) => (error) => error instanceof errors.PanelError && error.key === key && (code === undefined || error.values.code === code);
+const failsWith = (key, code) => (error) =>
+  error instanceof errors.PanelError && error.key === key && (code === undefined || error.values.code === code);
 
 test("probe tells apart what can be at an address, and never sends the token", async () => {
   for (const [state, route, token] of [
@@ -107,17 +147,34 @@ test("the best of several addresses is taken", async () => {
 
 test("a job: query, body and headers as PROTOCOL.md wants them, and the result forgotten afterwards", async () => {
   const hints = new Uint8Array(32).fill(9);
-  const routes = { ...work, "GET /v1/jobs/j1/result": result([...new Uint8Array(24).fill(5), ...new Uint8Array(8).fill(6)]) };
+  const routes = {
+    ...work,
+    "GET /v1/jobs/j1/result": result([...new Uint8Array(24).fill(5), ...new Uint8Array(8).fill(6)]),
+  };
   await serving(routes, async (address, requests) => {
     const steps = [];
-    const answer = await run(address, { picture: { ...PICTURE, hints }, options: { ...OPTIONS, blend: "multiply", saturation: 1.25, doubt: true }, onStep: (step) => steps.push(step.key) });
+    const answer = await run(address, {
+      picture: { ...PICTURE, hints },
+      options: { ...OPTIONS, blend: "multiply", saturation: 1.25, doubt: true },
+      onStep: (step) => steps.push(step.key),
+    });
     assert.deepEqual(answer.picture, new Uint8Array(24).fill(5));
     assert.deepEqual(answer.doubt, new Uint8Array(8).fill(6));
     assert.deepEqual([answer.model, answer.backend, answer.size], ["m 1", "cpu", 256]);
     const [post] = requests;
     assert.deepEqual(post.query, {
-      width: "4", height: "2", channels: "3", depth: "8", profile: "srgb", output: "layer", host: "photoshop",
-      blend: "multiply", size: "256", saturation: "1.25", hints: "rgba8", include: "doubt",
+      width: "4",
+      height: "2",
+      channels: "3",
+      depth: "8",
+      profile: "srgb",
+      output: "layer",
+      host: "photoshop",
+      blend: "multiply",
+      size: "256",
+      saturation: "1.25",
+      hints: "rgba8",
+      include: "doubt",
     });
     assert.deepEqual(post.body, Buffer.concat([Buffer.from(PICTURE.bytes), Buffer.from(hints)]));
     assert.equal(post.headers["content-type"], "application/octet-stream");
@@ -132,7 +189,9 @@ test("a job: query, body and headers as PROTOCOL.md wants them, and the result f
 test("progress and place in the queue are told", async () => {
   const states = [{ state: "queued", position: 2 }, { state: "running", progress: 0.5 }, { state: "done" }];
   const steps = [];
-  await serving({ ...work, "GET /v1/jobs/j1": () => ({ json: states.shift() }) }, (address) => run(address, { onStep: (step) => steps.push(step) }));
+  await serving({ ...work, "GET /v1/jobs/j1": () => ({ json: states.shift() }) }, (address) =>
+    run(address, { onStep: (step) => steps.push(step) }),
+  );
   assert.deepEqual(steps.slice(1, 3), [
     { key: "queue", fraction: 0, ahead: 2 },
     { key: "run", fraction: 0.5, ahead: 0 },
@@ -141,36 +200,56 @@ test("progress and place in the queue are told", async () => {
 
 test("a busy server is asked again after Retry-After", async () => {
   let posts = 0;
-  const busy = () => (++posts === 1 ? { status: 503, json: { code: "queue_full", message: "Full.", hint: "" }, headers: { "Retry-After": "1" } } : accepted());
+  const busy = () =>
+    ++posts === 1
+      ? { status: 503, json: { code: "queue_full", message: "Full.", hint: "" }, headers: { "Retry-After": "1" } }
+      : accepted();
   const steps = [];
   const began = Date.now();
-  await serving({ ...work, "POST /v1/jobs": busy }, (address) => run(address, { onStep: (step) => steps.push(step.key) }));
+  await serving({ ...work, "POST /v1/jobs": busy }, (address) =>
+    run(address, { onStep: (step) => steps.push(step.key) }),
+  );
   assert.equal(posts, 2);
   assert.ok(Date.now() - began >= 1000);
   assert.ok(steps.includes("busy"));
 });
 
 test("refusals are told by their code", async () => {
-  for (const [status, code] of [[401, "token_wrong"], [413, "picture_too_large"], [422, "picture_too_small"], [503, "model_unavailable"]]) {
+  for (const [status, code] of [
+    [401, "token_wrong"],
+    [413, "picture_too_large"],
+    [422, "picture_too_small"],
+    [503, "model_unavailable"],
+  ]) {
     const refuse = () => ({ status, json: { code, message: "No.", hint: "Do." } });
     await serving({ "POST /v1/jobs": refuse }, (address) => assert.rejects(run(address), failsWith("server", code)));
   }
-  await serving({ "POST /v1/jobs": () => ({ status: 502, bytes: Buffer.from("<html>") }) }, (address) => assert.rejects(run(address), failsWith("server", "internal")));
+  await serving({ "POST /v1/jobs": () => ({ status: 502, bytes: Buffer.from("<html>") }) }, (address) =>
+    assert.rejects(run(address), failsWith("server", "internal")),
+  );
 });
 
 test("a job that fails, is cancelled from elsewhere, or expires", async () => {
   const failed = () => ({ json: { state: "failed", error: { code: "inference_failed", message: "Died.", hint: "" } } });
-  await serving({ ...work, "GET /v1/jobs/j1": failed }, (address) => assert.rejects(run(address), failsWith("server", "inference_failed")));
-  await serving({ ...work, "GET /v1/jobs/j1": () => ({ json: { state: "cancelled" } }) }, (address) => assert.rejects(run(address), failsWith("server.cancelled")));
+  await serving({ ...work, "GET /v1/jobs/j1": failed }, (address) =>
+    assert.rejects(run(address), failsWith("server", "inference_failed")),
+  );
+  await serving({ ...work, "GET /v1/jobs/j1": () => ({ json: { state: "cancelled" } }) }, (address) =>
+    assert.rejects(run(address), failsWith("server.cancelled")),
+  );
   const expired = () => ({ status: 410, json: { code: "job_expired", message: "Gone.", hint: "" } });
-  await serving({ ...work, "GET /v1/jobs/j1/result": expired }, (address) => assert.rejects(run(address), failsWith("server", "job_expired")));
+  await serving({ ...work, "GET /v1/jobs/j1/result": expired }, (address) =>
+    assert.rejects(run(address), failsWith("server", "job_expired")),
+  );
 });
 
 test("one lost poll is chance, two in a row are a server that has gone", async () => {
   let polls = 0;
   await serving({ ...work, "GET /v1/jobs/j1": () => (++polls === 1 ? "cut" : done()) }, (address) => run(address));
   assert.equal(polls, 2);
-  await serving({ ...work, "GET /v1/jobs/j1": () => "cut" }, (address) => assert.rejects(run(address), failsWith("gone")));
+  await serving({ ...work, "GET /v1/jobs/j1": () => "cut" }, (address) =>
+    assert.rejects(run(address), failsWith("gone")),
+  );
 });
 
 test("Cancel while the server works deletes the job at once", async () => {
@@ -203,8 +282,15 @@ test("Cancel while sending deletes the job that the late answer names", async ()
 });
 
 test("an answer of a wrong length or description is thrown away", async () => {
-  for (const wrong of [result(new Uint8Array(23)), result(new Uint8Array(25)), result(new Uint8Array(24), { "X-Colorize-Width": 2, "X-Colorize-Height": 4 }), result(new Uint8Array(24), { "X-Colorize-Depth": 16 })]) {
-    await serving({ ...work, "GET /v1/jobs/j1/result": wrong }, (address) => assert.rejects(run(address), failsWith("answer")));
+  for (const wrong of [
+    result(new Uint8Array(23)),
+    result(new Uint8Array(25)),
+    result(new Uint8Array(24), { "X-Colorize-Width": 2, "X-Colorize-Height": 4 }),
+    result(new Uint8Array(24), { "X-Colorize-Depth": 16 }),
+  ]) {
+    await serving({ ...work, "GET /v1/jobs/j1/result": wrong }, (address) =>
+      assert.rejects(run(address), failsWith("answer")),
+    );
   }
 });
 
@@ -212,10 +298,20 @@ test("addresses: loopback on the manifest's ports, with or without http and a sl
   assert.equal(client.parseAddress("  "), "");
   assert.equal(client.parseAddress("http://127.0.0.1:47811/"), "http://127.0.0.1:47811");
   assert.equal(client.parseAddress("LOCALHOST:47813"), "http://localhost:47813");
-  for (const text of ["http://127.0.0.1", "127.0.0.1:80", "https://127.0.0.1:47811", "http://evil.example:47811", "http://127.0.0.1:47811@evil.example:47811"]) {
+  for (const text of [
+    "http://127.0.0.1",
+    "127.0.0.1:80",
+    "https://127.0.0.1:47811",
+    "http://evil.example:47811",
+    "http://127.0.0.1:47811@evil.example:47811",
+  ]) {
     assert.throws(() => client.parseAddress(text), failsWith("address"));
   }
-  assert.deepEqual(client.addressesFor(""), ["http://127.0.0.1:47811", "http://127.0.0.1:47812", "http://127.0.0.1:47813"]);
+  assert.deepEqual(client.addressesFor(""), [
+    "http://127.0.0.1:47811",
+    "http://127.0.0.1:47812",
+    "http://127.0.0.1:47813",
+  ]);
   assert.deepEqual(client.addressesFor("http://localhost:47812"), ["http://localhost:47812"]);
 });
 

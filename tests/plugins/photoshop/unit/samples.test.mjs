@@ -16,7 +16,10 @@ test("16-bit strokes become bytes by rounding", () => {
 });
 
 test("grey becomes opaque RGB of the document's depth", () => {
-  assert.deepEqual(samples.rgbFromGrey(Uint8Array.of(0, 90, 255), 8), Uint8Array.of(0, 0, 0, 90, 90, 90, 255, 255, 255));
+  assert.deepEqual(
+    samples.rgbFromGrey(Uint8Array.of(0, 90, 255), 8),
+    Uint8Array.of(0, 0, 0, 90, 90, 90, 255, 255, 255),
+  );
   const rgb16 = samples.rgbFromGrey(Uint8Array.of(0, 255), 16);
   assert.ok(rgb16 instanceof Uint16Array);
   assert.deepEqual([...rgb16], [0, 0, 0, 32768, 32768, 32768]);
@@ -41,7 +44,12 @@ test("paste keeps the type and the components together", () => {
 test("rectangles that only touch do not intersect", () => {
   const a = { left: 0, top: 0, right: 4, bottom: 4 };
   assert.equal(samples.intersection(a, { left: 4, top: 0, right: 8, bottom: 4 }), null);
-  assert.deepEqual(samples.intersection(a, { left: 3, top: -5, right: 8, bottom: 2 }), { left: 3, top: 0, right: 4, bottom: 2 });
+  assert.deepEqual(samples.intersection(a, { left: 3, top: -5, right: 8, bottom: 2 }), {
+    left: 3,
+    top: 0,
+    right: 4,
+    bottom: 2,
+  });
 });
 
 test("paint is seen by its alpha", () => {

@@ -8,8 +8,14 @@ import vendored from "../../../../photoshop_uxp/vendor/sha256.js";
 const fileOf = (path) => readFileSync(fileURLToPath(new URL(path, import.meta.url)));
 
 test("the vendored file and its licence are js-sha256's own, unchanged", () => {
-  assert.deepEqual(fileOf("../../../../photoshop_uxp/vendor/sha256.js"), fileOf("../node_modules/js-sha256/build/sha256.cjs"));
-  assert.deepEqual(fileOf("../../../../photoshop_uxp/vendor/LICENSE-js-sha256.txt"), fileOf("../node_modules/js-sha256/LICENSE.txt"));
+  assert.deepEqual(
+    fileOf("../../../../photoshop_uxp/vendor/sha256.js"),
+    fileOf("../node_modules/js-sha256/build/sha256.cjs"),
+  );
+  assert.deepEqual(
+    fileOf("../../../../photoshop_uxp/vendor/LICENSE-js-sha256.txt"),
+    fileOf("../node_modules/js-sha256/LICENSE.txt"),
+  );
 });
 
 test("HMAC-SHA256 agrees with RFC 4231, test case 2", () => {
