@@ -37,6 +37,7 @@ test-gimp: $(VENV)/test.stamp  ## the plug-in in a real GIMP 3 (makes its folder
 	COLORIZE_REQUIRE_GIMP=1 $(BIN)/python -m pytest -m gimp tests/plugins/gimp
 
 test-photoshop: $(VENV)/test.stamp  ## the panel in the fake Photoshop host (Chromium and npm packages)
+	tests/plugins/photoshop/prepare.sh
 	COLORIZE_REQUIRE_PHOTOSHOP=1 $(BIN)/python -m pytest -m photoshop tests/plugins/photoshop
 
 photoshop-panel: $(VENV)/main.stamp  ## pack the Photoshop panel as a .ccx
