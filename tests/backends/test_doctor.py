@@ -12,10 +12,11 @@ import pytest
 from colorize_server import __version__
 from colorize_server.backends import AUTO_ORDER
 from colorize_server.backends.onnxruntime_backend import OnnxRuntimeBackend
-from colorize_server.backends.try_out import Trial, try_out
+from colorize_server.backends.try_out import Trial, demand_gpu, try_out
 from colorize_server.cli import doctor, selftest, serve
 from colorize_server.cli.doctor import Status
 from colorize_server.engine.gpu import GpuReport, find_gpus
+from colorize_server.errors import BackendError
 from colorize_server.install import gimp
 from colorize_server.model import Model
 from colorize_server.settings import DEFAULT_PORT, FALLBACK_PORTS
@@ -176,6 +177,14 @@ def test_a_backend_that_hangs_is_told(tiny_model_path: Path, tmp_path: Path, mon
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]))
     trial = try_out("onnxruntime", tiny_model_path, 0, timeout_s=1)
     assert trial.message == "It hangs: nothing came back within 1 s."
+
+
+@pytest.mark.usefixtures("no_gpu")
+@pytest.mark.parametrize("name", ["auto", "onnxruntime", "tensorrt-rtx"])
+def test_a_required_gpu_that_is_not_there_is_told_before_anything_starts(name: str, tiny_model_path: Path) -> None:
+    with pytest.raises(BackendError) as caught:
+        demand_gpu(name, tiny_model_path, 0)
+    assert "No NVIDIA graphics card was found" in str(caught.value) or "a GPU was required" in str(caught.value)
 
 
 def test_auto_names_the_best_that_works() -> None:

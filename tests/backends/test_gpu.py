@@ -12,10 +12,10 @@ from colorize_server.engine.gpu import find_gpus
 from colorize_server.errors import BackendError
 from colorize_server.model import Model
 
-pytestmark = [
-    pytest.mark.gpu,
-    pytest.mark.skipif(not find_gpus().gpus, reason="no NVIDIA GPU: what needs one was not tested here"),
-]
+pytestmark = pytest.mark.gpu
+
+if not find_gpus().gpus:
+    pytest.skip("no NVIDIA GPU: what needs one was not tested here", allow_module_level=True)
 
 
 def installed(flavour: Flavour) -> None:

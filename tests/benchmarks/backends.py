@@ -20,8 +20,8 @@ from colorize_server.contract import INPUT_HINTS, INPUT_LUMINANCE
 from colorize_server.model import Model, load_model, shipped_model_path
 from colorize_server.samples import network_inputs, sample_paths
 
-SECONDS_PER_SIZE: Final = 30.0
-MIN_ROUNDS: Final = 7
+SECONDS_PER_SIZE: Final = 20.0
+MIN_ROUNDS: Final = 5
 MAX_ROUNDS: Final = 40
 WORTH_A_BACKEND: Final = 1.3
 """OpenVINO becomes an optional backend if it is so many times as fast as ONNX Runtime at the default size."""

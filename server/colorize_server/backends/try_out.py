@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from ..errors import ColorizeError
+from ..errors import BackendError, ColorizeError
 from ..model import load_model
 from . import open_backend
 
@@ -37,8 +37,19 @@ class Trial:
     mend: str = ""
 
 
-def try_out(name: str, model: Path, device: int, timeout_s: float = _TIMEOUT_S) -> Trial:
-    """Try a backend in a process of its own."""
+def demand_gpu(name: str, model: Path, device: int) -> None:
+    """Make sure that a backend can compute on a GPU, for ``start --require-gpu``: before anything is started.
+
+    Raises:
+        BackendError: it cannot; the message says why.
+    """
+    trial = try_out(name, model, device, require_gpu=True)
+    if not trial.works:
+        raise BackendError(trial.message, trial.mend)
+
+
+def try_out(name: str, model: Path, device: int, timeout_s: float = _TIMEOUT_S, *, require_gpu: bool = False) -> Trial:
+    """Try a backend ("auto" is one, too) in a process of its own."""
     command = [
         sys.executable,
         "-P",
@@ -66,10 +77,10 @@ def try_out(name: str, model: Path, device: int, timeout_s: float = _TIMEOUT_S) 
 _UPDATE: Final = "Update the graphics driver, or use --backend onnxruntime."
 
 
-def _try_here(name: str, model_path: Path, device: int) -> Trial:
+def _try_here(name: str, model_path: Path, device: int, *, require_gpu: bool) -> Trial:
     try:
         model = load_model(model_path)
-        backend = open_backend(name, model, device=device)
+        backend = open_backend(name, model, device=device, require_gpu=require_gpu)
         side = -(-model.card.sizes[0] // model.card.multiple_of) * model.card.multiple_of
         backend.run(np.zeros((1, 1, side, side), np.float32), np.zeros((1, 3, side, side), np.float32))
         backend.close()
@@ -84,8 +95,10 @@ def main() -> int:
     parser.add_argument("name")
     parser.add_argument("model", type=Path)
     parser.add_argument("--device", type=int, default=0)
+    parser.add_argument("--require-gpu", action="store_true")
     args = parser.parse_args()
-    sys.stdout.write(json.dumps(asdict(_try_here(args.name, args.model, args.device))) + "\n")
+    trial = _try_here(args.name, args.model, args.device, require_gpu=args.require_gpu)
+    sys.stdout.write(json.dumps(asdict(trial)) + "\n")
     return 0
 
 
