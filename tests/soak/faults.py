@@ -422,7 +422,7 @@ def watchdog(scene: Scene) -> str:
     scene.at_work()
     scene.target.child.suspend()
     waiting = scene.send()
-    answer = held.result(180)
+    answer = held.result(300)
     if (answer.status, answer.code) != (503, "inference_failed"):
         scene.problems.append(f"the picture it held was answered {answer.status} {answer.code}")
     scene.check("a picture that waited", waiting)
@@ -435,10 +435,22 @@ def _segments() -> set[str]:
 
 
 QUICK = (
-    kill_inference_at_work, kill_inference_at_rest, hung_native_call, closed_while_uploading, closed_while_waiting,
-    closed_while_working, closed_at_any_moment, closed_while_answered, truncated_body, two_thousand_connections, token_rotated, out_of_memory,
-    kill_daemon, terminated, full_disk,
-)  # fmt: skip
+    kill_inference_at_work,
+    kill_inference_at_rest,
+    hung_native_call,
+    closed_while_uploading,
+    closed_while_waiting,
+    closed_while_working,
+    closed_at_any_moment,
+    closed_while_answered,
+    truncated_body,
+    two_thousand_connections,
+    token_rotated,
+    out_of_memory,
+    kill_daemon,
+    terminated,
+    full_disk,
+)
 SLOW = (slow_client, clock_step, model_replaced, watchdog)
 
 

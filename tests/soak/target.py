@@ -88,7 +88,7 @@ class Target:
         return child
 
     def ask(
-        self, method: str, target: str, body: bytes | None = None, *, timeout_s: float = 120, **headers: str
+        self, method: str, target: str, body: bytes | None = None, *, timeout_s: float = 300, **headers: str
     ) -> Answer:
         """Send a request with the token; underscores in header names stand for hyphens."""
         sent = {"X-Colorize-Token": self.token, **{name.replace("_", "-"): value for name, value in headers.items()}}
