@@ -50,16 +50,10 @@ def demand_gpu(name: str, model: Path, device: int) -> None:
 
 def try_out(name: str, model: Path, device: int, timeout_s: float = _TIMEOUT_S, *, require_gpu: bool = False) -> Trial:
     """Try a backend ("auto" is one, too) in a process of its own."""
-    command = [
-        sys.executable,
-        "-P",
-        "-m",
-        "colorize_server.backends.try_out",
-        name,
-        str(model),
-        "--device",
-        str(device),
-    ]
+    ours = [sys.executable, "-P", "-m", "colorize_server.backends.try_out"]
+    command = [*ours, name, str(model), "--device", str(device)]
+    if require_gpu:
+        command.append("--require-gpu")
     try:
         done = subprocess.run(  # noqa: S603 - our own program, no shell
             command, capture_output=True, text=True, timeout=timeout_s, check=False
