@@ -379,6 +379,19 @@ def test_a_second_ctrl_c_ends_it_at_once(folder: StateFolder, port: int) -> None
         work.result()
 
 
+def test_a_daemon_that_does_not_answer_is_named(folder: StateFolder, port: int) -> None:
+    """By `stop`, with its process, so that it can be ended."""
+    with Started(folder, "--port", str(port)) as daemon:
+        daemon.process.send_signal(signal.SIGSTOP)
+
+        stopped = call("stop")
+
+        assert stopped.returncode == 1
+        assert f"The server (process {daemon.process.pid}) runs but does not answer." in stopped.stderr
+        daemon.process.send_signal(signal.SIGCONT)
+        assert daemon.colorize(NORMAL)[0] == 200
+
+
 def test_idle_exit_waits_for_work(folder: StateFolder, port: int) -> None:
     """It ends when there was nothing to do, and never in the middle of a picture."""
     with Started(folder, "--port", str(port), "--idle-exit", "0.01") as daemon:  # 0.6 s

@@ -24,6 +24,7 @@ Starts the server.  It is ready when the plug-ins find it; nothing else needs to
 Starting it twice does no harm: the second start says that it already runs.
 """
 _READY_TIMEOUT_S: Final = 300.0
+_OTHER_START_TIMEOUT_S: Final = 45.0
 _REPLACE_TIMEOUT_S: Final = 120.0
 _LOG_BYTES: Final = 1 << 20
 _LOG_FORMAT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
@@ -167,15 +168,22 @@ def stop_and_wait(state: DaemonState, folder: StateFolder, timeout_s: float) -> 
 
 def _wait_for_the_other(folder: StateFolder) -> int:
     """Wait for the daemon that somebody else is starting at this moment."""
-    end = time.monotonic() + _READY_TIMEOUT_S
+    end = time.monotonic() + _OTHER_START_TIMEOUT_S
     while time.monotonic() < end:
         if _already_runs(folder):
             return 0
         with folder.lock() as is_free:
             if is_free:
-                break
+                raise ColorizeError("Another start of the server was under way and has failed.", "Start it again.")
         time.sleep(0.2)
-    raise ColorizeError("Another start of the server was under way and has failed.", "Start it again.")
+    raise hung_error(folder)
+
+
+def hung_error(folder: StateFolder) -> ColorizeError:
+    """Return the error for a daemon that holds the lock and does not answer."""
+    state = folder.load()
+    process = "" if state is None else f" (process {state.pid})"
+    return ColorizeError(f"The server{process} runs but does not answer.", "End that process, then start the server.")
 
 
 def _start_in_background(folder: StateFolder, args: argparse.Namespace) -> int:

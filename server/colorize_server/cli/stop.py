@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from ..probe import find_daemon
 from ..state import StateFolder
-from .start import stop_and_wait
+from .start import hung_error, stop_and_wait
 
 _TIMEOUT_S: Final = 120.0
 
@@ -22,6 +22,10 @@ def run(args: argparse.Namespace) -> int:
     folder = StateFolder()
     running = find_daemon(folder)
     if running is None:
+        if folder.path.is_dir():
+            with folder.lock() as is_free:
+                if not is_free:
+                    raise hung_error(folder)
         print("colorize-server does not run.")
         return 0
     stop_and_wait(running[0], folder, _TIMEOUT_S)
