@@ -8,6 +8,7 @@ from colorize_training.config import DegradeConfig, HintConfig
 from colorize_training.dataset import SampleOrder, batch_indices
 from colorize_training.degrade import (
     EMULSIONS,
+    Backdrop,
     DegradePlan,
     backdrop_masks,
     degrade,
@@ -105,7 +106,7 @@ def test_emulsions_stay_in_their_ranges_and_keep_white(name):
         {"jpeg_quality": 30},
         {"halftone": 8.0},
         {"damage_seed": 5},
-        {"backdrop": (60.0, 0.4, 0.5)},
+        {"backdrop": Backdrop(60.0, 0.4, 0.5, 20.0, -10.0)},
     ],
     ids=lambda s: next(iter(s)),
 )

@@ -196,7 +196,7 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--data", type=Path, default=_DEFAULT_DATA, help="shard folder")
     p.add_argument("--split", default="choose", help="choose (to decide by) or report (to tell)")
     p.add_argument("--pictures", type=int, default=0, help="of each set (default: all)")
-    p.add_argument("--probe-pictures", type=int, default=150, help="of each set, for hints and degradations")
+    p.add_argument("--probe-pictures", type=int, default=150, help="of each set, for sizes, hints and degradations")
     p.add_argument("--gain", type=float, default=1.0, help="factor on the chroma of a checkpoint")
     p.add_argument("--quick", action="store_true", help="the main table only")
     p.add_argument("--out", type=Path, help="folder for evaluation.json, evaluation.html and card.json")

@@ -44,7 +44,18 @@ class DegradePlan:
     halftone: float = 0.0  # L* amplitude of the dot screen
     halftone_period: float = 4.0  # px
     damage_seed: int = -1  # -1 = none
-    backdrop: tuple[float, float, float] | None = None  # L*, half axes as shares of the crop
+    backdrop: "Backdrop | None" = None
+
+
+@dataclass(frozen=True)
+class Backdrop:
+    """A plain studio backdrop around an oval part of the picture."""
+
+    lightness: float  # L* in the middle
+    half_x: float  # half axes of the oval, shares of the crop
+    half_y: float
+    slope_x: float = 0.0  # L* from one side to the other: studio light falls off
+    slope_y: float = 0.0
 
 
 def draw_emulsion(rng: np.random.Generator, name: str | None = None) -> NDArray[np.float64]:
@@ -77,7 +88,8 @@ def draw_plan(rng: np.random.Generator, config: DegradeConfig) -> DegradePlan:
     if rng.random() < config.damage:
         plan.damage_seed = int(rng.integers(2**31))
     if rng.random() < config.backdrop:
-        plan.backdrop = (float(rng.uniform(25, 90)), float(rng.uniform(0.3, 0.48)), float(rng.uniform(0.4, 0.6)))
+        oval = (float(rng.uniform(0.3, 0.48)), float(rng.uniform(0.4, 0.6)))
+        plan.backdrop = Backdrop(float(rng.uniform(25, 85)), *oval, *rng.uniform(-25, 25, 2).tolist())
     return plan
 
 
@@ -165,9 +177,20 @@ def backdrop_masks(plans: list[DegradePlan], height: int, width: int) -> Tensor:
     x = torch.linspace(-0.5, 0.5, width)[None, :]
     for i, plan in enumerate(plans):
         if plan.backdrop is not None:
-            _, half_x, half_y = plan.backdrop
-            masks[i, 0] = torch.sigmoid((1 - ((x / half_x) ** 2 + (y / half_y) ** 2).sqrt()) * 25)
+            oval = (x / plan.backdrop.half_x) ** 2 + (y / plan.backdrop.half_y) ** 2
+            masks[i, 0] = torch.sigmoid((1 - oval.sqrt()) * 25)
     return masks
+
+
+def _backdrop_lightness(plans: list[DegradePlan], height: int, width: int) -> Tensor:
+    """Return L* of each sample's backdrop, (N, 1, H, W); black where there is none."""
+    tones = torch.zeros(len(plans), 1, height, width)
+    y = torch.linspace(-0.5, 0.5, height)[:, None]
+    x = torch.linspace(-0.5, 0.5, width)[None, :]
+    for i, plan in enumerate(plans):
+        if plan.backdrop is not None:
+            tones[i, 0] = plan.backdrop.lightness + plan.backdrop.slope_x * x + plan.backdrop.slope_y * y
+    return tones
 
 
 def degrade(linear: Tensor, plans: list[DegradePlan], rngs: list[np.random.Generator], backdrop: Tensor) -> Tensor:
@@ -189,8 +212,7 @@ def degrade(linear: Tensor, plans: list[DegradePlan], rngs: list[np.random.Gener
     gamma = torch.tensor([plan.gamma for plan in plans])[:, None, None, None]
     lightness = 100 * (lightness / 100) ** gamma
     if any(plan.backdrop for plan in plans):
-        tone = torch.tensor([plan.backdrop[0] if plan.backdrop else 0.0 for plan in plans])[:, None, None, None]
-        lightness = lightness * backdrop + tone * (1 - backdrop)
+        lightness = lightness * backdrop + _backdrop_lightness(plans, height, width) * (1 - backdrop)
     lightness = gaussian_blur(lightness, [plan.blur_sigma for plan in plans])
     if any(plan.vignette for plan in plans):
         lightness = lightness * _vignette(plans, height, width)

@@ -32,7 +32,6 @@ from colorize_training.shards import Picture, PictureStore, read_manifest
 from colorize_training.splits import SPLITS, split_pictures
 
 _FIGURES: Final = 6
-_SIZES_PICTURES: Final = 60
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ class EvaluateOptions:
     data: Path
     split: str = "choose"  # numbers are told from "report" only; settings are chosen on "choose"
     pictures: int = 0  # of each set; 0 = all of the split
-    probe_pictures: int = 150  # of each set, for hints and degradations
+    probe_pictures: int = 150  # of each set, for sizes, hints and degradations
     is_quick: bool = False  # the main table only
 
 
@@ -90,10 +89,10 @@ def evaluate(predictor: Predictor, options: EvaluateOptions) -> tuple[Evaluation
     found.square = {name: summarise(rows) for name, rows in by_set(square).items()}
     for name in sets:
         probe = _of_set(scenes, name, options.probe_pictures)
-        found.sizes[name] = evaluate_sizes(predictor, _of_set(scenes, name, _SIZES_PICTURES))
+        found.sizes[name] = evaluate_sizes(predictor, probe)
         found.hints[name] = evaluate_hints(predictor, probe)
         found.degradations[name] = evaluate_degradations(predictor, probe)
-    masks = skin.masks_for(pictures=read_manifest(options.data))
+    masks = skin.masks_for(splits[options.split])
     if masks:
         skin_store = PictureStore(options.data, list(masks))
         skin_scenes = load_scenes(skin_store, list(masks))

@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from colorize_training import color, metrics
-from colorize_training.degrade import DegradePlan, backdrop_masks, degrade, draw_emulsion
+from colorize_training.degrade import Backdrop, DegradePlan, backdrop_masks, degrade, draw_emulsion
 from colorize_training.hints import uniform_hints
 from colorize_training.predictor import Predictor, predict_padded
 from colorize_training.shards import Picture, PictureStore
@@ -267,7 +267,7 @@ def degradation_plans() -> dict[str, Callable[[np.random.Generator], DegradePlan
         "JPEG 30": lambda rng: DegradePlan(jpeg_quality=30),
         "halftone": lambda rng: DegradePlan(halftone=8.0, halftone_period=3.5),
         "damage": lambda rng: DegradePlan(damage_seed=int(rng.integers(2**31))),
-        "studio backdrop": lambda rng: DegradePlan(backdrop=(60.0, 0.4, 0.5)),
+        "studio backdrop": lambda rng: DegradePlan(backdrop=Backdrop(60.0, 0.4, 0.5, slope_x=20.0)),
     }
 
 

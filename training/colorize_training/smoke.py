@@ -18,7 +18,7 @@ from colorize_training.errors import ExportError
 _STAGE: Final = """
 name = "{name}"
 stage = {stage}
-pictures = 24
+pictures = 16
 start_from = "{start_from}"
 [data]
 crop_px = 64
@@ -118,8 +118,8 @@ def smoke(say: Callable[[object], None], folder: Path | None = None) -> None:
     model = folder / "smoke.onnx"
     run("export", folder / "stage2", "--out", model, "--metrics", folder / "report" / "card.json")
     seen = json.loads((folder / "report" / "evaluation.json").read_text(encoding="utf-8"))["pictures_seen"]
-    if seen != 48:
-        raise ExportError(f"The model says that it saw {seen} pictures, not 48.", "Look at the checkpoints' progress.")
+    if seen != 32:
+        raise ExportError(f"The model says that it saw {seen} pictures, not 32.", "Look at the checkpoints' progress.")
     spread = _colorize(model, make_photo(7, 120))
     if spread < 1:
         raise ExportError("The exported model gives no colour in the server.", "Look at the steps above.")
