@@ -60,9 +60,11 @@ def gimp_root() -> Path:
 def session(gimp_root: Path) -> Iterator[Session]:
     """A GIMP profile with the plug-in as ``colorize-server install gimp`` puts it there."""
     session = Session(gimp_root)
-    session.install_plug_in()
-    yield session
-    session.remove()
+    try:
+        session.install_plug_in()
+        yield session
+    finally:
+        session.remove()
 
 
 @pytest.fixture(scope="session")

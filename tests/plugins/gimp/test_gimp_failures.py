@@ -260,8 +260,8 @@ def test_cancel_ends_the_servers_work_within_a_second(
 LEAVE_ROOT = """\
 import os, sys
 # The server's Python lies outside the folder that GIMP sees as its root; a root process may leave it.
-os.makedirs("/srv/leave", exist_ok=True)
-os.chroot("/srv/leave")
+os.makedirs({leave!r}, exist_ok=True)
+os.chroot({leave!r})
 for _ in range(32):
     os.chdir("..")
 os.chroot(".")
@@ -277,7 +277,13 @@ def starter(session: Session, tiny_model_path: Path) -> Iterator[Path]:
     """A command by which the plug-in in GIMP starts the real server."""
     state = session.folder / "started"
     state.mkdir(mode=0o700)
-    values = {"state": str(state), "home": str(session.folder), "python": sys.executable, "model": str(tiny_model_path)}
+    values = {
+        "state": str(state),
+        "home": str(session.folder),
+        "leave": session.inside(session.folder / "leave"),
+        "python": sys.executable,
+        "model": str(tiny_model_path),
+    }
     (session.folder / "start.py").write_text(LEAVE_ROOT.format(**values))
     session.use_state(state / "state.json")
     session.record(command=["/usr/bin/python3", session.inside(session.folder / "start.py")])

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from actions import PHOTOGRAPHS, Opened, check_layer, colorize, layer_of, open_photograph
+from colorize_server.color.cie import lab_from_relative_xyz
 from colorize_server.color.rgb import SRGB
 from composites import LEVELS, dump, dump_visible, server_composite, worst
 from gimp_root import Gimp, Session
@@ -12,6 +13,12 @@ from PIL import Image
 from real_daemon import Daemon
 
 pytestmark = pytest.mark.gimp
+
+
+def lightness_d50(levels: np.ndarray) -> np.ndarray:
+    """Return L* relative to D50 of grey or RGB levels of 255."""
+    rgb = np.broadcast_to(levels / 255, (*levels.shape[:2], 3))
+    return lab_from_relative_xyz(SRGB.linear_from_encoded(rgb) @ SRGB.to_relative_xyz_d50.T)[..., 0]
 
 
 @pytest.mark.parametrize("name", PHOTOGRAPHS)
@@ -39,6 +46,8 @@ def test_a_photograph_is_coloured_as_the_server_would(
     gimp.call("close", image=image)
     saved = np.asarray(Image.open(session.folder / "out.png").convert("RGB"))
     assert worst(saved, expected) <= LEVELS
+    # The grey values stay: lightness as LCh Color knows it, up to the rounding of 8 bits.
+    assert worst(lightness_d50(saved), lightness_d50(grey)) <= 0.6
     reopened = gimp.call("open_image", path=session.inside(session.folder / "out.xcf"))["image"]
     assert worst(dump_visible(gimp, session, reopened, size, 3), expected) <= LEVELS
     gimp.call("close", image=reopened)
