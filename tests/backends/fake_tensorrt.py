@@ -57,6 +57,7 @@ class FakePinned:
 class FakeGraph:
     driver: "FakeDriver"
     work: list[Callable[[], None]]
+    contexts: "list[FakeContext]"
     is_free: bool = False
 
     def launch(self) -> None:
@@ -69,6 +70,8 @@ class FakeGraph:
         assert not self.is_free
         self.is_free = True
         self.driver.graphs_live -= 1
+        for context in self.contexts:
+            context.is_recorded = False
 
 
 class FakeDriver:
@@ -83,6 +86,7 @@ class FakeDriver:
         self.memory: dict[int, FakeBuffer] = {}
         self.queue: list[Callable[[], None]] = []
         self.recording: list[Callable[[], None]] | None = None
+        self.recorded: list[FakeContext] = []
         self.next_address = 4096
         self.allocations = 0
         self.launches = 0
@@ -137,13 +141,15 @@ class FakeDriver:
         self.captures += 1
         if not self.can_capture:
             return None
-        self.recording = []
+        self.recording, self.recorded = [], []
         is_recorded = enqueue()
         work, self.recording = self.recording, None
         if not is_recorded:
             return None
         self.graphs_live += 1
-        return FakeGraph(self, work)
+        for context in self.recorded:
+            context.is_recorded = True
+        return FakeGraph(self, work, self.recorded)
 
     def close(self) -> None:
         self.closed = True
@@ -158,6 +164,7 @@ class FakeContext:
         self.shapes: dict[str, tuple[int, ...]] = {}
         self.addresses: dict[str, int] = {}
         self.scratch: tuple[int, int] = (0, 0)
+        self.is_recorded = False
 
     def set_optimization_profile_async(self, index: int, stream: int) -> bool:
         assert stream == self.engine.driver.stream
@@ -166,6 +173,7 @@ class FakeContext:
 
     def set_input_shape(self, name: str, shape: tuple[int, ...]) -> bool:
         assert self.profile is not None
+        assert not self.is_recorded, "NVIDIA forbids changing a context that a graph was recorded from"
         low, _, high = self.engine.profiles[self.profile]
         n, c, h, w = shape
         fits = all(a <= x <= b for a, x, b in zip(low, (n, h, w), high, strict=True))
@@ -183,9 +191,11 @@ class FakeContext:
         return self._needed()
 
     def set_device_memory(self, address: int, nbytes: int) -> None:
+        assert not self.is_recorded
         self.scratch = (address, nbytes)
 
     def set_tensor_address(self, name: str, address: int) -> bool:
+        assert not self.is_recorded
         self.addresses[name] = address
         return True
 
@@ -198,6 +208,8 @@ class FakeContext:
         shapes, addresses, (scratch, scratch_bytes) = dict(self.shapes), dict(self.addresses), self.scratch
         assert scratch_bytes >= self._needed()
         self.engine.executions += 1
+        if driver.recording is not None:
+            driver.recorded.append(self)
 
         def work() -> None:
             assert scratch in driver.memory, "scratch memory was given back"

@@ -160,6 +160,34 @@ def test_out_of_memory_makes_the_batch_smaller(tiny: Model) -> None:
     assert_right(runner, *picture(128, 512, batch=4))
     assert runner.state.largest_batch == 1
     assert_right(runner, *picture(128, 512, batch=2))
+    runner.close()
+    assert driver.used_bytes == driver.pinned_live == 0
+
+
+def test_larger_buffers_drop_what_was_recorded_with_the_old_ones(tiny: Model) -> None:
+    driver = FakeDriver()
+    library = FakeLibrary(
+        driver, profiles=[((1, 64, 64), (1, 64, 512), (1, 64, 512)), ((1, 128, 64), (1, 128, 64), (1, 512, 128))]
+    )
+    runner = runner_on(tiny, driver, library)
+    for _ in range(3):
+        assert_right(runner, *picture(64, 512))
+    assert_right(runner, *picture(128, 64))  # less scratch memory, but a profile of larger pictures
+    assert driver.graphs_live == 0
+    for _ in range(3):
+        assert_right(runner, *picture(64, 512))
+
+
+def test_kernels_are_saved_after_each_new_shape(tiny: Model) -> None:
+    saves: list[int] = []
+    kernels = KernelCache(None)
+    kernels.save = lambda: saves.append(1)  # type: ignore[method-assign]
+    driver = FakeDriver()
+    flavour: Flavour = replace(CLASSIC, captures_graphs=True)
+    runner = EngineRunner(tiny, flavour, FakeLibrary(driver), b"engine", driver, kernels)
+    for width in (96, 96, 128, 128, 96):
+        runner.run(*picture(64, width))
+    assert len(saves) == 3
 
 
 def test_what_earlier_shapes_hold_is_freed_before_giving_up(tiny: Model) -> None:
