@@ -36,7 +36,8 @@ class Options:
 
     Attributes:
         output: a finished picture, or a layer to be put above the photograph.
-        host: whose Color mode the layer is made for; without effect on a composite.
+        host: whose Color mode the layer is made for; a composite for GIMP is the picture as LCh Color shows it, for
+            Photoshop it is the plain composite.
         blend: the mode that the layer is made for.
         size: the network's short side in pixels; None takes the model's default.
         saturation: factor on the model's chroma, 0..2; hints are not scaled.

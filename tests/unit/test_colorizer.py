@@ -81,6 +81,17 @@ def test_gimp_blends_a_layer_back_to_its_own_colours(colorizer: Colorizer, satur
     assert np.percentile(difference, 99.9) <= 2
 
 
+def test_gimps_composite_can_be_had_without_gimp(colorizer: Colorizer) -> None:
+    """The composite for GIMP is what its blend gives, also where that differs from the plain composite."""
+    photograph = Photograph(ramp(256), profile_by_name("srgb", 1))
+    hints = strokes(360, 500)
+    layer, _ = colorizer.colorize(photograph, Options(host=Host.GIMP), hints=hints)
+    composite, _ = colorizer.colorize(photograph, Options(host=Host.GIMP, output=Output.COMPOSITE), hints=hints)
+    plain, _ = colorizer.colorize(photograph, COMPOSITE, hints=hints)
+    np.testing.assert_array_equal(layer, composite)
+    assert np.percentile(np.abs(plain.astype(int) - composite), 99.9) > 4
+
+
 def test_a_layer_made_for_no_host_fails_the_gimp_test(colorizer: Colorizer) -> None:
     """The check above can fail: a layer for Photoshop is several levels off in GIMP."""
     photograph = Photograph(ramp(256), profile_by_name("srgb", 1))

@@ -59,7 +59,8 @@ class Joiner:
         self._space = space
         self._multiply = options.output is Output.LAYER and options.blend is Blend.MULTIPLY
         is_layer = options.output is Output.LAYER and not self._multiply
-        self._host = options.host if is_layer else Host.NONE
+        # GIMP's composite is known exactly (it is the layer's own colours), so it can be had without GIMP as well.
+        self._host = options.host if is_layer or options.host is Host.GIMP else Host.NONE
         gimp = self._host is Host.GIMP
         self.white = "D50" if gimp else "D65"
         self._matrix = np.linalg.inv(space.to_relative_xyz_d50 if gimp else space.to_relative_xyz)
