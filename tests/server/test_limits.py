@@ -188,3 +188,21 @@ async def test_more_chunks_than_the_picture_has_bytes(rig: Rig) -> None:
 
         reply = await rig.ask("POST", "/v1/colorize?width=16&height=16&channels=1", chunks(), RAW)
         assert (reply.status, reply.code) == (400, "bad_body")
+
+
+async def test_who_was_turned_away_finds_a_place_when_he_comes_back() -> None:
+    """Clients that ask again as soon as they are answered do not keep the others out for ever."""
+    async with running(replace(QUICK, max_waiting=2)) as rig:
+        accepted = dict.fromkeys("abcdef", 0)
+
+        async def ask_again_and_again(client: str) -> None:
+            while not all(accepted.values()):
+                reply = await rig.colorize(bytes([NORMAL]), client=client)
+                accepted[client] += reply.status == 200
+                if reply.status == 503:
+                    await asyncio.sleep(0.3)
+
+        async with asyncio.timeout(30):
+            await asyncio.gather(*(ask_again_and_again(client) for client in accepted))
+
+        assert min(accepted.values()) >= 1

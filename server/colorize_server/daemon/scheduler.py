@@ -88,6 +88,7 @@ class Scheduler:
         self._running_task: asyncio.Task[None] | None = None
         self._dispatcher: asyncio.Task[None] | None = None
         self._mean_run_s = 1.0
+        self._refused: OrderedDict[str, float] = OrderedDict()
         self.is_stopping = False
 
     @property
@@ -151,8 +152,10 @@ class Scheduler:
         if not self._inference.is_ready and self._inference.failure is not None:
             await self._inference.ready()  # tries again, or says why not
         places = self._admitted.get(client, 0) + self._waiting_of(client)
-        if sum(self._admitted.values()) + self.waiting >= self._limits.max_waiting:
-            raise self._full("The server has more pictures waiting than it can hold.")
+        taken = sum(self._admitted.values()) + self.waiting
+        if taken + self._places_kept_from(client, taken) >= self._limits.max_waiting:
+            raise self._turned_away(client)
+        self._refused.pop(client, None)
         if places >= self._limits.max_waiting_per_client:
             raise self._full("This program has as many pictures waiting as one program may.")
         self._admitted[client] = self._admitted.get(client, 0) + 1
@@ -193,6 +196,31 @@ class Scheduler:
 
     def _waiting_of(self, client: str) -> int:
         return sum(work.client == client for work in self._queue.in_order())
+
+    def _places_kept_from(self, client: str, taken: int) -> int:
+        """Return how many places are kept for clients that were turned away before this one, and are to come back.
+
+        Else a client that is answered, and asks again at once, would take the very place that its answer has freed, and
+        who was told to wait would never find one.  Half of the places are never kept, so that there is always work.
+        """
+        now = time.monotonic()
+        while self._refused and next(iter(self._refused.values())) < now:
+            self._refused.popitem(last=False)
+        if taken < self._limits.max_waiting // 2:
+            return 0
+        earlier = 0
+        for other in self._refused:
+            if other == client:
+                break
+            earlier += 1
+        return earlier
+
+    def _turned_away(self, client: str) -> BusyError:
+        """Return the refusal, and remember for whom; the first refusal counts, until its client should be back."""
+        error = self._full("The server has more pictures waiting than it can hold.")
+        back_at = time.monotonic() + (error.retry_after_s or 1) + 1.0
+        self._refused[client] = back_at
+        return error
 
     def _full(self, message: str) -> BusyError:
         wait_s = min(_MAX_RETRY_AFTER_S, max(1, math.ceil(self._mean_run_s * self.waiting / 4)))
