@@ -20,6 +20,8 @@ $(VENV)/main.stamp: pyproject.toml
 
 $(VENV)/test.stamp: $(VENV)/main.stamp
 	$(PIP) --editable '.[train,dev]'
+	# Stubs alone: what they depend on are source packages that fetch from elsewhere and cannot be built everywhere.
+	$(PIP) --no-deps tensorrt-stubs==10.13.0.35.1
 	@touch $@
 
 colorize: $(VENV)/main.stamp  ## colour PHOTO=path/to/photo.jpg with the model that ships

@@ -71,6 +71,11 @@ def run(args: argparse.Namespace) -> int:
     folder.prepare()
     if _already_runs(folder):
         return 0
+    if args.require_gpu:
+        from ..backends.try_out import demand_gpu  # with numpy, which a plain start has no need of
+        from ..model import shipped_model_path
+
+        demand_gpu(args.backend, args.model or shipped_model_path(), args.device)
     if args.background:
         return _start_in_background(folder, args)
     return serve(settings, folder, is_quiet=args.quiet)

@@ -172,6 +172,7 @@ class _Worker:
                 self._finish(run, message, [buffer])
             except ColorizeError as error:
                 self._finish(run, {"is": "error", "id": run.id, "error": _described(error)})
+                _end_if_lost(error)
             except MemoryError:
                 self._finish(run, {"is": "error", "id": run.id, "error": _described(_no_memory_left())})
             except Exception as exception:  # noqa: BLE001 - told to the client, and the next picture may do
@@ -204,6 +205,14 @@ class _Worker:
             buffer, self._untaken = self._untaken, None
         if buffer is not None:
             buffer.close()
+
+
+def _end_if_lost(error: ColorizeError) -> None:
+    """End this process if its GPU is lost to it: CUDA refuses all further work here, and a new process may do better."""
+    from ..backends.cuda import DeviceLostError  # here, where numpy has been imported long ago
+
+    if isinstance(error, DeviceLostError):
+        os._exit(1)
 
 
 def _no_memory_left() -> OutOfMemoryError:

@@ -297,6 +297,7 @@ class InferenceProcess:
         kind = message["is"]
         if kind == "ready":
             self.info = EngineInfo(backend=message["backend"], model=message["model"])
+            _LOG.info("computes with %(active)s on %(device)s: %(reason)s", message["backend"])
             child.is_ready.set()
             return
         if kind == "failed":
