@@ -208,8 +208,12 @@ class _Worker:
 
 
 def _end_if_lost(error: ColorizeError) -> None:
-    """End this process if its GPU is lost to it: CUDA refuses all further work here, and a new process may do better."""
-    from ..backends.cuda import DeviceLostError  # here, where numpy has been imported long ago
+    """End this process if its GPU is lost to it: CUDA refuses all further work, and a new process may do better."""
+    if (
+        "colorize_server.backends.cuda" not in sys.modules
+    ):  # no backend of that kind is open, and a refusal costs nothing
+        return
+    from ..backends.cuda import DeviceLostError
 
     if isinstance(error, DeviceLostError):
         os._exit(1)
