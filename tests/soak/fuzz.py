@@ -104,7 +104,8 @@ def _fuzz(target: Target, requests: int, budget_s: float) -> dict[str, Any]:
         tally.add(number, fuzzed, received, time.monotonic() - began)
 
     tally = Tally()
-    warm_up = max(50, requests // 20)
+    # Long enough that every decoder, profile reader and error path has been loaded once: those are no leak.
+    warm_up = max(300, requests // 20)
     before_bytes = 0
     began = time.monotonic()
     with ThreadPoolExecutor(THREADS) as pool:
