@@ -1,6 +1,7 @@
 """OpenVINO on the processor.  The only module that imports it; an optional backend.
 
-On processors with bfloat16 arithmetic it is faster than ONNX Runtime because it uses it; on others it is not.
+It computes in float32.  Left to itself it takes bfloat16 where the processor has it, which is 1.5 times as fast as ONNX
+Runtime but moves colours by up to 4 a*b* units: the same photograph would look different on another machine.
 """
 
 import threading
@@ -34,7 +35,9 @@ class OpenVinoBackend:
         core = openvino.Core()
         try:
             network = core.read_model(model.data, b"")
-            compiled = core.compile_model(network, "CPU", {"PERFORMANCE_HINT": "LATENCY"})
+            compiled = core.compile_model(
+                network, "CPU", {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
+            )
         except RuntimeError as error:
             raise ModelError(
                 f"OpenVINO cannot load the model {model.path}: {error}", "Use --backend onnxruntime."

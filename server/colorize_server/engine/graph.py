@@ -1,6 +1,7 @@
 """The ONNX graph that an engine is built from: its precision is decided here, since networks are strongly typed."""
 
 import warnings
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Final
 
@@ -13,7 +14,7 @@ from ..errors import BackendError, ModelError
 from ..model import Model
 from .packages import install_command
 
-GRAPH_RECIPE: Final = 1
+GRAPH_RECIPE: Final = 2
 """Counts changes of this module that change graphs: engines of another number are built again."""
 
 
@@ -87,27 +88,90 @@ def half_precision_graph(graph: onnx.ModelProto) -> onnx.ModelProto:
     copy = onnx.ModelProto()
     copy.CopyFrom(graph)  # the converter changes what it is given
     _detach_outputs(copy)
+    wide = wide_range_nodes(graph)
     casts = {
-        node.name for node in graph.graph.node if node.op_type == "Cast" and _cast_target(node) == TensorProto.FLOAT
+        node.name
+        for node in graph.graph.node
+        if node.op_type == "Cast" and _cast_target(node) == TensorProto.FLOAT and node.name not in wide
     }
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # one for each weight too small for float16; the comparison judges the whole
-        halved: onnx.ModelProto = convert_float_to_float16(copy, keep_io_types=True)
+        halved: onnx.ModelProto = convert_float_to_float16(copy, keep_io_types=True, node_block_list=sorted(wide))
     for node in halved.graph.node:
         # It takes every result for float16, those of the network's own casts to float32 too, and leaves these alone.
         if node.op_type == "Cast" and node.name in casts:
             next(a for a in node.attribute if a.name == "to").i = TensorProto.FLOAT16
+    _join_wide_nodes(halved, {node.name for node in graph.graph.node})
     return halved
 
 
+def _join_wide_nodes(halved: onnx.ModelProto, own: set[str]) -> None:
+    """Take away the float16 between neighbours that both stay in float32.
+
+    The converter casts the results of each such node to float16, and back for the next: what has to stay wide would
+    overflow in between.
+
+    Args:
+        halved: from the converter; changed.
+        own: names of the network's own nodes.
+    """
+    added = [n for n in halved.graph.node if n.op_type == "Cast" and n.name not in own]
+    narrowed = {n.output[0]: n.input[0] for n in added if _cast_target(n) == TensorProto.FLOAT16}
+    widened = {n.output[0]: n.input[0] for n in added if _cast_target(n) == TensorProto.FLOAT}
+    same = {wide: narrowed[half] for wide, half in widened.items() if half in narrowed}
+    for node in halved.graph.node:
+        node.input[:] = [same.get(name, name) for name in node.input]
+    kept = list(halved.graph.node)
+    for _ in range(2):  # first the casts back, then those that only they had used
+        used = {name for node in kept for name in node.input} | {o.name for o in halved.graph.output}
+        kept = [n for n in kept if n.op_type != "Cast" or n.name in own or n.output[0] in used]
+    del halved.graph.node[:]
+    halved.graph.node.extend(kept)
+
+
+def wide_range_nodes(graph: onnx.ModelProto) -> set[str]:
+    """Return the names of the nodes that must stay in float32: attention that is written out around an exponential.
+
+    float16 ends at 65504, which is exp(11.1), and has three digits, too few for the squared distances inside the
+    exponent.  So everything stays wide from the last convolution before an Exp to the Div that makes weights of it.
+    """
+    makers = {name: node for node in graph.graph.node for name in node.output}
+    users: dict[str, list[onnx.NodeProto]] = {}
+    for node in graph.graph.node:
+        for name in node.input:
+            users.setdefault(name, []).append(node)
+    wide: set[str] = set()
+
+    def add(found: list[onnx.NodeProto], step: Callable[[onnx.NodeProto], list[onnx.NodeProto]]) -> None:
+        while found:
+            node = found.pop()
+            if node.name not in wide:
+                wide.add(node.name)
+                found += step(node)
+
+    def before(node: onnx.NodeProto) -> list[onnx.NodeProto]:
+        earlier = [makers[name] for name in node.input if name in makers]
+        return [n for n in earlier if n.op_type != "Conv"]
+
+    def after(node: onnx.NodeProto) -> list[onnx.NodeProto]:
+        return [] if node.op_type == "Div" else [n for name in node.output for n in users.get(name, [])]
+
+    for node in graph.graph.node:
+        if node.op_type == "Exp":
+            add(before(node), before)
+            add([node], after)
+    return wide
+
+
 def rounded_graph(graph: onnx.ModelProto) -> onnx.ModelProto:
-    """Return a copy of a float32 graph that rounds every weight and every intermediate result to float16.
+    """Return a copy of a float32 graph that rounds every weight and every result to float16, but in the wide nodes.
 
     This is what shows on a processor how a GPU will compute: ONNX Runtime has no float16 kernels for processors, runs a
     converted graph in float32 and rounds only here and there, so that even an overflow stays unseen.
     """
     copy = onnx.ModelProto()
     copy.CopyFrom(graph)
+    wide = wide_range_nodes(graph)
     typed = onnx.shape_inference.infer_shapes(graph).graph
     floats = {v.name for v in typed.value_info if v.type.tensor_type.elem_type == TensorProto.FLOAT}
     for weight in copy.graph.initializer:
@@ -121,7 +185,7 @@ def rounded_graph(graph: onnx.ModelProto) -> onnx.ModelProto:
         node.input[:] = [renamed.get(name, name) for name in node.input]
         nodes.append(node)
         for name in node.output:
-            if name in floats:
+            if name in floats and node.name not in wide:
                 renamed[name] = f"{name}.rounded"
                 half = onnx.helper.make_node("Cast", [name], [f"{name}.half"], to=TensorProto.FLOAT16)
                 back = onnx.helper.make_node("Cast", [f"{name}.half"], [renamed[name]], to=TensorProto.FLOAT)
