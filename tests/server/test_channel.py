@@ -2,8 +2,11 @@
 
 import contextlib
 import os
+import platform
 import socket
 import struct
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -107,3 +110,24 @@ def test_received_descriptors_are_not_handed_on() -> None:
         opened.close()
     for end in (ours, theirs):
         end.close()
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can be told to")
+def test_unused_heap_goes_back_to_the_system() -> None:
+    """Many blocks below one that stays in use are returned, which free() alone does not do."""
+    script = """
+import gc, psutil
+from colorize_server.inference.memory import give_back_unused
+used = lambda: psutil.Process().memory_full_info().uss
+blocks = [bytearray(b"x" * 40_000) for _ in range(2_500)]
+last = bytearray(b"x" * 40_000)
+full = used()
+del blocks
+gc.collect()
+freed = used()
+give_back_unused()
+print(full - freed, full - used())
+"""
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    by_free, by_giving_back = map(int, run.stdout.split())
+    assert by_giving_back > 90_000_000 > by_free

@@ -23,7 +23,7 @@ from typing import Final, NoReturn, Protocol
 from ..control import Control
 from ..errors import CancelledError, ColorizeError, ModelError, OutOfMemoryError
 from .channel import Channel, Message, Parcel, open_inherited
-from .memory import SharedBuffer
+from .memory import SharedBuffer, give_back_unused
 from .task import Answer, EngineInfo, Task
 
 _LOG = logging.getLogger(__name__)
@@ -88,6 +88,7 @@ def main(
     try:
         engine = _open(open_engine, request)
         info = engine.describe()
+        give_back_unused()  # loading needs more than working
     except ColorizeError as error:
         channel.send({"is": "failed", "error": error.as_dict()})
         os._exit(1)
@@ -179,6 +180,8 @@ class _Worker:
                 _LOG.exception("a defect in the picture path")
                 self._finish(run, {"is": "error", "id": run.id, "error": _described(_defect(exception))})
             del run
+            if self._waiting.empty():
+                give_back_unused()
 
     def _reporter(self, run_id: str) -> Callable[[float], None]:
         """Return what tells the daemon about progress, not too often."""
