@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import psutil
 import pytest
 from colorize_server.daemon.keys import CONNECTIONS
+from colorize_server.daemon.scheduler import TurnedAway
 from daemon_rig import QUICK, RAW, TOKEN, Rig, running, until
 from scripted_child import NORMAL, SLOW
 
@@ -206,3 +207,33 @@ async def test_who_was_turned_away_finds_a_place_when_he_comes_back() -> None:
             await asyncio.gather(*(ask_again_and_again(client) for client in accepted))
 
         assert min(accepted.values()) >= 1
+
+
+async def test_who_is_turned_away_is_told_when_his_turn_comes() -> None:
+    """The time grows with the rank, and asking again too early changes neither."""
+    async with running(replace(QUICK, max_waiting=1)) as rig:
+        rig.scheduler._mean_run_s = 2.0
+        holding = [asyncio.create_task(rig.colorize(bytes([SLOW]), client="a"))]
+        await until(lambda: rig.inference._child.run is not None)
+        holding.append(asyncio.create_task(rig.colorize(bytes([NORMAL]), client="b")))
+        await until(lambda: rig.queue_length() == 1)
+
+        told = [(await rig.colorize(bytes([NORMAL]), client=name)).headers["Retry-After"] for name in "cdecd"]
+
+        assert told == ["2", "4", "6", "2", "4"]
+        assert [(await reply).status for reply in holding] == [200, 200]
+
+
+def test_who_does_not_come_back_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits for a program that was closed."""
+    now = 100.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    turned_away = TurnedAway(most=3)
+    for name, wait_s in (("a", 10), ("b", 1), ("c", 10), ("d", 10)):
+        turned_away.expect(name, wait_s)
+
+    assert [turned_away.before(name) for name in "abcd"] == [0, 1, 2, 3]  # no more than three are remembered
+    now += 5
+    assert [turned_away.before(name) for name in "acb"] == [0, 1, 2]
+    turned_away.forget("a")
+    assert turned_away.before("c") == 0

@@ -15,6 +15,8 @@ from .work import State, Work
 
 _LOG = logging.getLogger(__name__)
 _MAX_RETRY_AFTER_S = 30
+_LATE_S = 2.0
+"""A client that was told when to come back keeps its rank for so long after that time."""
 
 
 class FairQueue:
@@ -56,6 +58,11 @@ class FairQueue:
         self._tell_positions()
         return True
 
+    @property
+    def n_clients(self) -> int:
+        """How many clients have work that waits."""
+        return len(self._by_client)
+
     def in_order(self) -> Iterator[Work]:
         """Yield what waits, in the order in which it will be served."""
         lines = [list(line) for line in self._by_client.values()]
@@ -69,6 +76,36 @@ class FairQueue:
             if work.position != position:
                 work.position = position
                 work.notify()
+
+
+class TurnedAway:
+    """Clients that found no place, in the order in which each was turned away first.
+
+    Places are kept for them.  Else a client that is answered, and asks again at once, would take the very place that
+    its answer has freed, and who was told to wait would never find one.
+
+    Args:
+        most: how many are remembered, so that made-up names cannot fill the memory.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._until: dict[str, float] = {}
+
+    def before(self, client: str) -> int:
+        """Return how many were turned away before this client: all of them if it was not, or comes too late."""
+        now = time.monotonic()
+        self._until = {other: until for other, until in self._until.items() if until >= now}
+        return next((rank for rank, other in enumerate(self._until) if other == client), len(self._until))
+
+    def expect(self, client: str, wait_s: float) -> None:
+        """Note that a client was told to come back in `wait_s` seconds; its rank stays that of the first time."""
+        if client in self._until or len(self._until) < self._most:
+            self._until[client] = time.monotonic() + wait_s + _LATE_S
+
+    def forget(self, client: str) -> None:
+        """Note that a client has found a place."""
+        self._until.pop(client, None)
 
 
 class Scheduler:
@@ -88,7 +125,7 @@ class Scheduler:
         self._running_task: asyncio.Task[None] | None = None
         self._dispatcher: asyncio.Task[None] | None = None
         self._mean_run_s = 1.0
-        self._refused: OrderedDict[str, float] = OrderedDict()
+        self._turned_away = TurnedAway(limits.max_connections)
         self.is_stopping = False
 
     @property
@@ -153,11 +190,16 @@ class Scheduler:
             await self._inference.ready()  # tries again, or says why not
         places = self._admitted.get(client, 0) + self._waiting_of(client)
         taken = sum(self._admitted.values()) + self.waiting
-        if taken + self._places_kept_from(client, taken) >= self._limits.max_waiting:
-            raise self._turned_away(client)
-        self._refused.pop(client, None)
+        earlier = self._turned_away.before(client)
+        # Half of the places are never kept, so that there is always work.
+        kept = earlier if taken >= self._limits.max_waiting // 2 else 0
+        if taken + kept >= self._limits.max_waiting:
+            error = self._full("The server has more pictures waiting than it can hold.", earlier + 1)
+            self._turned_away.expect(client, error.retry_after_s or 0)
+            raise error
+        self._turned_away.forget(client)
         if places >= self._limits.max_waiting_per_client:
-            raise self._full("This program has as many pictures waiting as one program may.")
+            raise self._full("This program has as many pictures waiting as one program may.", self._queue.n_clients)
         self._admitted[client] = self._admitted.get(client, 0) + 1
         try:
             yield
@@ -197,33 +239,9 @@ class Scheduler:
     def _waiting_of(self, client: str) -> int:
         return sum(work.client == client for work in self._queue.in_order())
 
-    def _places_kept_from(self, client: str, taken: int) -> int:
-        """Return how many places are kept for clients that were turned away before this one, and are to come back.
-
-        Else a client that is answered, and asks again at once, would take the very place that its answer has freed, and
-        who was told to wait would never find one.  Half of the places are never kept, so that there is always work.
-        """
-        now = time.monotonic()
-        while self._refused and next(iter(self._refused.values())) < now:
-            self._refused.popitem(last=False)
-        if taken < self._limits.max_waiting // 2:
-            return 0
-        earlier = 0
-        for other in self._refused:
-            if other == client:
-                break
-            earlier += 1
-        return earlier
-
-    def _turned_away(self, client: str) -> BusyError:
-        """Return the refusal, and remember for whom; the first refusal counts, until its client should be back."""
-        error = self._full("The server has more pictures waiting than it can hold.")
-        back_at = time.monotonic() + (error.retry_after_s or 1) + 1.0
-        self._refused[client] = back_at
-        return error
-
-    def _full(self, message: str) -> BusyError:
-        wait_s = min(_MAX_RETRY_AFTER_S, max(1, math.ceil(self._mean_run_s * self.waiting / 4)))
+    def _full(self, message: str, pictures: int) -> BusyError:
+        """Return the refusal of a client that finds a place once so many pictures were worked on."""
+        wait_s = min(_MAX_RETRY_AFTER_S, max(1, math.ceil(self._mean_run_s * pictures)))
         return BusyError(message, "Try again in a moment.", retry_after_s=wait_s)
 
     async def _dispatch(self) -> None:
