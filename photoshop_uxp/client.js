@@ -186,7 +186,8 @@ async function probe(address, token) {
   if (!health || health.product !== "colorize-server") return { state: "stranger", address };
   if (health.protocol !== PROTOCOL) return { state: "version", address, health };
   if (!token) return { state: "unpaired", address, health };
-  if (health.proof !== sha256.hmac(token, nonce)) return { state: "unproved", address, health };
+  const port = address.slice(address.lastIndexOf(":") + 1);
+  if (health.proof !== sha256.hmac(token, `${nonce}:${port}`)) return { state: "unproved", address, health };
   if (health.state === "ready" && health.model) return { state: "ready", address, health };
   const { state } = health;
   return { state: state === "failed" || state === "stopping" ? state : "starting", address, health };

@@ -143,7 +143,8 @@ class Connection:
         if not isinstance(health, dict) or health.get("product") != PRODUCT:
             raise self._stranger()
         key = self._server.token.encode("ascii", "replace")
-        expected = hmac.new(key, nonce.encode("ascii"), hashlib.sha256).hexdigest()
+        asked = f"{nonce}:{self._server.port}"
+        expected = hmac.new(key, asked.encode("ascii"), hashlib.sha256).hexdigest()
         if not hmac.compare_digest(expected.encode(), str(health.get("proof", "")).encode("utf-8", "replace")):
             raise StrangerError(
                 f"The colorize server on {where} does not know this installation's token, so nothing was sent to it.",

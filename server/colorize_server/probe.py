@@ -59,7 +59,7 @@ def probe(host: str, port: int, token: str, timeout_s: float = 3.0) -> Found:
         return Found(Who.STRANGER, port)
     if health.get("product") != _PRODUCT:
         return Found(Who.STRANGER, port)
-    expected = hmac.new(token.encode(), nonce.encode(), hashlib.sha256).hexdigest()
+    expected = hmac.new(token.encode(), f"{nonce}:{port}".encode(), hashlib.sha256).hexdigest()
     proof = health.get("proof")
     is_ours = isinstance(proof, str) and hmac.compare_digest(proof.encode(), expected.encode())
     return Found(Who.OURS if is_ours else Who.OTHER, port, health)

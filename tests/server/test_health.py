@@ -1,10 +1,12 @@
 """`GET /v1/health`: what it says in each state, and the proof that keeps clients from strangers."""
 
+import asyncio
 import hashlib
 import hmac
 
 import pytest
 from colorize_server import __version__
+from colorize_server.probe import Who, probe
 from daemon_rig import QUICK, TOKEN, Rig, running, until
 
 
@@ -40,12 +42,34 @@ async def test_health_describes_a_ready_daemon(rig: Rig) -> None:
 
 
 async def test_health_proves_that_it_knows_the_token(rig: Rig) -> None:
-    """The proof is HMAC-SHA256 of the nonce as it was sent, upper case and all."""
+    """The proof is HMAC-SHA256 of the nonce as it was sent, upper case and all, and of the port that was asked."""
     nonce = "AbCdEf0123456789"
 
     reply = await rig.ask("GET", f"/v1/health?nonce={nonce}", token=None)
 
-    assert reply.json["proof"] == hmac.new(TOKEN.encode(), nonce.encode(), hashlib.sha256).hexdigest()
+    assert reply.json["proof"] == hmac.new(TOKEN.encode(), f"{nonce}:{rig.port}".encode(), hashlib.sha256).hexdigest()
+
+
+async def test_a_proof_cannot_be_handed_on_from_another_port(rig: Rig, unused_tcp_port: int) -> None:
+    """A stranger who forwards the question to us, and our proof back, is not taken for us."""
+
+    async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        ours, to_ours = await asyncio.open_connection("127.0.0.1", rig.port)
+        to_ours.write(head.replace(str(unused_tcp_port).encode(), str(rig.port).encode()))
+        writer.write(await ours.readuntil(b"\r\n\r\n"))
+        writer.write(await ours.read(65536))
+        await writer.drain()
+        writer.close()
+        to_ours.close()
+
+    relay = await asyncio.start_server(forward, "127.0.0.1", unused_tcp_port)
+    async with relay:
+        direct = await asyncio.to_thread(probe, "127.0.0.1", rig.port, TOKEN)
+        relayed = await asyncio.to_thread(probe, "127.0.0.1", unused_tcp_port, TOKEN)
+
+    assert direct.who is Who.OURS
+    assert relayed.who is Who.OTHER
 
 
 @pytest.mark.parametrize(

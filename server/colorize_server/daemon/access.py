@@ -21,8 +21,10 @@ _NONCE_PATTERN: Final = re.compile(r"[0-9A-Fa-f]{16,128}", re.ASCII)
 _LOOPBACK_NAMES: Final = ("127.0.0.1", "localhost", "[::1]")
 
 
-def proof_of(token: str, nonce: str) -> str:
-    """Return what shows that we know the token, without showing it.
+def proof_of(token: str, nonce: str, port: int) -> str:
+    """Return what shows that we know the token, without showing it, for whoever asked on our port.
+
+    The port is part of it, so that a stranger on another one cannot fetch our proof and hand it on as its own.
 
     Raises:
         BadRequestError: if the nonce is not one.
@@ -31,7 +33,7 @@ def proof_of(token: str, nonce: str) -> str:
         raise BadRequestError(
             "The nonce must be 16 to 128 hexadecimal digits.", "Make a new random one for each question."
         )
-    return hmac.new(token.encode("ascii"), nonce.encode("ascii"), hashlib.sha256).hexdigest()
+    return hmac.new(token.encode("ascii"), f"{nonce}:{port}".encode("ascii"), hashlib.sha256).hexdigest()
 
 
 @web.middleware

@@ -72,7 +72,8 @@ async def health(request: web.Request) -> web.Response:
     if inference.failure is not None:
         members["error"] = inference.failure.as_dict()
     if "nonce" in values:
-        members["proof"] = proof_of(request.app[ACCESS].token(), values["nonce"])
+        access = request.app[ACCESS]
+        members["proof"] = proof_of(access.token(), values["nonce"], access.port)
     return answer_json(members)
 
 

@@ -102,10 +102,11 @@ class Exchange:
         lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
         self.connection.sendall("\r\n".join([*lines, "", ""]).encode() + body)
 
-    def answer_health(self, token: str = TOKEN, **members: object) -> None:
-        """Answer a health request as a server that knows `token` does."""
+    def answer_health(self, token: str = TOKEN, port: int | None = None, **members: object) -> None:
+        """Answer a health request as a server on `port` (without it, this one's) that knows `token` does."""
         nonce = re.search(r"nonce=([0-9a-f]+)", self.read_head())[1]
-        proof = hmac.new(token.encode(), nonce.encode(), hashlib.sha256).hexdigest()
+        asked = f"{nonce}:{port or self.connection.getsockname()[1]}"
+        proof = hmac.new(token.encode(), asked.encode(), hashlib.sha256).hexdigest()
         self.answer(json.dumps({**HEALTH, "proof": proof, **members}).encode())
 
     def read_picture(self) -> tuple[int, int]:
@@ -168,6 +169,11 @@ def without_proof(exchange: Exchange) -> None:
     """A stranger that copies a health answer but cannot make the proof."""
     exchange.read_head()
     exchange.answer(json.dumps(HEALTH).encode())
+
+
+def relays(exchange: Exchange) -> None:
+    """A stranger that hands on what our server on another port answers."""
+    exchange.answer_health(port=47812)
 
 
 def silent(exchange: Exchange) -> None:

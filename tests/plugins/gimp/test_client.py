@@ -136,7 +136,9 @@ def test_no_server_is_told_apart_from_a_stranger() -> None:
 
 
 @pytest.mark.parametrize(
-    "behave", [faults.stranger, faults.not_http, faults.other_token, faults.without_proof], ids=lambda f: f.__name__
+    "behave",
+    [faults.stranger, faults.not_http, faults.other_token, faults.without_proof, faults.relays],
+    ids=lambda f: f.__name__,
 )
 def test_neither_token_nor_picture_reach_a_stranger(behave: Callable[[faults.Exchange], None]) -> None:
     with misbehaving(behave) as (server, faulty):

@@ -15,6 +15,8 @@ const TYPES = { ".html": "text/html", ".js": "text/javascript", ".css": "text/cs
 /** As strict as UXP: no code from strings, no inline handlers, nothing from elsewhere. */
 const POLICY = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:";
 const ORIGIN = "http://panel.invalid";
+/** The ports that the manifest names. */
+const NAMED_PORTS = [...new Set(MANIFEST.requiredPermissions.network.domains.map((domain) => new URL(domain).port))];
 
 /** @returns {Promise<import("playwright-core").Browser>} */
 export function launchBrowser() {
@@ -40,6 +42,19 @@ function filesOf(folder, prefix = "./") {
   });
 }
 
+/**
+ * Text of the panel that names its ports, with those in their place that are used in this run.  A server of a test takes
+ * any free port, and the proof of a server holds on the port that was asked only; so it is the panel that is moved, its
+ * list and its manifest alike, and nothing comes between the panel and the port that it asks.
+ * @param {string} text
+ * @param {Record<string, number>} ports named port -> port of this run; on the others nobody listens
+ */
+function moved(text, ports) {
+  return text.replace(new RegExp(NAMED_PORTS.join("|"), "g"), (named) =>
+    String(ports[named] ?? NAMED_PORTS.indexOf(named) + 1),
+  );
+}
+
 /** The panel's sources by require name, with a scenario's patches applied. */
 export function panelSources(patches = []) {
   const sources = Object.fromEntries(filesOf(PANEL).map(([name, path]) => [name, readFileSync(path, "utf8")]));
@@ -56,11 +71,11 @@ export function panelSources(patches = []) {
 const asModule = (name, source) => `${JSON.stringify(name)}: function (module, exports, require) {\n${source}\n}`;
 
 /** The script that runs before the panel: the host's modules, the panel's modules, and `install`. */
-function initScript(sources, locale) {
+function initScript(sources, ports, locale) {
   const own = filesOf(HERE).map(([name, path]) => asModule(name, readFileSync(path, "utf8")));
   const panel = Object.entries(sources).map(([name, source]) => asModule(name, source));
   const facts = {
-    domains: MANIFEST.requiredPermissions.network.domains,
+    domains: MANIFEST.requiredPermissions.network.domains.map((domain) => moved(domain, ports)),
     panels: MANIFEST.entrypoints.map((entry) => entry.id),
     locale,
   };
@@ -76,22 +91,21 @@ function initScript(sources, locale) {
 }
 
 /**
- * One HTTP exchange through Node: no Origin unless the scenario wants one, ports mapped to where the servers listen.
+ * One HTTP exchange through Node: no Origin unless the scenario wants one, no connection to ports that are still shut.
  */
-export function exchange({ url, method, headers, body }, { ports, origin }) {
-  const { hostname, port, pathname, search } = new URL(url);
-  const real = port in ports ? ports[port] : null;
+function exchange({ url, method, headers, body }, { shut, origin }) {
+  const { host, port, pathname, search } = new URL(url);
   return new Promise((resolve) => {
-    if (real === null) {
+    if (shut.has(Number(port))) {
       resolve({ error: "connect ECONNREFUSED" });
       return;
     }
     const bytes = Buffer.from(body, "base64");
-    const sent = { ...headers, Host: `${hostname}:${real}` };
+    const sent = { ...headers, Host: host };
     if (method === "POST") sent["Content-Length"] = bytes.length;
     if (origin !== undefined) sent.Origin = origin;
     const request = httpRequest(
-      { host: "127.0.0.1", port: real, path: pathname + search, method, headers: sent, agent: false },
+      { host: "127.0.0.1", port, path: pathname + search, method, headers: sent, agent: false },
       (response) => {
         const parts = [];
         response.on("data", (part) => parts.push(part));
@@ -113,7 +127,8 @@ export function exchange({ url, method, headers, body }, { ports, origin }) {
 /**
  * @param {import("playwright-core").Browser} browser
  * @param {object} options
- * @param {Record<string, number>} options.ports manifest port -> port a server listens on
+ * @param {Record<string, number>} options.ports see `moved`
+ * @param {number[]} [options.shut] ports that nobody listens on until the scenario takes them out of `connection.shut`
  * @param {string} [options.token] stored as if the panel were paired
  * @param {string} [options.origin]
  * @param {string} [options.locale]
@@ -122,12 +137,13 @@ export function exchange({ url, method, headers, body }, { ports, origin }) {
  * @param {(request: object) => Promise<void>} [options.onRequest] before each exchange
  */
 export async function openPanel(browser, options) {
-  const { ports, token, origin, locale = "en_US", theme = "dark", patches = [] } = options;
+  const { ports, shut = [], token, origin, locale = "en_US", theme = "dark", patches = [] } = options;
   const sources = panelSources(patches);
+  sources["./client.js"] = moved(sources["./client.js"], ports);
   const context = await browser.newContext({ viewport: { width: 290, height: 760 }, deviceScaleFactor: 1 });
   const page = await context.newPage();
   const requests = [];
-  const connection = { ports: { ...ports }, origin };
+  const connection = { shut: new Set(shut), origin };
   await page.exposeFunction("__hostFetch", async (request) => {
     const { pathname, port, searchParams } = new URL(request.url);
     const record = {
@@ -161,7 +177,7 @@ export async function openPanel(browser, options) {
     }
   });
   await page.addInitScript(`window.__theme = ${JSON.stringify(theme)};`);
-  await page.addInitScript(initScript(sources, locale));
+  await page.addInitScript(initScript(sources, ports, locale));
   if (token) await page.addInitScript(`window.__host.storeToken(${JSON.stringify(token)});`);
   await page.goto(`${ORIGIN}/index.html`);
   return { page, requests, strays, connection, close: () => context.close() };

@@ -20,7 +20,7 @@ export const conductControls = {
     patches: [
       {
         file: "client.js",
-        find: "health.proof !== sha256.hmac(token, nonce)",
+        find: "health.proof !== sha256.hmac(token, `${nonce}:${port}`)",
         replace: "health.proof !== String(crypto.subtle)",
       },
     ],
@@ -118,9 +118,24 @@ export const conductControls = {
   "the proof before the token": {
     scenario: "a stranger who passes for the server",
     patches: [
-      { file: "client.js", find: "if (health.proof !== sha256.hmac(token, nonce))", replace: "if (nonce === token)" },
+      {
+        file: "client.js",
+        find: "if (health.proof !== sha256.hmac(token, `${nonce}:${port}`))",
+        replace: "if (`${nonce}:${port}` === token)",
+      },
     ],
     fails: /waited in vain|stranger got|token was not sent/,
+  },
+  "the proof on the port that was asked": {
+    scenario: "a stranger relays the health of our server",
+    patches: [
+      {
+        file: "client.js",
+        find: 'const port = address.slice(address.lastIndexOf(":") + 1);',
+        replace: 'const port = Object(health).port || address.slice(address.lastIndexOf(":") + 1);',
+      },
+    ],
+    fails: /waited in vain for the server line .+does not know this panel's token/,
   },
   "telling the server of a cancel": {
     scenario: "cancel while the server works",

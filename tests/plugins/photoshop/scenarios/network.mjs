@@ -20,6 +20,9 @@ async function refusedUnsent(kit, panel, pattern) {
   assert.ok(!panel.requests.some((request) => request.method === "POST"), "the picture was not sent");
 }
 
+/** How the panel speaks of a program at a port. */
+const said = (before, { port }, after) => new RegExp(`^${before} 127\\.0\\.0\\.1:${port}${after}`);
+
 async function withStranger(answer, work) {
   const stranger = await startStranger(answer);
   try {
@@ -49,10 +52,11 @@ export const network = {
         isKilled = true;
         server.kill();
       };
-      const late = await kit.panel({ ports: {}, token: server.token, onRequest });
+      const { port, token } = server;
+      const late = await kit.panel({ ports: { 47811: port }, shut: [port], token, onRequest });
       await late.untilServerSays(/^No server answers/);
       // Now it is started; the panel finds it without being asked.
-      late.connection.ports = { 47811: server.port };
+      late.connection.shut.clear();
       await late.untilServerSays(/onnxruntime/, 10000);
       await late.open(simpleDocument(kit.photographs.girl));
       const before = await late.report();
@@ -71,19 +75,22 @@ export const network = {
     const panel = await kit.readyPanel({ ports: { 47813: kit.server.port } });
     const id = await panel.open(simpleDocument(kit.photographs.girl));
     await assertDone(panel, await panel.colorize(), id);
-    assert.ok(
-      panel.requests.filter((request) => request.method === "POST").every((request) => request.port === "47813"),
+    const posts = panel.requests.filter((request) => request.method === "POST");
+    assert.deepEqual(
+      posts.map((request) => request.port),
+      [String(kit.server.port)],
     );
   },
   async "address of the artist's own"(kit) {
-    const panel = await kit.panel({ ports: { 47812: kit.server.port } });
-    await panel.page.evaluate(() => (document.getElementById("address").value = "http://localhost:47812/"));
+    const { port } = kit.server;
+    const panel = await kit.panel({ ports: { 47812: port } });
+    await panel.page.evaluate((text) => (document.getElementById("address").value = text), `http://localhost:${port}/`);
     await panel.press("save");
     await panel.until(async () => (await panel.text("status")) === "Settings saved.", "the settings");
     panel.requests.length = 0;
     const id = await panel.open(simpleDocument(kit.photographs.girl));
     await assertDone(panel, await panel.colorize(), id);
-    assert.ok(panel.requests.every((request) => request.port === "47812"));
+    assert.ok(panel.requests.every((request) => request.port === String(port)));
   },
   async "address that the manifest does not allow"(kit) {
     const panel = await kit.readyPanel();
@@ -130,7 +137,7 @@ export const network = {
   async "a stranger on the port"(kit) {
     await withStranger(undefined, async (stranger) => {
       const panel = await kit.panel({ ports: { 47811: stranger.port } });
-      await panel.untilServerSays(/^Another program answers at 127\.0\.0\.1:47811, nothing was sent/);
+      await panel.untilServerSays(said("Another program answers at", stranger, ", nothing was sent"));
       await refusedUnsent(kit, panel, /^Another program answers/);
       await panel.close();
       kit.panels = [];
@@ -159,14 +166,30 @@ export const network = {
       });
     }
   },
+  async "a stranger relays the health of our server"(kit) {
+    const ours = kit.server.port;
+    const relay = async (request, response) => {
+      const health = await (await fetch(`http://127.0.0.1:${ours}${request.url}`)).json();
+      response.writeHead(200, { "Content-Type": "application/json" }).end(JSON.stringify({ ...health, port: ours }));
+    };
+    await withStranger(relay, async (stranger) => {
+      const panel = await kit.panel({ ports: { 47811: stranger.port, 47812: ours }, shut: [ours] });
+      await panel.untilServerSays(/does not know this panel's token/);
+      await refusedUnsent(kit, panel, /does not know this panel's token/);
+      // The panel goes to our server itself as soon as it can reach it.
+      panel.connection.shut.clear();
+      assert.match(await panel.colorize(), /^Done/);
+    });
+  },
   async "a stranger who never answers"(kit) {
     await withStranger(
       () => {},
       async (stranger) => {
-        const panel = await kit.panel({ ports: { 47811: stranger.port } });
-        await panel.untilServerSays(/^The program at 127\.0\.0\.1:47811 does not answer, nothing was sent/);
+        const ours = kit.server.port;
+        const panel = await kit.panel({ ports: { 47811: stranger.port, 47812: ours }, shut: [ours] });
+        await panel.untilServerSays(said("The program at", stranger, " does not answer, nothing was sent"));
         // With our server on the next port nobody waits for it.
-        panel.connection.ports = { 47811: stranger.port, 47812: kit.server.port };
+        panel.connection.shut.clear();
         await panel.open(simpleDocument(kit.photographs.girl));
         assert.match(await panel.colorize(), /^Done/);
       },

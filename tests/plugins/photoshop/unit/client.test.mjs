@@ -59,7 +59,8 @@ const health = (more) => ({
   model: { name: "m", version: "1", sizes: [256], default_size: 256 },
   ...more,
 });
-const proof = ({ query }) => createHmac("sha256", TOKEN).update(query.nonce).digest("hex");
+const proof = ({ query, headers }, port = headers.host.split(":")[1]) =>
+  createHmac("sha256", TOKEN).update(`${query.nonce}:${port}`).digest("hex");
 const accepted = () => ({ status: 202, json: { id: "j1" } });
 const done = () => ({ json: { id: "j1", state: "done" } });
 const result =
@@ -102,6 +103,7 @@ test("probe tells apart what can be at an address, and never sends the token", a
     ["unpaired", (request) => ({ json: health({ proof: proof(request) }) }), ""],
     ["unproved", () => ({ json: health({ proof: "0".repeat(64) }) }), TOKEN],
     ["unproved", () => ({ json: health({}) }), TOKEN],
+    ["unproved", (request) => ({ json: health({ proof: proof(request, 47812) }) }), TOKEN],
     ["version", (request) => ({ json: health({ protocol: 2, proof: proof(request) }) }), TOKEN],
     ["refused", () => ({ status: 403, json: { code: "origin_refused", message: "No.", hint: "" } }), TOKEN],
     ["stranger", () => ({ bytes: Buffer.from("hello") }), TOKEN],
