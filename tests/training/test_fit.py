@@ -51,14 +51,20 @@ def test_training_learns_a_fixed_batch(tiny_config, shards):
     assert np.mean(losses[-3:]) < 0.75 * np.mean(losses[:3])
 
 
-def test_half_weights_go_on_with_a_warm_up(tiny_config, shards, tmp_path):
+@pytest.mark.parametrize("is_averaged_only", [False, True])
+def test_half_weights_go_on_with_a_warm_up(tiny_config, shards, tmp_path, is_averaged_only):
+    """Both kinds that ``colorize-train half`` writes: with the latest weights, or with their average alone."""
     config = replace(tiny_config, loss=LossConfig(adversarial_weight=0.05), data=replace(tiny_config.data, crop_px=64))
     full = read_checkpoint(fit(config, _options(shards, tmp_path / "a", max_steps=6)))
     half = tmp_path / "half.safetensors"
-    write_checkpoint(half, full.config, full.progress, full.tensors, is_half=True)
+    kept = {k: v for k, v in full.tensors.items() if not (is_averaged_only and k.startswith("generator."))}
+    write_checkpoint(half, full.config, full.progress, kept, is_half=True)
     trainer = Trainer(config, torch.device("cpu"), "float32")
     trainer.resume(read_checkpoint(half), half)
     assert trainer.progress == Progress(6, 12, 0, warmup_from=12)
+    part = "ema" if is_averaged_only else "generator"
+    for name, value in trainer.generator.state_dict().items():
+        assert torch.allclose(value, full.tensors[f"{part}.{name}"], rtol=2e-3, atol=1e-4), name
     key = "layers.0.weight"
     assert torch.allclose(trainer.discriminator.state_dict()[key], full.tensors[f"discriminator.{key}"], atol=1e-3)
     found = trainer.step(Samples(shards, config).batch([12, 13]))
