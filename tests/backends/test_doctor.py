@@ -17,7 +17,7 @@ from colorize_server.cli import doctor, selftest, serve
 from colorize_server.cli.doctor import Status
 from colorize_server.engine.gpu import GpuReport, find_gpus
 from colorize_server.errors import BackendError
-from colorize_server.install import gimp
+from colorize_server.install import gimp, uxp_plugins
 from colorize_server.model import Model
 from colorize_server.settings import DEFAULT_PORT, FALLBACK_PORTS
 
@@ -135,6 +135,46 @@ def test_the_gimp_plug_in_is_looked_for_in_every_profile(own_folders: Path) -> N
         (line,) = doctor.check_gimp()
         assert line.status is status
         assert (line.mend == "") == (status is Status.OK)
+
+
+def test_the_photoshop_panel_is_looked_for_in_photoshops_own_list(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    users, everybodys = folders = [tmp_path / "user", tmp_path / "all"]
+    monkeypatch.setattr(uxp_plugins, "uxp_folders", lambda: folders)
+    assert doctor.check_photoshop().text == "no Photoshop was found"
+    (users / "PluginsStorage" / "PHSP").mkdir(parents=True)
+    line = doctor.check_photoshop()
+    assert (line.status, line.text, line.mend) == (Status.WARN, "not installed", "colorize-server install photoshop")
+    ours = {"pluginId": uxp_plugins.PANEL_ID, "versionString": __version__, "status": "enabled", "type": "uxp"}
+    for rows, status in (
+        ([{**ours, "pluginId": "another"}], Status.WARN),
+        ([ours], Status.OK),
+        ([{**ours, "versionString": "0.0.0"}], Status.WARN),
+        ([{**ours, "status": "disabled"}], Status.WARN),
+        ([{}], Status.WARN),
+    ):
+        file = everybodys / "PluginsInfo" / "v1" / "PS.json"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps({"plugins": rows}))
+        line = doctor.check_photoshop()
+        assert line.status is status
+        assert (line.mend == "") == (status is Status.OK)
+
+
+def test_the_panel_that_is_looked_for_is_ours() -> None:
+    manifest = json.loads((Path(__file__).parents[2] / "photoshop_uxp" / "manifest.json").read_bytes())
+    assert (manifest["id"], manifest["version"]) == (uxp_plugins.PANEL_ID, __version__)
+
+
+@pytest.mark.parametrize(("platform", "folders"), [("win32", 2), ("darwin", 2), ("linux", 0)])
+def test_where_photoshop_keeps_its_plug_ins(platform: str, folders: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.platform", platform)
+    monkeypatch.setenv("APPDATA", "roaming")
+    monkeypatch.setenv("COMMONPROGRAMFILES", "common")
+    found = uxp_plugins.uxp_folders()
+    assert len(found) == folders
+    assert all(folder.parts[-2:] == ("Adobe", "UXP") for folder in found)
 
 
 def test_a_port_that_a_stranger_holds_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

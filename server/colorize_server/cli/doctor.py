@@ -19,7 +19,7 @@ from ..engine.cache import cache_folder
 from ..engine.gpu import GpuReport, find_gpus
 from ..engine.packages import install_command, installed_versions
 from ..errors import ColorizeError
-from ..install import gimp
+from ..install import gimp, uxp_plugins
 from ..model import load_model, shipped_model_path
 from ..probe import find_daemon
 from ..settings import DEFAULT_PORT, FALLBACK_PORTS
@@ -126,6 +126,7 @@ def findings(model: Path, device: int) -> Iterator[Line]:
     yield check_auto(trials)
     yield from check_folders()
     yield from check_gimp()
+    yield check_photoshop()
     yield check_server()
 
 
@@ -259,10 +260,28 @@ def check_gimp() -> Iterator[Line]:
         except (ValueError, KeyError, TypeError):
             yield Line(Status.FAIL, check, f"damaged in {profile.plug_in}", command)
         else:
-            if version == __version__:
-                yield Line(Status.OK, check, str(profile.plug_in))
-            else:
-                yield Line(Status.WARN, check, f"is of version {version}, the server of {__version__}", command)
+            yield _check_plug_in_version(check, version, str(profile.plug_in), command)
+
+
+def check_photoshop() -> Line:
+    """Say whether the panel is in Photoshop, and is of this version."""
+    check = "Photoshop panel"
+    command = "colorize-server install photoshop"
+    if not uxp_plugins.has_photoshop():
+        return Line(Status.OK, check, "no Photoshop was found")
+    try:
+        version = uxp_plugins.panel_version()
+    except (OSError, ValueError) as error:
+        return Line(Status.WARN, check, f"Photoshop's list of plug-ins cannot be read: {error}", command)
+    if version is None:
+        return Line(Status.WARN, check, "not installed", command)
+    return _check_plug_in_version(check, version, version, command)
+
+
+def _check_plug_in_version(check: str, version: str, found: str, command: str) -> Line:
+    if version == __version__:
+        return Line(Status.OK, check, found)
+    return Line(Status.WARN, check, f"is of version {version}, the server of {__version__}", command)
 
 
 def check_server() -> Line:
