@@ -167,6 +167,14 @@ def test_the_plug_in_provider_says_what_it_lacks_or_offers_devices(rtx: Any) -> 
             onnxruntime_gpu.rtx_devices()
 
 
+def test_the_plug_in_provider_works_without_a_folder_for_its_kernels(cache: Path) -> None:
+    assert onnxruntime_gpu.kernel_cache_options() == {"nv_runtime_cache_path": str(cache / "rtx-provider")}
+    (cache / "rtx-provider").rmdir()
+    cache.rmdir()
+    cache.write_text("a file where the folder should be")
+    assert onnxruntime_gpu.kernel_cache_options() == {}
+
+
 @posix
 def test_the_driver_is_asked_for_its_cards(fake_gpu: Path) -> None:
     assert find_gpus().gpus == (

@@ -309,6 +309,14 @@ def test_the_server_builds_again_what_is_damaged(rtx: Library, tiny: Model) -> N
     assert read_card(second.path).engine_bytes == len(second.engine)
 
 
+def test_the_server_computes_with_an_engine_that_it_cannot_keep(rtx: Library, tiny: Model, cache: Path) -> None:
+    cache.parent.write_text("a file where the folder should be")
+    provided = provide_engine(tiny, RTX, rtx, GPU)
+    assert len(provided.engine) > 1000
+    assert "It was built in" in provided.note
+    assert "cannot be written" in provided.note
+
+
 def test_the_server_explains_a_missing_classic_engine_with_the_exact_command(tiny: Model, rtx: Library) -> None:
     card = Gpu(2, "Tesla B", "9.0", "580.10", 80_000, 79_000)
     with pytest.raises(BackendError) as caught:

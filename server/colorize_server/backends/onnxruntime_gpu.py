@@ -1,6 +1,7 @@
 """ONNX Runtime on a GPU: its CUDA execution provider, and the plug-in provider for TensorRT for RTX."""
 
 import contextlib
+import logging
 from typing import Any, Final
 
 import onnxruntime
@@ -13,6 +14,7 @@ from ..errors import BackendError
 from ..model import Model
 from .onnxruntime_backend import CPU_PROVIDER, OnnxRuntimeBackend, SessionPlan
 
+_LOG = logging.getLogger(__name__)
 CUDA_PROVIDER: Final = "CUDAExecutionProvider"
 RTX_PROVIDER: Final = "NvTensorRTRTXExecutionProvider"
 
@@ -60,11 +62,10 @@ def open_rtx_provider(model: Model, *, device: int = 0) -> OnnxRuntimeBackend:
             f"TensorRT for RTX finds {len(found)} graphics cards that it supports, and number {device} was asked for.",
             "It supports GeForce RTX 20 and later; for data-centre cards use --backend tensorrt.",
         )
-    kernels = cache_folder() / "rtx-provider"
-    kernels.mkdir(parents=True, exist_ok=True)
+    provider_options = kernel_cache_options()
 
     def configure(options: onnxruntime.SessionOptions) -> None:
-        options.add_provider_for_devices([found[device]], {"nv_runtime_cache_path": str(kernels)})
+        options.add_provider_for_devices([found[device]], provider_options)
 
     plan = SessionPlan(
         name="tensorrt-rtx",
@@ -75,6 +76,17 @@ def open_rtx_provider(model: Model, *, device: int = 0) -> OnnxRuntimeBackend:
         configure=configure,
     )
     return OnnxRuntimeBackend(model, plan)
+
+
+def kernel_cache_options() -> dict[str, str]:
+    """Return the provider's options that keep compiled kernels; none where they cannot be written: a start then waits."""
+    folder = cache_folder() / "rtx-provider"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        _LOG.warning("%s cannot be made (%s): kernels are compiled at every start", folder, error.strerror)
+        return {}
+    return {"nv_runtime_cache_path": str(folder)}
 
 
 def rtx_devices() -> list[Any]:

@@ -5,7 +5,7 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import BackendError
+from ..errors import BackendError, OutputError
 from ..model import Model, shipped_model_path
 from .build import BuildRequest, build_engine, recipe_for
 from .cache import find_engine, save_engine
@@ -50,8 +50,13 @@ def provide_engine(model: Model, flavour: Flavour, library: Library, gpu: Gpu) -
         raise BackendError(found.why_not, f"Build it, which takes minutes: {build_command(model, flavour, gpu)}")
     _LOG.warning("%s It is built now.", found.why_not)
     engine, card = build_engine(model, flavour, library, recipe)
-    save_engine(found.path, engine, card)
-    return ProvidedEngine(found.path, engine, f"{found.why_not} It was built in {card.build_s:.1f} s.")
+    note = f"{found.why_not} It was built in {card.build_s:.1f} s."
+    try:
+        save_engine(found.path, engine, card)
+    except OutputError as error:  # it works all the same; only the next start has to build it again
+        _LOG.warning("%s", error)
+        note = f"{note} {error.message}"
+    return ProvidedEngine(found.path, engine, note)
 
 
 def build_command(model: Model, flavour: Flavour, gpu: Gpu | None) -> str:
