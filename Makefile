@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PHOTO ?= tests/photographs/migrant-mother-1936.jpg
 LINTED := server training gimp_plugin tests
 
-.PHONY: help colorize test lint test-gimp test-photoshop photoshop-panel train-smoke bench soak pictures
+.PHONY: help colorize test lint test-gimp test-photoshop photoshop-panel train-smoke bench soak audit pictures
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -53,6 +53,11 @@ bench: $(VENV)/test.stamp  ## ratios measured in one run; writes bench-results/b
 
 soak: $(VENV)/test.stamp  ## fuzz, load, faults and attacks against the real server
 	cd tests && $(abspath $(BIN))/python -m soak $(ARGS)
+
+audit: $(VENV)/main.stamp  ## known vulnerabilities in the packages that users install (asks pypi.org)
+	$(PIP) pip-audit
+	# Strict: a package that could not be looked up is a failure, not a pass.
+	$(BIN)/pip-audit --strict --progress-spinner off .
 
 pictures: $(VENV)/main.stamp  ## make the README's pictures again with the shipped model
 	$(BIN)/python tests/pictures.py
