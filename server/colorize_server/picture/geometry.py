@@ -11,9 +11,7 @@ from ..errors import PictureError
 MIN_SIDE: Final = 8
 """Pixels; a picture with a shorter side holds nothing that a network could recognise."""
 MAX_NETWORK_ASPECT: Final = 4
-"""The network's long side is capped at this many times its short side ..."""
-CAPPED_FROM_ASPECT: Final = 3
-"""... for pictures longer than this; only those beyond `MAX_NETWORK_ASPECT` are squeezed by it."""
+"""The network's long side is at most this many times its short side; longer pictures are squeezed into it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +51,7 @@ def plan_network(height: int, width: int, size: int, multiple_of: int) -> Networ
             f"Each side must have at least {MIN_SIDE} pixels.",
             code="picture_too_small",
         )
-    aspect = max(height, width) / min(height, width)
-    if aspect > CAPPED_FROM_ASPECT:
-        aspect = min(aspect, MAX_NETWORK_ASPECT)
+    aspect = min(max(height, width) / min(height, width), MAX_NETWORK_ASPECT)
     long_side = max(size, round(size * aspect))
     net_h, net_w = (size, long_side) if height <= width else (long_side, size)
     return NetworkPlan(height, width, net_h, net_w, _round_up(net_h, multiple_of), _round_up(net_w, multiple_of), size)
