@@ -4,6 +4,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+MIN_SIDE: Final = 8
+"""Pixels; a picture with a shorter side holds nothing that a network could recognise."""
+
 SATURATION_RANGE: Final = (0.0, 2.0)
 """Lowest and highest factor on the model's chroma."""
 

@@ -79,7 +79,7 @@ def open_rtx_provider(model: Model, *, device: int = 0) -> OnnxRuntimeBackend:
 
 
 def kernel_cache_options() -> dict[str, str]:
-    """Return the provider's options that keep compiled kernels; none where they cannot be written: a start then waits."""
+    """Return the provider's options that keep compiled kernels on disk; none where that cannot be written to."""
     folder = cache_folder() / "rtx-provider"
     try:
         folder.mkdir(parents=True, exist_ok=True)

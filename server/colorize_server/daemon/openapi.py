@@ -4,10 +4,10 @@ from typing import Any, Final
 
 from .. import __version__
 from ..inference.task import ENCODED, PNG, RAW, TIFF
-from ..options import SATURATION_RANGE, Blend, Host, Output
+from ..options import MIN_SIDE, SATURATION_RANGE, Blend, Host, Output
 from ..settings import Limits
 from .access import CLIENT_HEADER, TOKEN_HEADER
-from .parameters import MIN_SIDE, MULTIPART, PROFILES
+from .parameters import MULTIPART, PROFILES
 from .work import State
 
 Members = dict[str, Any]

@@ -7,11 +7,10 @@ from typing import Final, TypeVar
 
 from ..errors import BadRequestError, PictureError, SizeNotOfferedError
 from ..inference.task import ENCODED, PNG, RAW, TIFF, RawPicture, Task
-from ..options import SATURATION_RANGE, Blend, Host, Options, Output
+from ..options import MIN_SIDE, SATURATION_RANGE, Blend, Host, Options, Output
 from ..settings import Limits
 
 MULTIPART: Final = "multipart/form-data"
-MIN_SIDE: Final = 8
 PROFILES: Final = {
     "srgb": (1, 2, 3, 4),
     "linear": (1, 2, 3, 4),

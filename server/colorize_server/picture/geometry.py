@@ -7,9 +7,8 @@ from typing import Final
 import numpy as np
 
 from ..errors import PictureError
+from ..options import MIN_SIDE
 
-MIN_SIDE: Final = 8
-"""Pixels; a picture with a shorter side holds nothing that a network could recognise."""
 MAX_NETWORK_ASPECT: Final = 4
 """The network's long side is at most this many times its short side; longer pictures are squeezed into it."""
 
