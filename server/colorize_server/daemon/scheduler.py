@@ -15,6 +15,8 @@ from .work import State, Work
 
 _LOG = logging.getLogger(__name__)
 _MAX_RETRY_AFTER_S = 30
+_EARLY = 0.75
+"""Who is turned away is told so much of the time that we expect: a refusal costs little, a place left empty is lost."""
 _LATE_S = 2.0
 """A client that was told when to come back keeps its rank for so long after that time."""
 
@@ -241,7 +243,7 @@ class Scheduler:
 
     def _full(self, message: str, pictures: int) -> BusyError:
         """Return the refusal of a client that finds a place once so many pictures were worked on."""
-        wait_s = min(_MAX_RETRY_AFTER_S, max(1, math.ceil(self._mean_run_s * pictures)))
+        wait_s = min(_MAX_RETRY_AFTER_S, max(1, math.floor(_EARLY * self._mean_run_s * pictures)))
         return BusyError(message, "Try again in a moment.", retry_after_s=wait_s)
 
     async def _dispatch(self) -> None:
