@@ -54,13 +54,19 @@ class Source:
     def check_open(self) -> None:
         """Refuse if there is no image any more."""
         if not self.image.is_valid():
-            raise RefusalError("The picture was closed while its colour was being made; nothing was changed.")
+            raise RefusalError(
+                "The picture was closed while its colour was being made; nothing was changed. "
+                "Open it and colorize it again."
+            )
 
     def check_unchanged(self) -> None:
         """Refuse if the artist closed, deleted or resized what was sent while the server worked on it."""
         self.check_open()
         if self.layer and not self.layer.is_valid():
-            raise RefusalError("The layer was deleted while its colour was being made; nothing was changed.")
+            raise RefusalError(
+                "The layer was deleted while its colour was being made; nothing was changed. "
+                "Click the photograph's layer in the Layers dialog, then colorize again."
+            )
         if self._geometry() != (self.width, self.height, self.x, self.y):
             raise RefusalError(
                 "The picture was moved or resized while its colour was being made, so that the colour does not fit; "

@@ -12,6 +12,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from colorize_server.install import ccx
 
 CHECKOUT = Path(__file__).parents[2]
 
@@ -99,3 +100,13 @@ def test_the_gimp_plug_in_installs_from_the_wheel(environment: Path, outside: di
     subprocess.run([environment / "colorize-server", "install", "gimp"], cwd=tmp_path, env=env, check=True)
     (script,) = home.rglob("colorize/colorize.py")
     assert os.access(script, os.X_OK)
+
+
+def test_the_photoshop_panel_installs_from_the_wheel(
+    environment: Path, outside: dict[str, str], tmp_path: Path
+) -> None:
+    """The package that is written is the one that the checkout packs, byte by byte."""
+    command = [environment / "colorize-server", "install", "photoshop", "--no-run", "--folder", tmp_path / "panel"]
+    subprocess.run(command, cwd=tmp_path, env=outside, check=True)
+    (package,) = (tmp_path / "panel").glob("*.ccx")
+    assert package.read_bytes() == ccx.pack(CHECKOUT / "photoshop_uxp", tmp_path / "packed").read_bytes()

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from actions import PHOTOGRAPHS, colorize, open_photograph
+from actions import PHOTOGRAPHS, Opened, colorize, open_photograph
 from colorize_server.color.difference import ciede2000
 from colorize_server.color.gamut import chroma_in_gamut
 from colorize_server.color.rgb import SRGB
@@ -47,6 +47,7 @@ def test_the_picture_under_a_thin_stroke_has_the_strokes_colour(
     shown = dump_visible(gimp, session, image, size, 3)
     gimp.call("close", image=image)
     assert worst(shown, server_composite(daemon, grey, hints=hints)) <= LEVELS
+    by_itself = SRGB.lab_from_encoded(server_composite(daemon, grey) / 255)
     photograph = SRGB.lab_from_encoded(np.repeat(grey, 3, axis=-1) / 255)
     result = SRGB.lab_from_encoded(shown / 255)
     for colour in STROKES.values():
@@ -55,6 +56,27 @@ def test_the_picture_under_a_thin_stroke_has_the_strokes_colour(
         lightness = photograph[stroke][:, 0].astype(np.float32)
         _, a, b = (np.full_like(lightness, value) for value in SRGB.lab_from_encoded(np.array(colour) / 255))
         wanted = chroma_in_gamut(lightness, a, b, np.linalg.inv(SRGB.to_relative_xyz))[:2]
-        got = np.column_stack([lightness, result[stroke][:, 1:]])
-        difference = ciede2000(np.column_stack([lightness, *wanted]), got)
-        assert difference.max() <= MAX_DIFFERENCE
+        differences = [
+            ciede2000(np.column_stack([lightness, *wanted]), np.column_stack([lightness, lab[stroke][:, 1:]]))
+            for lab in (result, by_itself)
+        ]
+        assert differences[0].max() <= MAX_DIFFERENCE
+        assert differences[1].mean() > MAX_DIFFERENCE, "the model would have chosen this colour"
+
+
+@pytest.mark.parametrize(("precision", "depth", "levels"), [("U16_NON_LINEAR", 16, 0.1), ("U8_NON_LINEAR", 8, 3.0)])
+def test_broad_strokes_of_saturated_colours_are_the_servers(
+    gimp: Gimp, session: Session, daemon: Daemon, girl: Opened, precision: str, depth: int, levels: float
+) -> None:
+    """A quarter of the picture in red, green and blue: in 8 bits the layer's own rounding is worth a level more."""
+    image, layer = girl
+    gimp.call("convert", image=image, precision=precision)
+    size = gimp.call("describe", image=image)["layers"][0]["size"]
+    grey = dump(gimp, session, layer, size, 1, depth)
+    layer_of_hints = draw_hints(gimp, image, size, width_px=150)
+    hints = dump(gimp, session, layer_of_hints, size, 4)
+    assert (hints[..., 3] == 255).mean() > 0.2
+    gimp.call("set_visible", layer=layer_of_hints, visible=False)
+    colorize(gimp, image, [layer])
+    shown = dump_visible(gimp, session, image, size, 3, depth) * (255 / (2**depth - 1))
+    assert worst(shown, server_composite(daemon, grey, depth, hints=hints)) <= levels

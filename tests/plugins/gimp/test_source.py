@@ -44,9 +44,9 @@ def test_a_picture_that_is_as_it_was_is_accepted(source_module: ModuleType) -> N
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"image_valid": False}, "The picture was closed while its colour was being made; nothing was changed."),
-        ({"layer_valid": False}, "The layer was deleted while its colour was being made; nothing was changed."),
-        ({"x": 5}, "was moved or resized while its colour was being made"),
+        ({"image_valid": False}, "The picture was closed .+; nothing was changed. Open it and colorize it again."),
+        ({"layer_valid": False}, "The layer was deleted .+; nothing was changed. Click the photograph's layer"),
+        ({"x": 5}, "was moved or resized .+; nothing was changed. Colorize it again."),
     ],
 )
 def test_a_picture_that_changed_is_refused_in_words(

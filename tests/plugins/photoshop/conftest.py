@@ -40,7 +40,7 @@ def evidence(tools: None, request: pytest.FixtureRequest, tmp_path_factory: pyte
         if hasattr(item, "callspec") and "scenario" in item.callspec.params
     }
     folder = tmp_path_factory.mktemp("photoshop")
-    prepare(folder / "photographs")
+    prepare(folder)
     write_tiny_model(folder / "tiny.onnx")
     run = subprocess.run(
         ["node", "scenarios/run.mjs", "--out", str(folder), *sorted(wanted)],

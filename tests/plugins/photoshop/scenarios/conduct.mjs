@@ -127,6 +127,29 @@ export const conduct = {
     const [document] = (await panel.report()).documents;
     assert.match(document.layers[1].name, new RegExp(`, ${sizes.at(-1)} px, 150 %\\)$`));
   },
+  async themes(kit) {
+    const panel = await kit.readyPanel({ theme: "dark" });
+    const colours = () =>
+      panel.page.evaluate(() =>
+        ["body", "#status", "#server", "sp-label", "#reason"].map((selector) => {
+          const { color, backgroundColor } = window.getComputedStyle(document.querySelector(selector));
+          return selector === "body" ? backgroundColor : color;
+        }),
+      );
+    const brightness = (colour) => Number(/\d+/.exec(colour)[0]);
+    const [darkGround, ...lightTexts] = (await colours()).map(brightness);
+    assert.ok(
+      lightTexts.every((text) => text > darkGround + 80),
+      `light text on dark: ${await colours()}`,
+    );
+    // The artist changes Photoshop's theme; the panel follows while it is open.
+    await panel.artist("setTheme", "light");
+    const [lightGround, ...darkTexts] = (await colours()).map(brightness);
+    assert.ok(
+      darkTexts.every((text) => text < lightGround - 80),
+      `dark text on light: ${await colours()}`,
+    );
+  },
   async keyboard(kit) {
     const panel = await kit.readyPanel();
     const id = await panel.open(simpleDocument(kit.photographs.girl));

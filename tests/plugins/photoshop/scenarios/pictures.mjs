@@ -16,7 +16,7 @@ import {
 } from "../documents.mjs";
 import { assertDone, colourLayer, layerNamed, saveReference, saveWrong } from "./kit.mjs";
 
-const names = (layers) => layers.map((layer) => layer.name);
+export const names = (layers) => layers.map((layer) => layer.name);
 const RESULT = /^Colorize \(.+, \d+ px, 100 %\)$/;
 
 /** Colour a document and look at what every run promises. */
@@ -129,39 +129,6 @@ export const pictures = {
     assert.ok(isSame, "the layer shows the server's doubt");
     kit.savePsd("result", document, { blend: "color" });
     await saveReference(kit, pictureOf(photograph));
-  },
-
-  async hints(kit) {
-    const photograph = kit.photographs.girl;
-    const spec = simpleDocument(photograph);
-    const { width, height } = photograph;
-    const colours = [
-      [200, 40, 160],
-      [30, 140, 60],
-      [40, 70, 210],
-    ];
-    const list = colours.map((rgb, index) => [
-      Math.round(width * (0.2 + 0.25 * index)),
-      Math.round(height * (0.35 + 0.12 * index)),
-      26,
-      9,
-      rgb,
-    ]);
-    // The hints lie higher and further left than the photograph: places must be worked out.
-    spec.layers.unshift(
-      layerOf(
-        "Colour hints",
-        strokes(
-          width + 13,
-          height + 9,
-          list.map(([left, top, ...rest]) => [left + 13, top + 9, ...rest]),
-        ),
-      ),
-    );
-    const { document, colour } = await colorized(kit, spec, { useHints: true });
-    assert.deepEqual(names(document.layers), ["Colour hints", colour.name, "Photograph", "Background"]);
-    layerNamed(document, "Colour hints").isVisible = false;
-    kit.savePsd("result", document, { blend: "color", strokes: list });
   },
 
   async "selection to mask"(kit) {

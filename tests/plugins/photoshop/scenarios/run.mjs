@@ -17,11 +17,15 @@ import { network } from "./network.mjs";
 import { pictures } from "./pictures.mjs";
 import { profiles } from "./profiles.mjs";
 import { Server } from "./server.mjs";
+import { hinted } from "./strokes.mjs";
 
-const scenarios = { ...pictures, ...profiles, ...failures, ...meanwhileChanged, ...network, ...conduct };
+const scenarios = { ...pictures, ...profiles, ...hinted, ...failures, ...meanwhileChanged, ...network, ...conduct };
 const all = [...Object.keys(scenarios), ...Object.keys(controls).map((name) => `without: ${name}`)];
 
-/** RGBA pictures that the caller prepared: FOLDER/photographs/NAME.json and .rgba; it also made FOLDER/tiny.onnx. */
+/**
+ * RGBA pictures that the caller prepared, NAME.json and NAME.rgba: small ones in FOLDER/photographs, six as large as they
+ * are in FOLDER/whole.  It also made FOLDER/tiny.onnx.
+ */
 function loadPhotographs(folder) {
   const photographs = {};
   for (const file of readdirSync(folder).filter((name) => name.endsWith(".json"))) {
@@ -77,7 +81,7 @@ async function main(args) {
   const smallPhotographs = Object.fromEntries(
     Object.entries(photographs).map(([name, picture]) => [name, halved(picture)]),
   );
-  const real = { browser, server, photographs, folder };
+  const real = { browser, server, photographs, whole: loadPhotographs(join(folder, "whole")), folder };
   const quick = { browser, server: quickServer, photographs: smallPhotographs, folder };
   const results = {};
   const queue = wanted.length ? all.filter((name) => wanted.includes(name)) : [...all];

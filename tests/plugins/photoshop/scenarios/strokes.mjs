@@ -1,0 +1,71 @@
+/**
+ * Strokes of colour on the hints layer, whose colours the result takes up.
+ */
+
+import assert from "node:assert/strict";
+import { layerOf, pictureOf, simpleDocument, strokes } from "../documents.mjs";
+import { layerNamed } from "./kit.mjs";
+import { colorized, names } from "./pictures.mjs";
+
+const STROKE_PX = 3;
+/** Height of a stroke as a share of the picture's, and a colour that no model would choose there. */
+const THIN_STROKES = [
+  [0.3, [220, 20, 30]],
+  [0.5, [0, 150, 130]],
+  [0.7, [30, 60, 230]],
+];
+
+export const hinted = {
+  async hints(kit) {
+    const photograph = kit.photographs.girl;
+    const spec = simpleDocument(photograph);
+    const { width, height } = photograph;
+    const colours = [
+      [200, 40, 160],
+      [30, 140, 60],
+      [40, 70, 210],
+    ];
+    const list = colours.map((rgb, index) => [
+      Math.round(width * (0.2 + 0.25 * index)),
+      Math.round(height * (0.35 + 0.12 * index)),
+      26,
+      9,
+      rgb,
+    ]);
+    // The hints lie higher and further left than the photograph: places must be worked out.
+    spec.layers.unshift(
+      layerOf(
+        "Colour hints",
+        strokes(
+          width + 13,
+          height + 9,
+          list.map(([left, top, ...rest]) => [left + 13, top + 9, ...rest]),
+        ),
+      ),
+    );
+    const { document, colour } = await colorized(kit, spec, { useHints: true });
+    assert.deepEqual(names(document.layers), ["Colour hints", colour.name, "Photograph", "Background"]);
+    layerNamed(document, "Colour hints").isVisible = false;
+    kit.savePsd("result", document, { blend: "color", strokes: list });
+  },
+
+  async "thin strokes on six photographs"(kit) {
+    for (const [name, photograph] of Object.entries(kit.whole)) {
+      const { width, height } = photograph;
+      const list = THIN_STROKES.map(([share, rgb]) => [
+        Math.round(0.3 * width),
+        Math.round(share * height),
+        Math.round(0.4 * width),
+        STROKE_PX,
+        rgb,
+      ]);
+      const layers = [layerOf("Colour hints", strokes(width, height, list)), layerOf("Photograph", photograph)];
+      const { document } = await colorized(kit, { width, height, layers, active: [1] }, { useHints: true });
+      layerNamed(document, "Colour hints").isVisible = false;
+      kit.savePsd(name, document, { strokes: list });
+      const { bytes, ...picture } = pictureOf(photograph);
+      const query = { ...picture, output: "composite", host: "photoshop" };
+      kit.saveRaw(`${name}-without.raw`, await kit.server.ask(query, bytes));
+    }
+  },
+};
