@@ -237,6 +237,7 @@ async function insert(context, document, plan, taken, answer, settings, cancella
   }
   progress(0.9);
   await layers.selectLayers(selected);
+  cancellation.check();
 }
 
 /**

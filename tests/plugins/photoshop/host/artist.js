@@ -180,6 +180,9 @@ const host = {
   escapeDuring(call) {
     state.escapeAt = call;
   },
+  pressDuring(call, id) {
+    state.pressAt = { call, id };
+  },
   refuse(call, message) {
     state.refuse[call] = message;
   },

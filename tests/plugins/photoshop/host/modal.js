@@ -26,6 +26,11 @@ function enter(name) {
     cancelModal();
     throw new Error(CANCELLED);
   }
+  if (state.pressAt && state.pressAt.call === name) {
+    const { id } = state.pressAt;
+    state.pressAt = null;
+    document.getElementById(id).click();
+  }
   if (state.refuse[name]) throw new Error(state.refuse[name]);
 }
 

@@ -21,6 +21,8 @@ const state = {
   violations: [],
   /** name of an API call during which the artist presses Escape */
   escapeAt: null,
+  /** name of the API call during which the artist presses a button of the panel, and the button's id */
+  pressAt: null,
   /** name of an API call that is refused, and with what */
   refuse: {},
   /** whether a move lands one place too low, as is reported of moves between groups */

@@ -143,6 +143,17 @@ export const controls = {
     ],
     fails: /Done in/,
   },
+  "looking for a cancel after every edit": {
+    scenario: "Cancel during the write",
+    patches: [
+      {
+        file: "colorize.js",
+        find: "await layers.selectLayers(selected);\n  cancellation.check();",
+        replace: "await layers.selectLayers(selected);",
+      },
+    ],
+    fails: /Done in/,
+  },
   "RGB before colour": {
     scenario: "greyscale",
     patches: [{ file: "colorize.js", find: "if (plan.isGrey) await layers.convertToRgb(document);\n", replace: "" }],

@@ -200,6 +200,17 @@ export const failures = {
       assert.ok((await panel.report()).calls.includes(call));
     }
   },
+  async "Cancel during the write"(kit) {
+    // The panel's own button, which Photoshop knows nothing of.
+    const panel = await kit.readyPanel();
+    await panel.open(simpleDocument(kit.photographs.girl));
+    const before = await panel.report();
+    for (const call of ["createPixelLayer", "putPixels", "batchPlay"]) {
+      await panel.artist("pressDuring", call, "cancel");
+      await assertRefused(panel, before, await panel.colorize(), /^Cancelled/);
+      assert.ok((await panel.report()).calls.includes(call));
+    }
+  },
   async "Photoshop refuses in the middle"(kit) {
     const panel = await kit.readyPanel();
     await panel.open(simpleDocument(kit.photographs.girl));
