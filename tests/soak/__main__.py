@@ -56,7 +56,7 @@ def _run(name: str, *, is_short: bool, budget_s: float) -> dict[str, Any]:
             return fuzz.run(requests=20_000, least_requests=20_000, examples=300, budget_s=budget_s)
         case "load":
             if is_short:
-                return load.run(clients=16, least_s=10, most_s=25, accepted_each=1)
+                return load.run(clients=24, least_s=10, most_s=40, accepted_each=1)
             return load.run(clients=64, least_s=60, most_s=900, accepted_each=20)
         case "faults":
             return faults.run(with_slow=not is_short)

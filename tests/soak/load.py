@@ -120,6 +120,8 @@ def run(*, clients: int, least_s: float, most_s: float, accepted_each: int) -> d
     problems = load.problems[:20]
     if fewest < accepted_each:
         problems.append(f"a client had only {fewest} of {accepted_each} requests accepted in {took_s:.0f} s")
+    if not load.statuses[503]:
+        problems.append("nobody was turned away: this was no load")
     if not is_quiet:
         problems.append("work was left over")
     if max(peak_bytes) > before_bytes + MOST_GROWTH_BYTES:
