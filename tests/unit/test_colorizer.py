@@ -123,6 +123,22 @@ def test_photoshop_gives_our_colours_with_the_photographs_luma(colorizer: Colori
     assert np.percentile(error, 95) <= 0.8
 
 
+@pytest.mark.parametrize(("stroke", "bar"), [((0, 150, 130), 7.5), ((30, 140, 60), 8.5), ((220, 20, 30), 3.0)])
+def test_strokes_near_white_keep_their_colour_under_photoshops_luma(
+    colorizer: Colorizer, stroke: tuple[int, int, int], bar: float
+) -> None:
+    """A bright green of a grey's luma is lighter than the grey: near white there is room for less of it, not none."""
+    grey = np.repeat(np.arange(2, 254, dtype=np.uint8), 8)[None, :, None].repeat(256, axis=0)
+    photograph = Photograph(grey, profile_by_name("srgb", 1))
+    hints = np.full((*grey.shape[:2], 4), (*stroke, 255), np.uint8)
+    layer, _ = colorizer.colorize(photograph, Options(host=Host.PHOTOSHOP), hints=hints)
+    own, _ = colorizer.colorize(photograph, COMPOSITE, hints=hints)
+    blended = np.rint(photoshop_color(np.repeat(grey / 255, 3, axis=-1), layer / 255) * 255) / 255
+    ours, theirs = SRGB.lab_from_encoded(own / 255), SRGB.lab_from_encoded(blended)
+    theirs[..., 0] = ours[..., 0]
+    assert ciede2000(ours, theirs).max() <= bar
+
+
 def test_an_unadjusted_layer_fails_the_photoshop_test(colorizer: Colorizer) -> None:
     """The check above can fail: our composite itself, used as a layer, misses its bar."""
     photograph = Photograph(np.repeat(ramp(256), 3, axis=-1), SRGB)

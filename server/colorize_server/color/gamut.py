@@ -61,6 +61,11 @@ def _margin(rgb: Array) -> Array:
     return np.minimum(low, 1 - high)
 
 
+def is_in_gamut(rgb: Array) -> NDArray[np.bool_]:
+    """Tell which colours of (3, ...) linear RGB are inside 0..1, up to `TOLERANCE`."""
+    return _margin(rgb) >= -TOLERANCE
+
+
 def chroma_factor(lightness: Array, a: Array, b: Array, matrix: NDArray[np.floating]) -> Array:
     """Return the largest factor on chroma, 0..1, that keeps each colour inside the gamut.
 
@@ -114,7 +119,7 @@ def chroma_in_gamut(lightness: Array, a: Array, b: Array, matrix: NDArray[np.flo
         (3, ...) float32 inside 0..1, clipped only by `TOLERANCE`.
     """
     rgb = linear_from_lab_rows(lightness, a, b, matrix)
-    outside = np.flatnonzero(_margin(rgb).ravel() < -TOLERANCE)
+    outside = np.flatnonzero(~is_in_gamut(rgb))
     if outside.size:
         light, a1, b1 = (plane.ravel()[outside] for plane in (lightness, a, b))
         k = chroma_factor(light, a1, b1, matrix)

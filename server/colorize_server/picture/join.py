@@ -6,7 +6,8 @@ Three ways to hold the photograph's lightness, one for each place the result may
 - GIMP: LCh Color works in babl's Lab, which is relative to D50.  The layer's lightness *there* is the photograph's,
   so that GIMP's blend gives the layer's own colours back.
 - Photoshop: Color keeps luma, .30 R + .59 G + .11 B of encoded values.  The layer has the photograph's luma, and the
-  a*b* of our own composite: L* moves instead, by 2 to 5 on strong colours.
+  a*b* of our own composite, or as much of them as the gamut holds at that luma: L* moves instead, by 2 to 5 on strong
+  colours.
 """
 
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ..color.gamut import chroma_in_gamut, linear_from_lab_rows
+from ..color.gamut import chroma_in_gamut, is_in_gamut, linear_from_lab_rows
 from ..color.icc import GreyProfile
 from ..color.rgb import LINEAR_SRGB, LUMA_WEIGHTS, SRGB, RgbSpace
 from ..options import Blend, Host, Options, Output
@@ -28,6 +29,8 @@ MULTIPLY_LIGHTNESS: Final = 88.0
 """L* of a layer for Multiply: light enough that black lines stay, dark enough that paper takes colour."""
 LUMA_STEPS: Final = 3
 """Newton steps to the lightness that gives the photograph's luma; 3 bring it within 0.1 level."""
+SHARE_STEPS: Final = 8
+"""Halvings to the share of chroma that fits at the photograph's luma; 8 come within 1/256."""
 _INDEX_LEVELS: Final = 65535
 
 
@@ -84,12 +87,38 @@ class Joiner:
         elif self._host is Host.PHOTOSHOP:
             # First the colour that our own composite has, then the lightness at which it has the photograph's luma.
             a, b, _ = chroma_in_gamut(lightness, a, b, self._matrix)
-            lightness = self._lightness_of_luma(start, stop, lightness, a, b)
-            return self._encode_for_photoshop(chroma_in_gamut(lightness, a, b, self._matrix)[2])
+            return self._encode_for_photoshop(self._at_luma(self._base_luma(start, stop), lightness, a, b))
         return self._encode(chroma_in_gamut(lightness, a, b, self._matrix)[2])
 
-    def _lightness_of_luma(self, start: int, stop: int, lightness: Plane, a: Plane, b: Plane) -> Plane:
-        target = self._base_luma(start, stop)
+    def _at_luma(self, target: Plane, lightness: Plane, a: Plane, b: Plane) -> NDArray[np.float32]:
+        """Return the linear RGB of that luma with these a*b*, or with as much of them as the gamut holds there."""
+        linear = linear_from_lab_rows(self._lightness_of_luma(target, lightness, a, b), a, b, self._matrix)
+        outside = np.flatnonzero(~is_in_gamut(linear))
+        if outside.size:
+            linear.reshape(3, -1)[:, outside] = self._fitting(*(p.ravel()[outside] for p in (target, lightness, a, b)))
+        np.clip(linear, 0, 1, out=linear)
+        return linear
+
+    def _fitting(self, target: Plane, lightness: Plane, a: Plane, b: Plane) -> NDArray[np.float32]:
+        """Return the linear RGB of that luma with the largest share of the chroma that is inside the gamut.
+
+        Lightness and share depend on each other: near white a bright green of the same luma is lighter than its grey,
+        and at the lightness of the whole chroma the gamut may hold none of it.
+        """
+        low, high = np.zeros_like(a), np.ones_like(a)
+        light = self._lightness_of_luma(target, lightness, low, low)
+        linear = linear_from_lab_rows(light, low, low, self._matrix)
+        for _ in range(SHARE_STEPS):
+            share = (low + high) * np.float32(0.5)
+            tried = self._lightness_of_luma(target, light, a * share, b * share)
+            found = linear_from_lab_rows(tried, a * share, b * share, self._matrix)
+            fits = is_in_gamut(found)
+            low, high = np.where(fits, share, low), np.where(fits, high, share)
+            light = np.where(fits, tried, light)
+            linear = np.where(fits, found, linear)
+        return linear
+
+    def _lightness_of_luma(self, target: Plane, lightness: Plane, a: Plane, b: Plane) -> Plane:
         # The slope of luma over lightness hardly depends on chroma: take the neutral's.
         slope = np.interp(lightness, self._slope_at, self._slope).astype(np.float32)
         light = lightness.copy()
