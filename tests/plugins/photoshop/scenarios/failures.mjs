@@ -19,6 +19,18 @@ async function refusedUnread(kit, spec, pattern, choices = {}) {
   return panel;
 }
 
+/** Have a run cancelled during each of these calls of the host, one run after the other. */
+async function cancelDuring(kit, calls, arm) {
+  const panel = await kit.readyPanel();
+  await panel.open(simpleDocument(kit.photographs.girl));
+  const before = await panel.report();
+  for (const call of calls) {
+    await arm(panel, call);
+    await assertRefused(panel, before, await panel.colorize(), /^Cancelled/);
+    assert.ok((await panel.report()).calls.includes(call));
+  }
+}
+
 export const failures = {
   async "no document"(kit) {
     await refusedUnread(kit, null, /^No document is open/);
@@ -190,27 +202,15 @@ export const failures = {
     await panel.artist("escapeDuring", "getPixels");
     await assertRefused(panel, before, await panel.colorize(), /^Cancelled/);
   },
-  async "Escape during the write"(kit) {
-    const panel = await kit.readyPanel();
-    await panel.open(simpleDocument(kit.photographs.girl));
-    const before = await panel.report();
-    for (const call of ["createPixelLayer", "putPixels", "batchPlay", "resumeHistory"]) {
-      await panel.artist("escapeDuring", call);
-      await assertRefused(panel, before, await panel.colorize(), /^Cancelled/);
-      assert.ok((await panel.report()).calls.includes(call));
-    }
-  },
-  async "Cancel during the write"(kit) {
-    // The panel's own button, which Photoshop knows nothing of.
-    const panel = await kit.readyPanel();
-    await panel.open(simpleDocument(kit.photographs.girl));
-    const before = await panel.report();
-    for (const call of ["createPixelLayer", "putPixels", "batchPlay"]) {
-      await panel.artist("pressDuring", call, "cancel");
-      await assertRefused(panel, before, await panel.colorize(), /^Cancelled/);
-      assert.ok((await panel.report()).calls.includes(call));
-    }
-  },
+  "Escape during the write": (kit) =>
+    cancelDuring(kit, ["createPixelLayer", "putPixels", "batchPlay", "resumeHistory"], (panel, call) =>
+      panel.artist("escapeDuring", call),
+    ),
+  // The panel's own button, which Photoshop knows nothing of.
+  "Cancel during the write": (kit) =>
+    cancelDuring(kit, ["createPixelLayer", "putPixels", "batchPlay"], (panel, call) =>
+      panel.artist("pressDuring", call, "cancel"),
+    ),
   async "Photoshop refuses in the middle"(kit) {
     const panel = await kit.readyPanel();
     await panel.open(simpleDocument(kit.photographs.girl));
