@@ -5,7 +5,7 @@ The plain loop is what one writes first: float32, no channels_last, every sample
 
 import argparse
 import json
-import platform
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -98,12 +98,17 @@ def _shares(
     return {name: float(np.median(values)) for name, values in seconds.items()}
 
 
+def _bar() -> float:
+    is_fast = default_device().type == "cpu" and has_cpu_bfloat16()
+    return RATIO_WITH_BFLOAT16 if is_fast else RATIO_WITHOUT
+
+
 def bench(folder: Path, steps: int = 6, config: TrainConfig | None = None) -> dict[str, Any]:
     """Measure on synthetic pictures that are prepared in a folder.
 
     Returns:
-        ``images_per_s`` of both loops, their ``ratio``, the ``bar`` on this machine, ``seconds`` of each part of a
-        batch, and the machine.
+        ``images_per_s`` of both loops, their ``ratio``, ``seconds`` of each part of a batch, the settings, and
+        ``bars``: name to (value, relation, limit on this machine).
     """
     config = config or TrainConfig()
     config = replace(
@@ -121,31 +126,32 @@ def bench(folder: Path, steps: int = 6, config: TrainConfig | None = None) -> di
     plain = _rate(_plain_step(samples, config), steps, config.optim.batch)
     ours = _rate(_our_step(samples, config, trainer), steps, config.optim.batch)
     store = PictureStore(folder / "shards", samples.pictures)
+    ratio = ours / plain
     return {
-        "section": "training",
         "images_per_s": {"ours": ours, "plain": plain},
-        "ratio": ours / plain,
-        "bar": RATIO_WITH_BFLOAT16 if device.type == "cpu" and has_cpu_bfloat16() else RATIO_WITHOUT,
+        "ratio": ratio,
         "seconds": _shares(samples, config, store, trainer, rounds=3),
         "batch": config.optim.batch,
         "crop_px": config.data.crop_px,
         "precision": precision,
         "threads": torch.get_num_threads(),
-        "machine": {"processor": platform.processor() or platform.machine(), "torch": torch.__version__},
+        "bars": {"images/s of ours / of the plain loop": [ratio, ">=", _bar()]},
     }
+
+
+def run(steps: int = 6, config: TrainConfig | None = None) -> dict[str, Any]:
+    """Measure in a folder of our own: the section ``training`` of ``make bench``."""
+    with tempfile.TemporaryDirectory(prefix="colorize-train-bench-") as folder:
+        return bench(Path(folder), steps, config)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Print the measurement as JSON; exit code 1 if it misses its bar."""
-    import tempfile
-
     parser = argparse.ArgumentParser(description="Speed of training against a plain loop of the same network.")
     parser.add_argument("--steps", type=int, default=6, help="measured steps of each loop (default 6)")
-    parsed = parser.parse_args(arguments)
-    with tempfile.TemporaryDirectory(prefix="colorize-train-bench-") as folder:
-        found = bench(Path(folder), parsed.steps)
+    found = run(parser.parse_args(arguments).steps)
     print(json.dumps(found, indent=1))  # noqa: T201  (the command's output)
-    return 0 if found["ratio"] >= found["bar"] else 1
+    return 0 if found["ratio"] >= _bar() else 1
 
 
 if __name__ == "__main__":
