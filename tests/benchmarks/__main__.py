@@ -5,7 +5,6 @@ runner prints every bar, writes all of it as JSON with the machine and the versi
 """
 
 import argparse
-import importlib
 import importlib.metadata
 import json
 import os
@@ -14,6 +13,8 @@ import sys
 import time
 from pathlib import Path
 from typing import Any
+
+from benchmarks.section import measure_apart
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
 
@@ -69,7 +70,7 @@ def main() -> int:
     missed = 0
     for name in args.sections:
         began = time.monotonic()
-        section = importlib.import_module(SECTIONS[name]).run()
+        section = measure_apart(SECTIONS[name])
         results["sections"][name] = section
         print(f"\n{name}  ({time.monotonic() - began:.0f} s)")
         if "skipped" in section:
