@@ -12,11 +12,13 @@ Three ways to hold the photograph's lightness, one for each place the result may
 
 from collections.abc import Sequence
 from functools import cached_property
+from itertools import product
 from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..color.cie import f_from_relative
 from ..color.gamut import chroma_in_gamut, is_in_gamut, linear_from_lab_rows
 from ..color.icc import GreyProfile
 from ..color.rgb import LINEAR_SRGB, LUMA_WEIGHTS, SRGB, RgbSpace
@@ -31,6 +33,11 @@ LUMA_STEPS: Final = 3
 """Newton steps to the lightness that gives the photograph's luma; 3 bring it within 0.1 level."""
 SHARE_STEPS: Final = 8
 """Halvings to the share of chroma that fits at the photograph's luma; 8 come within 1/256."""
+TOUCHY_BELOW: Final = 16
+TOUCHY_ABOVE: Final = 128
+"""A colour with one channel below and one above these levels is rounded with care for GIMP: others shift too little."""
+TOLERATED_LEVELS: Final = 1.0
+"""As GIMP shows such a colour, so much of an error is left alone: most have no more, and trying costs time."""
 _INDEX_LEVELS: Final = 65535
 
 
@@ -65,6 +72,7 @@ class Joiner:
         # GIMP's composite is known exactly (it is the layer's own colours), so it can be had without GIMP as well.
         self._host = options.host if is_layer or options.host is Host.GIMP else Host.NONE
         gimp = self._host is Host.GIMP
+        self._is_layer_for_gimp = gimp and is_layer
         self.white = "D50" if gimp else "D65"
         self._matrix = np.linalg.inv(space.to_relative_xyz_d50 if gimp else space.to_relative_xyz)
         self._depth_max = photograph.levels - 1
@@ -88,7 +96,8 @@ class Joiner:
             # First the colour that our own composite has, then the lightness at which it has the photograph's luma.
             a, b, _ = chroma_in_gamut(lightness, a, b, self._matrix)
             return self._encode_for_photoshop(self._at_luma(self._base_luma(start, stop), lightness, a, b))
-        return self._encode(chroma_in_gamut(lightness, a, b, self._matrix)[2])
+        linear = chroma_in_gamut(lightness, a, b, self._matrix)[2]
+        return self._encode_for_gimp(lightness, linear) if self._is_layer_for_gimp else self._encode(linear)
 
     def _at_luma(self, target: Plane, lightness: Plane, a: Plane, b: Plane) -> NDArray[np.float32]:
         """Return the linear RGB of that luma with these a*b*, or with as much of them as the gamut holds there."""
@@ -174,6 +183,47 @@ class Joiner:
         encoded *= np.float32(65535)
         encoded += np.float32(0.5)
         return encoded.astype(np.uint16)
+
+    def _encode_for_gimp(self, lightness: Plane, linear: NDArray[np.float32]) -> NDArray[np.uint8 | np.uint16]:
+        """Encode for a mode that takes chroma from the layer, and lightness from the photograph below.
+
+        In bytes, rounding moves the layer's lightness by up to 0.3 L*, which GIMP moves back, with all three channels.
+        Of a bright colour whose one channel is nearly black that is three levels of this channel.  There every way to
+        round is tried as GIMP will show it.
+        """
+        if self._depth_max != 255:
+            return self._encode(linear)
+        encoded = self._byte_table.take(_index(linear))
+        flat = encoded.reshape(3, -1)
+        touchy = np.flatnonzero((flat.min(axis=0) < TOUCHY_BELOW) & (flat.max(axis=0) > TOUCHY_ABOVE))
+        if not touchy.size:
+            return encoded
+        light = lightness.ravel()[touchy]
+        wanted = self._encode_table.take(_index(linear.reshape(3, -1)[:, touchy])) * np.float32(255)
+        best = flat[:, touchy]
+        least = np.abs(self._shown_by_gimp(light, best) - wanted).max(axis=0)
+        wrong = np.flatnonzero(least > TOLERATED_LEVELS)
+        touchy, light, wanted, best, least = touchy[wrong], light[wrong], wanted[:, wrong], best[:, wrong], least[wrong]
+        down = np.clip(np.floor(wanted), 0, 254).astype(np.uint8)
+        for up in product((0, 1), repeat=3):
+            tried = down + np.array(up, np.uint8)[:, None]
+            error = np.abs(self._shown_by_gimp(light, tried) - wanted).max(axis=0)
+            best = np.where(error < least, tried, best)
+            least = np.minimum(error, least)
+        flat[:, touchy] = best
+        return encoded
+
+    def _shown_by_gimp(self, lightness: Plane, layer: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return LCh Color's result, (3, n) float32 levels, of (3, n) bytes over that lightness, (n,)."""
+        linear = np.stack([table.take(layer[c]) for c, table in enumerate(self._linear_tables)])
+        fx, fy, fz = f_from_relative(np.linalg.inv(self._matrix).astype(np.float32) @ linear)
+        shown = linear_from_lab_rows(lightness, 500 * (fx - fy), 200 * (fy - fz), self._matrix)
+        np.clip(shown, 0, 1, out=shown)
+        return self._encode_table.take(_index(shown)) * np.float32(255)
+
+    @cached_property
+    def _linear_tables(self) -> list[NDArray[np.float32]]:
+        return [curve.linear_table(256) for curve in self._space.curves]
 
     def _encode_for_photoshop(self, linear: NDArray[np.float32]) -> NDArray[np.uint8 | np.uint16]:
         """Encode for a mode that takes nothing from the layer but the differences of its channels.

@@ -64,11 +64,11 @@ def test_the_picture_under_a_thin_stroke_has_the_strokes_colour(
         assert differences[1].mean() > MAX_DIFFERENCE, "the model would have chosen this colour"
 
 
-@pytest.mark.parametrize(("precision", "depth", "levels"), [("U16_NON_LINEAR", 16, 0.1), ("U8_NON_LINEAR", 8, 3.0)])
+@pytest.mark.parametrize(("precision", "depth", "levels"), [("U16_NON_LINEAR", 16, 0.1), ("U8_NON_LINEAR", 8, LEVELS)])
 def test_broad_strokes_of_saturated_colours_are_the_servers(
     gimp: Gimp, session: Session, daemon: Daemon, girl: Opened, precision: str, depth: int, levels: float
 ) -> None:
-    """A quarter of the picture in red, green and blue: in 8 bits the layer's own rounding is worth a level more."""
+    """A quarter of the picture in red, green and blue; in 8 bits only the layer's rounding is left."""
     image, layer = girl
     gimp.call("convert", image=image, precision=precision)
     size = gimp.call("describe", image=image)["layers"][0]["size"]
