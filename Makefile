@@ -54,7 +54,7 @@ bench: $(VENV)/test.stamp  ## ratios measured in one run; writes bench-results/b
 soak: $(VENV)/test.stamp  ## fuzz, load, faults and attacks against the real server
 	cd tests && $(abspath $(BIN))/python -m soak $(ARGS)
 
-audit: $(VENV)/main.stamp  ## known vulnerabilities in the packages that users install (asks pypi.org)
+audit: $(VENV)/main.stamp  ## known vulnerabilities in the packages that users install (needs a network)
 	$(PIP) pip-audit
 	# Strict: a package that could not be looked up is a failure, not a pass.
 	$(BIN)/pip-audit --strict --progress-spinner off .

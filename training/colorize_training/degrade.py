@@ -162,9 +162,13 @@ def _damage(plane: Tensor, seed: int) -> Tensor:
     return plane * (1 - cover) + tone * cover
 
 
+def _centred_grid(half: float, height: int, width: int) -> tuple[Tensor, Tensor]:
+    """Return y (H, 1) and x (1, W), each from -half to half over the picture."""
+    return torch.linspace(-half, half, height)[:, None], torch.linspace(-half, half, width)[None, :]
+
+
 def _vignette(plans: list[DegradePlan], height: int, width: int) -> Tensor:
-    y = torch.linspace(-1, 1, height)[:, None]
-    x = torch.linspace(-1, 1, width)[None, :]
+    y, x = _centred_grid(1, height, width)
     radius = (x**2 + y**2) / 2
     lost = torch.tensor([plan.vignette for plan in plans])[:, None, None, None]
     return 1 - lost * radius
@@ -173,8 +177,7 @@ def _vignette(plans: list[DegradePlan], height: int, width: int) -> Tensor:
 def backdrop_masks(plans: list[DegradePlan], height: int, width: int) -> Tensor:
     """Return (N, 1, H, W): 1 inside the picture, 0 on a studio backdrop, with a soft oval edge between."""
     masks = torch.ones(len(plans), 1, height, width)
-    y = torch.linspace(-0.5, 0.5, height)[:, None]
-    x = torch.linspace(-0.5, 0.5, width)[None, :]
+    y, x = _centred_grid(0.5, height, width)
     for i, plan in enumerate(plans):
         if plan.backdrop is not None:
             oval = (x / plan.backdrop.half_x) ** 2 + (y / plan.backdrop.half_y) ** 2
@@ -185,8 +188,7 @@ def backdrop_masks(plans: list[DegradePlan], height: int, width: int) -> Tensor:
 def _backdrop_lightness(plans: list[DegradePlan], height: int, width: int) -> Tensor:
     """Return L* of each sample's backdrop, (N, 1, H, W); black where there is none."""
     tones = torch.zeros(len(plans), 1, height, width)
-    y = torch.linspace(-0.5, 0.5, height)[:, None]
-    x = torch.linspace(-0.5, 0.5, width)[None, :]
+    y, x = _centred_grid(0.5, height, width)
     for i, plan in enumerate(plans):
         if plan.backdrop is not None:
             tones[i, 0] = plan.backdrop.lightness + plan.backdrop.slope_x * x + plan.backdrop.slope_y * y

@@ -74,7 +74,8 @@ class Joiner:
         gimp = self._host is Host.GIMP
         self._is_layer_for_gimp = gimp and is_layer
         self.white = "D50" if gimp else "D65"
-        self._matrix = np.linalg.inv(space.to_relative_xyz_d50 if gimp else space.to_relative_xyz)
+        self._to_xyz = space.to_relative_xyz_d50 if gimp else space.to_relative_xyz
+        self._matrix = np.linalg.inv(self._to_xyz)
         self._depth_max = photograph.levels - 1
 
     def pixels(self, start: int, stop: int, lightness: Plane, a: Plane, b: Plane) -> NDArray[np.uint8 | np.uint16]:
@@ -216,7 +217,7 @@ class Joiner:
     def _shown_by_gimp(self, lightness: Plane, layer: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return LCh Color's result, (3, n) float32 levels, of (3, n) bytes over that lightness, (n,)."""
         linear = np.stack([table.take(layer[c]) for c, table in enumerate(self._linear_tables)])
-        fx, fy, fz = f_from_relative(np.linalg.inv(self._matrix).astype(np.float32) @ linear)
+        fx, fy, fz = f_from_relative(self._to_xyz.astype(np.float32) @ linear)
         shown = linear_from_lab_rows(lightness, 500 * (fx - fy), 200 * (fy - fz), self._matrix)
         np.clip(shown, 0, 1, out=shown)
         return self._encode_table.take(_index(shown)) * np.float32(255)
