@@ -41,6 +41,11 @@ class Found:
     health: dict[str, Any] = field(default_factory=dict)
 
 
+def health_proof(token: str, nonce: str, port: int) -> str:
+    """Return what a daemon that knows the token answers to a nonce on that port: HMAC-SHA256, hexadecimal."""
+    return hmac.new(token.encode("ascii"), f"{nonce}:{port}".encode("ascii"), hashlib.sha256).hexdigest()
+
+
 def probe(host: str, port: int, token: str, timeout_s: float = 3.0) -> Found:
     """Ask a port who it is.
 
@@ -59,7 +64,7 @@ def probe(host: str, port: int, token: str, timeout_s: float = 3.0) -> Found:
         return Found(Who.STRANGER, port)
     if health.get("product") != _PRODUCT:
         return Found(Who.STRANGER, port)
-    expected = hmac.new(token.encode(), f"{nonce}:{port}".encode(), hashlib.sha256).hexdigest()
+    expected = health_proof(token, nonce, port)
     proof = health.get("proof")
     is_ours = isinstance(proof, str) and hmac.compare_digest(proof.encode(), expected.encode())
     return Found(Who.OURS if is_ours else Who.OTHER, port, health)

@@ -1,6 +1,5 @@
 """Who may ask: Host, Origin and token of every request, before anything else looks at it."""
 
-import hashlib
 import hmac
 import ipaddress
 import re
@@ -11,6 +10,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from ..errors import BadRequestError, RefusedError
+from ..probe import health_proof
 from .keys import ACCESS, ACTIVITY, CLIENT, Access
 
 HEALTH_PATH: Final = "/v1/health"
@@ -33,7 +33,7 @@ def proof_of(token: str, nonce: str, port: int) -> str:
         raise BadRequestError(
             "The nonce must be 16 to 128 hexadecimal digits.", "Make a new random one for each question."
         )
-    return hmac.new(token.encode("ascii"), f"{nonce}:{port}".encode("ascii"), hashlib.sha256).hexdigest()
+    return health_proof(token, nonce, port)
 
 
 @web.middleware
