@@ -78,7 +78,9 @@ def exported(tmp_path_factory: pytest.TempPathFactory):
             torch.nn.init.uniform_(module.bias, -0.2, 0.2)
             torch.nn.init.uniform_(module.running_mean, -0.1, 0.1)
             torch.nn.init.uniform_(module.running_var, 0.5, 1.5)
-    facts = CardFacts("tiny", "1.2", (320, 256), 256, gain=1.25, training={"model": dict(model.__dict__)})
+    facts = CardFacts(
+        "tiny", "1.2", (320, 256), 256, gain=1.25, training={"model": dict(model.__dict__), "pictures_seen": 1234}
+    )
     path = tmp_path_factory.mktemp("export") / "tiny.onnx"
     report = export_generator(generator, facts, path)
     return generator, path, report

@@ -72,7 +72,8 @@ def test_weights_are_stored_in_half_precision_and_nothing_tells_where_it_was_mad
 
 def test_the_way_back_gives_the_same_network(exported):
     generator, path, _ = exported
-    config, weights = weights_from_onnx(path)
+    config, weights, seen = weights_from_onnx(path)
+    assert seen == 1234
     assert config == replace(MODEL, folded_batch_norm=True)
     again = build_generator(config)
     again.load_state_dict(weights)

@@ -85,6 +85,18 @@ def test_stage_two_starts_from_the_averaged_weights_of_stage_one(tiny_config, sh
     assert read_checkpoint(last).progress.pictures_before == 6
 
 
+def test_a_run_goes_on_from_an_exported_model_with_live_batch_normalisation(tiny_config, shards, tmp_path, exported):
+    _, path, _ = exported
+    options = _options(shards, tmp_path / "a", max_steps=2)
+    checkpoint = read_checkpoint(fit(replace(tiny_config, start_from=str(path)), options))
+    assert checkpoint.progress.pictures_before == 1234
+    assert checkpoint.progress.pictures == 4
+    assert any("running_mean" in name for name in checkpoint.tensors)
+    other = replace(tiny_config, model=ModelConfig(encoder="lite2", pretrained=False), start_from=str(path))
+    with pytest.raises(CheckpointError, match="another encoder"):
+        fit(other, _options(shards, tmp_path / "b", max_steps=2))
+
+
 def test_a_loss_that_is_not_a_number_stops_with_the_checkpoint_intact(tiny_config, shards, tmp_path):
     fit(tiny_config, _options(shards, tmp_path / "a", max_steps=2))
     before = checkpoints(tmp_path / "a")

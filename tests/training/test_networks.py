@@ -5,10 +5,11 @@ import pytest
 import torch
 from colorize_training.config import ModelConfig
 from colorize_training.efficientnet import EfficientNetLite, load_imagenet_weights
-from colorize_training.networks import build_generator, fold_batch_norms
+from colorize_training.networks import build_generator, fold_batch_norms, freeze_encoder_start, load_unfolded
 from colorize_training.patchgan import PatchGAN
 from colorize_training.predictor import TorchPredictor, predict_padded
-from colorize_training.unet_efficientnet import UNetEfficientNet, pool_hints
+from colorize_training.unet_efficientnet import UNetEfficientNet, hint_pyramid
+from torch.nn import functional
 
 
 @pytest.fixture(scope="module")
@@ -58,21 +59,32 @@ def test_hints_reach_far_and_their_absence_is_exactly_nothing(generator):
     change = (hinted - plain).abs().sum(dim=1)[0]
     assert change[8:11, 8:11].max() > 1e-4
     assert change[100:, 100:].max() > 0  # attention reaches the far corner
-    pooled = pool_hints(none, 16)
+    pooled = hint_pyramid(none)[16]
     features = torch.randn(1, 256, 8, 8)
     assert generator.attention(features, pooled).abs().max() == 0
-    assert generator.hint_encoders[0](pool_hints(none, 32)).abs().max() == 0
+    assert generator.hint_encoders[0](hint_pyramid(none)[32]).abs().max() == 0
 
 
 def test_pooled_hints_are_coverage_weighted_means():
     hints = torch.zeros(1, 3, 32, 32)
     hints[0, :, 0, 0] = torch.tensor([0.4, -0.2, 1.0])
     hints[0, :, 5, 5] = torch.tensor([0.0, 0.4, 0.5])
-    pooled = pool_hints(hints, 32)[0, :, 0, 0]
+    pooled = hint_pyramid(hints)[32][0, :, 0, 0]
     assert pooled[0] == pytest.approx(0.4 / 1.5, rel=1e-3)
     assert pooled[1] == pytest.approx((-0.2 + 0.2) / 1.5, abs=1e-3)
     assert pooled[2] == 1.0
     assert pooled[3] == pytest.approx(1.5 / 1024)
+
+
+def test_each_level_of_the_hint_pyramid_is_what_one_window_of_its_stride_gives():
+    torch.manual_seed(4)
+    hints = torch.rand(2, 3, 64, 96) * (torch.rand(2, 1, 64, 96) < 0.05)
+    for stride, pooled in hint_pyramid(hints).items():
+        coverage = functional.avg_pool2d(hints[:, 2:], stride)
+        mean = functional.avg_pool2d(hints[:, :2] * hints[:, 2:], stride) / (coverage + 1e-4 / stride**2)
+        torch.testing.assert_close(pooled[:, :2], mean)
+        assert torch.equal(pooled[:, 2:3], functional.max_pool2d(hints[:, 2:], stride))
+        torch.testing.assert_close(pooled[:, 3:], coverage)
 
 
 def test_attention_takes_the_colour_of_the_likeliest_cell(generator):
@@ -109,6 +121,62 @@ def test_folding_batch_norms_changes_nothing(generator):
     with torch.inference_mode():
         for one, other in zip(generator(luminance, hints), folded(luminance, hints), strict=True):
             assert (one - other).abs().max() < 1e-4
+
+
+def _folded_weights(seed):
+    """A network with statistics and scales that are not the trivial ones, folded, and its weights."""
+    torch.manual_seed(seed)
+    network = UNetEfficientNet("lite0").eval()
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            torch.nn.init.uniform_(module.running_mean, -0.1, 0.1)
+            torch.nn.init.uniform_(module.running_var, 0.5, 1.5)
+            torch.nn.init.uniform_(module.weight, 0.5, 1.5)
+            torch.nn.init.uniform_(module.bias, -0.2, 0.2)
+    folded = fold_batch_norms(network)
+    return folded, {k: v.clone() for k, v in folded.state_dict().items()}
+
+
+def test_unfolding_keeps_the_function_and_gives_the_weights_their_own_size_back():
+    folded, weights = _folded_weights(1)
+    torch.manual_seed(2)
+    network = UNetEfficientNet("lite0")
+    sizes = {k: v.flatten(1).norm(dim=1) for k, v in network.state_dict().items() if v.ndim == 4 and "blocks" in k}
+    luminance, hints = _inputs(64, 64, batch=2, with_hints=True)
+    assert load_unfolded(network, weights, luminance, hints) == []
+    assert network.training
+    for name, size in sizes.items():
+        torch.testing.assert_close(network.state_dict()[name].flatten(1).norm(dim=1), size)
+    other = torch.rand_like(luminance)  # any input, not just the one that the statistics are of
+    with torch.inference_mode():
+        for one, two in zip(network.eval()(other, hints), folded(other, hints), strict=True):
+            assert (one - two).abs().max() < 1e-4
+        # On the batch that the statistics are of, live normalisation gives the same.
+        live, _ = network.train()(luminance, hints)
+        assert (live - folded(luminance, hints)[0]).abs().max() < 1e-3
+
+
+def test_unfolding_names_the_layers_that_do_not_fit_and_leaves_them_as_they_were():
+    _, weights = _folded_weights(1)
+    weights["chroma_head.weight"] = torch.zeros(2, 99, 3, 3)
+    network = UNetEfficientNet("lite0")
+    before = network.chroma_head.weight.detach().clone()
+    assert load_unfolded(network, weights, *_inputs(64, 64)) == ["chroma_head.weight"]
+    assert torch.equal(network.chroma_head.weight, before)
+
+
+def test_a_frozen_start_of_the_encoder_gets_no_gradient_and_keeps_its_statistics():
+    network = UNetEfficientNet("lite0").train()
+    freeze_encoder_start(network, 2)
+    statistics = network.encoder.stages[1][0].layers[1].running_mean.clone()
+    chroma, _ = network(*_inputs(64, 64, batch=2))
+    chroma.square().sum().backward()
+    frozen = {name for name, p in network.named_parameters() if p.grad is None and "doubt" not in name}
+    prefixes = ("encoder.stem.", "encoder.stages.0.", "encoder.stages.1.")
+    assert all(name.startswith(prefixes) for name in frozen)
+    assert sum(name.startswith(prefixes) for name, _ in network.named_parameters()) == len(frozen) > 0
+    assert torch.equal(network.encoder.stages[1][0].layers[1].running_mean, statistics)
+    assert not torch.equal(network.encoder.stages[2][0].layers[1].running_mean, torch.zeros(144))
 
 
 @torch.inference_mode()

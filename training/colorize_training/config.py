@@ -11,6 +11,9 @@ from typing import Any, Final, cast, get_type_hints
 from colorize_training.errors import ConfigError
 
 NETWORKS: Final = ("unet-efficientnet", "unet256")
+ENCODER_STAGES: Final = 7
+"""Of every EfficientNet-Lite."""
+
 SCHEDULES: Final = ("warmup-stable-decay", "pix2pix")
 
 
@@ -65,6 +68,7 @@ class ModelConfig:
     upsampling: str = "resize"  # of unet256: "transposed" (the paper) or "resize" (no checkerboard)
     dropout: bool = False  # of unet256
     freeze_batch_norm: bool = False  # use the running statistics in training too
+    freeze_encoder_stages: int = 0  # of unet-efficientnet: keep the stem and so many stages after it as they are
     folded_batch_norm: bool = False  # normalisation is part of the convolutions, as in an exported model
 
 
@@ -261,6 +265,11 @@ def _check(config: TrainConfig, where: str) -> None:
         config.model.upsampling in ("resize", "transposed"),
         f"upsampling is {config.model.upsampling!r}.",
         "Use resize or transposed.",
+    )
+    demand(
+        0 <= config.model.freeze_encoder_stages <= ENCODER_STAGES,
+        f"freeze_encoder_stages is {config.model.freeze_encoder_stages}.",
+        f"Use 0 (none) to {ENCODER_STAGES}.",
     )
     demand(
         config.data.dark_skin_share < 0.9, f"dark_skin_share is {config.data.dark_skin_share}.", "Use less than 0.9."

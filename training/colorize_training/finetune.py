@@ -36,7 +36,7 @@ def _start(options: FinetuneOptions) -> tuple[Path, ModelConfig, tuple[int, ...]
     """Return where to start, its network, and the sizes and licence of its card."""
     path = options.start_from or shipped_model_path()
     if path.suffix == ".onnx":
-        model, _ = weights_from_onnx(path)
+        model, _, _ = weights_from_onnx(path)
         card = load_model(path).card
         return path, model, card.sizes, card.default_size, card.licence
     return path, read_checkpoint(path).config.model, (256,), 256, "Apache-2.0"

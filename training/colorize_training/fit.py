@@ -38,6 +38,7 @@ _PAUSE_POLL_S: Final = 2.0
 _LOG_EVERY_STEPS: Final = 20
 _GRID_EVERY_STEPS: Final = 500
 _RATE_WINDOW_STEPS: Final = 50
+_STATISTICS_PICTURES: Final = 64
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def _stop_on_signals() -> Iterator[_StopRequest]:
             signal.signal(number, handler)
 
 
-def _prepare_trainer(config: TrainConfig, options: FitOptions, is_distributed: bool) -> Trainer:
+def _prepare_trainer(config: TrainConfig, options: FitOptions, samples: Samples, is_distributed: bool) -> Trainer:
     device = default_device()
     trainer = Trainer(config, device, options.precision or default_precision(device), is_distributed)
     if options.resume or options.resume_from:
@@ -95,8 +96,9 @@ def _prepare_trainer(config: TrainConfig, options: FitOptions, is_distributed: b
     elif config.start_from:
         path = Path(config.start_from)
         if path.suffix == ".onnx":
-            _, weights = weights_from_onnx(path)
-            trainer.start_from_weights(weights, path)
+            _, weights, seen = weights_from_onnx(path)
+            batch = None if config.model.folded_batch_norm else samples.batch(range(_STATISTICS_PICTURES))
+            trainer.start_from_weights(weights, path, seen, batch)
             return trainer
         if path.is_dir():
             found = checkpoints(path)
@@ -142,6 +144,15 @@ class _Saver:
             self.save_half()
 
 
+def _is_stop_agreed(stop: _StopRequest, world: int) -> bool:
+    """Tell whether any process was asked to stop: they all leave before the same step, and none waits for another."""
+    if world == 1:
+        return stop.is_set
+    asked = torch.tensor(float(stop.is_set), device=default_device())
+    distributed.all_reduce(asked, distributed.ReduceOp.MAX)
+    return bool(asked.item())
+
+
 def _sleep_while_paused(folder: Path, stop: _StopRequest) -> None:
     pause = folder.parent / PAUSE_NAME
     while pause.exists() and not stop.is_set:
@@ -169,7 +180,7 @@ def fit(config: TrainConfig, options: FitOptions) -> Path:
 
 def _fit(config: TrainConfig, options: FitOptions, rank: int, world: int) -> Path:
     samples = Samples(options.data, config)
-    trainer = _prepare_trainer(config, options, world > 1)
+    trainer = _prepare_trainer(config, options, samples, world > 1)
     batch = config.optim.batch
     saver = _Saver(trainer, options)
     writer = SummaryWriter(str(options.out / "tensorboard")) if rank == 0 else None
@@ -189,7 +200,7 @@ def _fit(config: TrainConfig, options: FitOptions, rank: int, world: int) -> Pat
     try:
         with _stop_on_signals() as stop:
             for data in loader:
-                if trainer.progress.pictures >= config.pictures or stop.is_set:
+                if trainer.progress.pictures >= config.pictures or _is_stop_agreed(stop, world):
                     break
                 if options.max_steps and trainer.progress.step - first_step >= options.max_steps:
                     break

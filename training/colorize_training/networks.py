@@ -1,10 +1,11 @@
 """Build the generator that a configuration names."""
 
 import copy
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from colorize_training.config import ModelConfig
@@ -41,6 +42,18 @@ def in_channels_last(network: nn.Module) -> nn.Module:
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
+def freeze_encoder_start(network: nn.Module, stages: int) -> None:
+    """Keep the encoder's stem and first stages as they are: weights get no gradient, statistics are not renewed.
+
+    The finest feature maps cost the most, and what they hold (edges, textures) was learned before.
+    """
+    if not isinstance(network, UNetEfficientNet) or stages == 0:
+        return
+    for module in (network.encoder.stem, *network.encoder.stages[:stages]):
+        module.requires_grad_(False)
+        freeze_batch_norm(module)
+
+
 def freeze_batch_norm(network: nn.Module) -> None:
     """Make batch normalisation use its running statistics although the network is in training mode."""
     for module in network.modules():
@@ -48,20 +61,84 @@ def freeze_batch_norm(network: nn.Module) -> None:
             module.eval()
 
 
-def fold_batch_norms(network: _Network) -> _Network:
-    """Return a copy, in evaluation mode, in which every batch normalisation after a convolution is part of it."""
-    network = copy.deepcopy(network).eval()
-    for module in network.modules():
+def _convolutions_before_norms(
+    network: nn.Module,
+) -> Iterator[tuple[nn.Sequential, int, str, nn.Conv2d, nn.BatchNorm2d]]:
+    """Yield (sequence, index, name, convolution, normalisation) wherever one directly follows the other."""
+    for prefix, module in network.named_modules():
         if isinstance(module, nn.Sequential):
             layers = list(module)
             for index in range(len(layers) - 1):
                 conv, norm = layers[index], layers[index + 1]
                 inner = getattr(conv, "conv", conv)  # the depthwise wrapper holds its convolution so
                 if isinstance(inner, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
-                    fused = fuse_conv_bn_eval(inner, norm)
-                    if inner is conv:
-                        module[index] = fused
-                    else:
-                        conv.conv = fused
-                    module[index + 1] = nn.Identity()
+                    name = f"{prefix}.{index}" if inner is conv else f"{prefix}.{index}.conv"
+                    yield module, index, name, inner, norm
+
+
+def fold_batch_norms(network: _Network) -> _Network:
+    """Return a copy, in evaluation mode, in which every batch normalisation after a convolution is part of it."""
+    network = copy.deepcopy(network).eval()
+    for sequence, index, _, conv, norm in list(_convolutions_before_norms(network)):
+        fused = fuse_conv_bn_eval(conv, norm)
+        if sequence[index] is conv:
+            sequence[index] = fused
+        else:
+            sequence[index].conv = fused
+        sequence[index + 1] = nn.Identity()
     return network
+
+
+@torch.no_grad()
+def load_unfolded(network: nn.Module, folded: dict[str, Tensor], luminance: Tensor, hints: Tensor) -> list[str]:
+    """Load weights without batch normalisation into a network that has it, and leave its function as it was.
+
+    Each convolution's weights get back the size that the network's own had, output channel by output channel; the
+    statistics are measured on one batch, and scale and shift undo what they do.  So a run can go on from an exported
+    model with live normalisation, which bears a larger learning rate than the folded network.
+
+    Args:
+        network: with its initial weights; changed in place.
+        folded: weights by the names of :func:`fold_batch_norms`; those whose shape differs are left out.
+        luminance: (N, 1, H, W) a batch as it is met in training.
+        hints: (N, 3, H, W).
+
+    Returns:
+        The names that the network has and that keep their initial weights.
+    """
+    state = network.state_dict()
+    fresh = [k for k in state if k not in folded or folded[k].shape != state[k].shape]
+    pairs = {name: (conv, norm) for _, _, name, conv, norm in _convolutions_before_norms(network)}
+    fit = {name: pair for name, pair in pairs.items() if f"{name}.weight" not in fresh}
+    sizes = {name: conv.weight.flatten(1).norm(dim=1) for name, (conv, _) in fit.items()}
+    network.load_state_dict({k: v for k, v in folded.items() if k in state and k not in fresh}, strict=False)
+    hooks = []
+    for name, (conv, norm) in fit.items():
+        size = conv.weight.flatten(1).norm(dim=1)
+        scale = torch.where(size > 0, sizes[name] / size.clamp_min(1e-12), torch.ones_like(size))
+        conv.weight.mul_(scale[:, None, None, None])
+        hooks.append(norm.register_forward_pre_hook(_identity_with_statistics(scale, folded[f"{name}.bias"])))
+    was_training = network.training
+    network.eval()
+    network(luminance, hints)
+    network.train(was_training)
+    for hook in hooks:
+        hook.remove()
+    set_here = {norm for _, norm in fit.values()}
+    prefixes = tuple(f"{name}." for name, module in network.named_modules() if module in set_here)
+    return [k for k in fresh if not k.startswith(prefixes)]
+
+
+def _identity_with_statistics(scale: Tensor, bias: Tensor) -> Callable[[nn.Module, tuple[Tensor]], None]:
+    """Return a hook that sets a normalisation from its input so that it gives input / scale + bias."""
+
+    def measure(norm: nn.Module, inputs: tuple[Tensor]) -> None:
+        assert isinstance(norm, nn.BatchNorm2d)  # noqa: S101  (narrows the type; hooked on no other)
+        variance, mean = torch.var_mean(inputs[0], dim=(0, 2, 3))
+        assert norm.running_mean is not None and norm.running_var is not None  # noqa: S101, PT018  (narrows the types)
+        norm.running_mean.copy_(mean)
+        norm.running_var.copy_(variance)
+        norm.weight.copy_((variance + norm.eps).sqrt() / scale)
+        norm.bias.copy_(mean / scale + bias)
+
+    return measure

@@ -16,8 +16,8 @@ from colorize_training.errors import CheckpointError
 from colorize_training.export import HALF_SUFFIX, SCALARS_KEY, WRAPPER_PREFIX
 
 
-def weights_from_onnx(path: Path) -> tuple[ModelConfig, dict[str, Tensor]]:
-    """Return the network (its batch normalisation folded) and the weights of an exported model, float32.
+def weights_from_onnx(path: Path) -> tuple[ModelConfig, dict[str, Tensor], int]:
+    """Return network (its batch normalisation folded), weights (float32) and pictures seen of an exported model.
 
     The gain of the graph goes into the chroma head.
 
@@ -31,6 +31,7 @@ def weights_from_onnx(path: Path) -> tuple[ModelConfig, dict[str, Tensor]]:
         training = model.card.rest["training"]
         config = replace(ModelConfig(**training["model"]), folded_batch_norm=True, pretrained=False)
         gain = float(training["gain"])
+        seen = int(training["pictures_seen"])
         scalars = json.loads({p.key: p.value for p in proto.metadata_props}[SCALARS_KEY])
     except ModelError as error:
         raise CheckpointError(str(error), remedy) from error
@@ -44,4 +45,4 @@ def weights_from_onnx(path: Path) -> tuple[ModelConfig, dict[str, Tensor]]:
     for name in weights:
         if name.startswith("chroma_head."):
             weights[name] = weights[name] * gain
-    return config, weights
+    return config, weights, seen

@@ -11,10 +11,16 @@ from torch.nn.parallel import DistributedDataParallel
 from colorize_training.checkpoint import Checkpoint, Progress, load_part, optimizer_tensors, restore_optimizer
 from colorize_training.config import OptimConfig, TrainConfig
 from colorize_training.dataset import Batch
-from colorize_training.errors import DivergedError
+from colorize_training.errors import CheckpointError, DivergedError
 from colorize_training.losses import adversarial_loss, generator_losses
 from colorize_training.machine import autocast
-from colorize_training.networks import build_generator, freeze_batch_norm, in_channels_last
+from colorize_training.networks import (
+    build_generator,
+    freeze_batch_norm,
+    freeze_encoder_start,
+    in_channels_last,
+    load_unfolded,
+)
 from colorize_training.patchgan import PatchGAN
 from colorize_training.schedule import AveragedWeights, learning_rate_factor
 
@@ -22,8 +28,8 @@ from colorize_training.schedule import AveragedWeights, learning_rate_factor
 def _optimizer(groups: list[dict[str, object]], config: OptimConfig) -> torch.optim.Optimizer:
     betas = (config.beta1, config.beta2)
     if config.optimizer == "adam":
-        return torch.optim.Adam(groups, betas=betas)
-    return torch.optim.AdamW(groups, betas=betas, weight_decay=config.weight_decay)
+        return torch.optim.Adam(groups, betas=betas, fused=True)
+    return torch.optim.AdamW(groups, betas=betas, weight_decay=config.weight_decay, fused=True)
 
 
 class Trainer:
@@ -47,6 +53,7 @@ class Trainer:
         in_channels_last(self.generator.to(device))
         if self.discriminator is not None:
             in_channels_last(self.discriminator.to(device))
+        self.set_train_mode()  # before the wrapping, which waits for a gradient of every weight that is not frozen
         self._wrapped: nn.Module = self.generator
         self._wrapped_discriminator: nn.Module | None = self.discriminator
         if is_distributed:
@@ -56,7 +63,6 @@ class Trainer:
         self._build_optimizers()
         self.average = AveragedWeights(self.generator, config.optim.ema)
         self._scaler = torch.amp.GradScaler(device.type, enabled=precision == "float16")
-        self.set_train_mode()
 
     def _build_optimizers(self) -> None:
         optim = self.config.optim
@@ -80,6 +86,7 @@ class Trainer:
                 network.train()
                 if self.config.model.freeze_batch_norm:
                     freeze_batch_norm(network)
+                freeze_encoder_start(network, self.config.model.freeze_encoder_stages)
 
     def _set_learning_rates(self) -> float:
         p = self.progress
@@ -206,9 +213,25 @@ class Trainer:
             named = dict(self.discriminator.named_parameters())
             restore_optimizer(self.discriminator_optimizer, named, checkpoint.part("optimizer.discriminator"))
 
-    def start_from_weights(self, weights: dict[str, Tensor], path: Path) -> None:
-        """Start from the weights of an exported model."""
-        load_part(self.generator, weights, path)
+    def start_from_weights(self, weights: dict[str, Tensor], path: Path, seen: int, batch: Batch | None) -> None:
+        """Start from the weights of an exported model.
+
+        Args:
+            weights: of the network with its normalisation folded.
+            path: where they were read from.
+            seen: pictures that they have seen.
+            batch: to measure statistics on, for a network with batch normalisation; the layers that other decoder
+                widths make differ then keep their initial weights.
+        """
+        if batch is None:
+            load_part(self.generator, weights, path)
+        else:
+            fresh = load_unfolded(self.generator, weights, batch.luminance, batch.hints)
+            if any(name.startswith("encoder.") for name in fresh):
+                raise CheckpointError(
+                    f"{path} holds another encoder than the configuration names.", "Set [model] encoder to the model's."
+                )
+        self.progress = Progress(0, 0, seen, 0)
         self.average = AveragedWeights(self.generator, self.config.optim.ema)
 
     def start_from(self, checkpoint: Checkpoint, path: Path) -> None:

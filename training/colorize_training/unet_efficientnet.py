@@ -15,8 +15,12 @@ from torch.nn import functional
 from colorize_training.efficientnet import EfficientNetLite
 
 MULTIPLE_OF: Final = 32
-DECODER_CHANNELS: Final = (256, 256, 160, 96, 64)
-"""Channels of the decoder at strides 32, 16, 8, 4, 2."""
+DECODER_CHANNELS: Final = (256, 256, 160, 64, 32)
+"""Channels of the decoder at strides 32, 16, 8, 4, 2.
+
+Few at the fine strides: what things are is known at the coarse ones, and with 96 and 64 channels there the last level
+alone took half of a training step.
+"""
 
 _OUTPUT_GAIN: Final = 60.0 / contract.CHROMA_SCALE
 """The head's unit output means 60 a*b* units, about the chroma of a strong colour."""
@@ -26,20 +30,26 @@ _ATTENTION_CHANNELS: Final = 32
 _COVERAGE_FLOOR: Final = 1e-4
 
 
-def pool_hints(hints: Tensor, stride: int) -> Tensor:
-    """Bring hints to a decoder level: mean colour, strongest coverage, mean coverage.
+def hint_pyramid(hints: Tensor) -> dict[int, Tensor]:
+    """Bring hints to every decoder level: mean colour, strongest coverage, mean coverage.
 
     Args:
-        hints: (N, 3, H, W) a* and b* (network units) and coverage in [0, 1]; H, W multiples of ``stride``.
-        stride: pooling window and step, pixels.
+        hints: (N, 3, H, W) a* and b* (network units) and coverage in [0, 1]; H, W multiples of 32.
 
     Returns:
-        (N, 4, H / stride, W / stride): coverage-weighted mean a* and b*, maximum and mean of coverage.
+        By stride, 2 to 32: (N, 4, H / stride, W / stride) coverage-weighted mean a* and b*, maximum and mean of
+        coverage.
     """
-    chroma, coverage = hints[:, :2], hints[:, 2:3]
-    mean_coverage = functional.avg_pool2d(coverage, stride)
-    mean_chroma = functional.avg_pool2d(chroma * coverage, stride) / (mean_coverage + _COVERAGE_FLOOR / stride**2)
-    return torch.cat([mean_chroma, functional.max_pool2d(coverage, stride), mean_coverage], dim=1)
+    strongest = hints[:, 2:3]
+    sums = torch.cat([hints[:, :2] * strongest, strongest], dim=1)
+    levels = {}
+    for stride in (2, 4, 8, 16, 32):  # each from the one before: a window of two instead of one of the stride
+        sums = functional.avg_pool2d(sums, 2)
+        strongest = functional.max_pool2d(strongest, 2)
+        mean_coverage = sums[:, 2:3]
+        mean_chroma = sums[:, :2] / (mean_coverage + _COVERAGE_FLOOR / stride**2)
+        levels[stride] = torch.cat([mean_chroma, strongest, mean_coverage], dim=1)
+    return levels
 
 
 def _doubled(x: Tensor) -> Tensor:
@@ -60,6 +70,9 @@ class ConvBlock(nn.Module):
             nn.BatchNorm2d(cout),
             nn.ReLU(inplace=True),
         )
+        for layer in self.layers:
+            if isinstance(layer, nn.Conv2d):  # He et al. 2015; matters where the normalisation is folded
+                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, cin, H, W) to (N, cout, H, W)."""
@@ -75,7 +88,7 @@ class HintEncoder(nn.Module):
         self.conv = nn.Conv2d(4, _HINT_CHANNELS, 3, padding=1, bias=False)
 
     def forward(self, pooled: Tensor) -> Tensor:
-        """Map (N, 4, h, w) of :func:`pool_hints` to (N, 16, h, w)."""
+        """Map (N, 4, h, w) of :func:`hint_pyramid` to (N, 16, h, w)."""
         # a*b* reach about 0.5 in network units while coverage reaches 1: bring them to the same size.
         scaled = torch.cat([pooled[:, :2] * 2, pooled[:, 2:]], dim=1)
         return functional.relu(self.conv(scaled))
@@ -103,7 +116,7 @@ class HintAttention(nn.Module):
 
         Args:
             features: (N, C, h, w) decoder features.
-            pooled: (N, 4, h, w) of :func:`pool_hints`.
+            pooled: (N, 4, h, w) of :func:`hint_pyramid`.
 
         Returns:
             (N, 16, h, w) features of the colours that reach each cell.
@@ -170,9 +183,10 @@ class UNetEfficientNet(nn.Module):
             chroma (N, 2, H, W) and doubt (N, 1, H, W), network units (a*b* / 110).
         """
         features = self.encoder(luminance)
+        pyramid = hint_pyramid(hints)
         x = features[4]
         for level, (block, hint_encoder) in enumerate(zip(self.blocks, self.hint_encoders, strict=True)):
-            pooled = pool_hints(hints, 32 >> level)
+            pooled = pyramid[32 >> level]
             parts = [x, hint_encoder(pooled)]
             if level > 0:
                 parts[0] = _doubled(x)
