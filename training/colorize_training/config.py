@@ -46,7 +46,7 @@ class DegradeConfig:
     jpeg: float = 0.15
     halftone: float = 0.03
     damage: float = 0.1  # dust, scratches, folds
-    backdrop: float = 0.1  # plain studio backdrop around an oval; else portraits get a blue sky behind them
+    backdrop: float = 0.1  # grey studio backdrop around an oval: without it portraits get a blue sky behind them
 
 
 @dataclass(frozen=True)
