@@ -92,9 +92,10 @@ def test_a_run_goes_on_from_an_exported_model_with_live_batch_normalisation(tiny
     assert checkpoint.progress.pictures_before == 1234
     assert checkpoint.progress.pictures == 4
     assert any("running_mean" in name for name in checkpoint.tensors)
-    other = replace(tiny_config, model=ModelConfig(encoder="lite2", pretrained=False), start_from=str(path))
-    with pytest.raises(CheckpointError, match="another encoder"):
-        fit(other, _options(shards, tmp_path / "b", max_steps=2))
+    for model in (ModelConfig(encoder="lite2", pretrained=False), ModelConfig(network="unet256")):
+        other = replace(tiny_config, model=model, start_from=str(path))
+        with pytest.raises(CheckpointError, match=r"another network.*encoder = .lite0"):
+            fit(other, _options(shards, tmp_path / "b", max_steps=2))
 
 
 def test_a_loss_that_is_not_a_number_stops_with_the_checkpoint_intact(tiny_config, shards, tmp_path):

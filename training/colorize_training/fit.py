@@ -96,7 +96,12 @@ def _prepare_trainer(config: TrainConfig, options: FitOptions, samples: Samples,
     elif config.start_from:
         path = Path(config.start_from)
         if path.suffix == ".onnx":
-            _, weights, seen = weights_from_onnx(path)
+            model, weights, seen = weights_from_onnx(path)
+            if (model.network, model.encoder) != (config.model.network, config.model.encoder):
+                raise CheckpointError(
+                    f"{path} holds another network than the configuration names.",
+                    f'Set network = "{model.network}" and encoder = "{model.encoder}" under [model].',
+                )
             batch = None if config.model.folded_batch_norm else samples.batch(range(_STATISTICS_PICTURES))
             trainer.start_from_weights(weights, path, seen, batch)
             return trainer

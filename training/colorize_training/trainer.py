@@ -11,7 +11,7 @@ from torch.nn.parallel import DistributedDataParallel
 from colorize_training.checkpoint import Checkpoint, Progress, load_part, optimizer_tensors, restore_optimizer
 from colorize_training.config import OptimConfig, TrainConfig
 from colorize_training.dataset import Batch
-from colorize_training.errors import CheckpointError, DivergedError
+from colorize_training.errors import DivergedError
 from colorize_training.losses import adversarial_loss, generator_losses
 from colorize_training.machine import autocast
 from colorize_training.networks import (
@@ -226,11 +226,7 @@ class Trainer:
         if batch is None:
             load_part(self.generator, weights, path)
         else:
-            fresh = load_unfolded(self.generator, weights, batch.luminance, batch.hints)
-            if any(name.startswith("encoder.") for name in fresh):
-                raise CheckpointError(
-                    f"{path} holds another encoder than the configuration names.", "Set [model] encoder to the model's."
-                )
+            load_unfolded(self.generator, weights, batch.luminance, batch.hints)
         self.progress = Progress(0, 0, seen, 0)
         self.average = AveragedWeights(self.generator, self.config.optim.ema)
 
