@@ -77,7 +77,7 @@ def test_a_checkpoint_of_another_network_is_refused(tmp_path):
         path, TrainConfig(model=ModelConfig(network="unet256"), data=DataConfig(crop_px=256)), PROGRESS, TENSORS
     )
     with pytest.raises(CheckpointError, match=r"unet256.*unet-efficientnet"):
-        demand_same_network(read_checkpoint(path), TrainConfig(), path)
+        demand_same_network(read_checkpoint(path).config.model, TrainConfig().model, path)
 
 
 def test_the_last_two_are_kept(tmp_path):

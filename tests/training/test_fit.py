@@ -92,9 +92,9 @@ def test_a_run_goes_on_from_an_exported_model_with_live_batch_normalisation(tiny
     assert checkpoint.progress.pictures_before == 1234
     assert checkpoint.progress.pictures == 4
     assert any("running_mean" in name for name in checkpoint.tensors)
-    for model in (ModelConfig(encoder="lite2", pretrained=False), ModelConfig(network="unet256")):
+    for model, name in ((ModelConfig(encoder="lite2", pretrained=False), "lite2"), (ModelConfig("unet256"), "resize")):
         other = replace(tiny_config, model=model, start_from=str(path))
-        with pytest.raises(CheckpointError, match=r"another network.*encoder = .lite0"):
+        with pytest.raises(CheckpointError, match=rf"\(lite0\), the configuration asks for a .*\({name}\)"):
             fit(other, _options(shards, tmp_path / "b", max_steps=2))
 
 

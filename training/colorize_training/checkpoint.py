@@ -16,7 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from colorize_training.config import TrainConfig, config_from_dict, config_to_dict
+from colorize_training.config import ModelConfig, TrainConfig, config_from_dict, config_to_dict
 from colorize_training.errors import CheckpointError, DiskError
 
 FORMAT: Final = "colorize-training-1"
@@ -127,19 +127,18 @@ def read_checkpoint(path: Path) -> Checkpoint:
     )
 
 
-def demand_same_network(checkpoint: Checkpoint, config: TrainConfig, path: Path) -> None:
-    """Refuse a checkpoint whose generator is not the configured one.
+def demand_same_network(held: ModelConfig, configured: ModelConfig, path: Path) -> None:
+    """Refuse a checkpoint or exported model whose generator is not the configured one.
 
     Raises:
         CheckpointError: naming both networks.
     """
 
-    def described(c: TrainConfig) -> str:
-        m = c.model
+    def described(m: ModelConfig) -> str:
         kind = m.encoder if m.network == "unet-efficientnet" else m.upsampling
         return f"{m.network} ({kind}{', folded' if m.folded_batch_norm else ''})"
 
-    there, here = described(checkpoint.config), described(config)
+    there, here = described(held), described(configured)
     if there != here:
         raise CheckpointError(
             f"{path} holds a {there}, the configuration asks for a {here}.",

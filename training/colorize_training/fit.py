@@ -91,17 +91,14 @@ def _prepare_trainer(config: TrainConfig, options: FitOptions, samples: Samples,
                 raise CheckpointError(f"There is no checkpoint in {options.out}.", "Leave --resume out to start anew.")
             path = found[-1]
         checkpoint = read_checkpoint(path)
-        demand_same_network(checkpoint, config, path)
+        demand_same_network(checkpoint.config.model, config.model, path)
         trainer.resume(checkpoint, path)
     elif config.start_from:
         path = Path(config.start_from)
         if path.suffix == ".onnx":
             model, weights, seen = weights_from_onnx(path)
-            if (model.network, model.encoder) != (config.model.network, config.model.encoder):
-                raise CheckpointError(
-                    f"{path} holds another network than the configuration names.",
-                    f'Set network = "{model.network}" and encoder = "{model.encoder}" under [model].',
-                )
+            # Its normalisation is folded; a network that has it live takes its weights too.
+            demand_same_network(replace(model, folded_batch_norm=config.model.folded_batch_norm), config.model, path)
             batch = None if config.model.folded_batch_norm else samples.batch(range(_STATISTICS_PICTURES))
             trainer.start_from_weights(weights, path, seen, batch)
             return trainer
@@ -109,7 +106,7 @@ def _prepare_trainer(config: TrainConfig, options: FitOptions, samples: Samples,
             found = checkpoints(path)
             path = found[-1] if found else path / "checkpoint-*.safetensors"
         checkpoint = read_checkpoint(path)
-        demand_same_network(checkpoint, config, path)
+        demand_same_network(checkpoint.config.model, config.model, path)
         trainer.start_from(checkpoint, path)
     elif checkpoints(options.out):
         raise CheckpointError(
