@@ -24,6 +24,7 @@ class DataConfig:
     folder: str = "../shared/data"  # shards and manifest.csv; the command line's --data wins
     people_share: float = 0.4  # share of samples from the set "people", if there is one
     dark_skin_share: float = 0.0  # share of people's samples drawn from the darkest third of the aligned face crops
+    grey_backdrop: float = 0.0  # share of people before a plain, cool backdrop who get grey canvas behind them
     crop_px: int = 160  # side of the square crop that the network sees
     enlarge_max: float = 2.0  # crops are enlarged up to so many times, so that 384 and 512 px work
     aspect_jitter: float = 0.15  # width / height is changed by up to this share
@@ -280,6 +281,7 @@ def _check(config: TrainConfig, where: str) -> None:
         "people_share": config.data.people_share,
         "dark_skin_share": config.data.dark_skin_share,
         "aspect_jitter": config.data.aspect_jitter,
+        "grey_backdrop": config.data.grey_backdrop,
         "hints.share": config.hints.share,
         "hints.recolour": config.hints.recolour,
         **{

@@ -26,6 +26,7 @@ from colorize_training.errors import DataError
 from colorize_training.faces import dark_faces, oversampled
 from colorize_training.hints import draw_hints, turn_hue
 from colorize_training.shards import Picture, PictureStore, read_manifest
+from colorize_training.sitters import with_grey_backdrop
 from colorize_training.splits import split_pictures
 
 PEOPLE: Final = "people"
@@ -133,13 +134,14 @@ class Samples:
     def batch(self, indices: Sequence[int]) -> Batch:
         """Make the batch of the given sample indices."""
         rngs = [np.random.default_rng([self.config.seed, 3, index]) for index in indices]
-        crops = np.stack(
-            [
-                cut_crop(self._store.open(self._order[index]), rng, self.config.data)
-                for index, rng in zip(indices, rngs, strict=True)
-            ]
-        )
+        crops = np.stack([self._crop(self._order[i], rng) for i, rng in zip(indices, rngs, strict=True)])
         return batch_from_crops(crops, rngs, self.config)
+
+    def _crop(self, picture: Picture, rng: np.random.Generator) -> NDArray[np.uint8]:
+        image, config = self._store.open(picture), self.config.data
+        if picture.set == PEOPLE and config.grey_backdrop > 0 and rng.random() < config.grey_backdrop:
+            image = Image.fromarray(with_grey_backdrop(np.array(image), rng))
+        return cut_crop(image, rng, config)
 
 
 def batch_from_crops(crops: NDArray[np.uint8], rngs: list[np.random.Generator], config: TrainConfig) -> Batch:

@@ -12,13 +12,16 @@ from PIL import Image
 from torch import Tensor, nn
 
 from colorize_training import color
-from colorize_training.dataset import Batch
+from colorize_training.dataset import PEOPLE, Batch
 from colorize_training.errors import DataError
 from colorize_training.evaluation import SIDE_PX, degradation_plans, degraded_lightness, load_scene
 from colorize_training.predictor import Predictor, predict_padded
 from colorize_training.shards import PICTURE_SUFFIXES, Picture, PictureStore
+from colorize_training.sitters import with_grey_backdrop
 
 _GAP_PX: Final = 4
+_SITTERS_SEARCHED: Final = 200
+"""Of the people, to find as many before a plain backdrop as a sheet is wide."""
 
 
 def rgb8_from_network(luminance: Tensor, chroma: Tensor) -> NDArray[np.uint8]:
@@ -123,12 +126,32 @@ def _lightness_rgb(lightness: Tensor) -> NDArray[np.uint8]:
     return rgb8_from_network(lightness[None] / contract.LIGHTNESS_SCALE - 1, zero)[0]
 
 
+def _sitters(folder: Path, pictures: Sequence[Picture], seed: int, count: int) -> list[list[NDArray[np.uint8]]]:
+    """Two lines: people before a plain backdrop, and the same before grey canvas; nothing if there is none."""
+    rng = np.random.default_rng(seed)
+    people = [p for p in pictures if p.set == PEOPLE]
+    store = PictureStore(folder, people)
+    pairs: list[tuple[NDArray[np.uint8], NDArray[np.uint8]]] = []
+    for i in rng.permutation(len(people))[:_SITTERS_SEARCHED]:
+        rgb = load_scene(store, people[int(i)], is_square=True).rgb
+        changed = with_grey_backdrop(rgb, rng)
+        if changed is not rgb:
+            pairs.append((rgb, changed))
+        if len(pairs) == count:
+            break
+    return [list(line) for line in zip(*pairs, strict=True)]
+
+
 def degradation_sheet(folder: Path, pictures: Sequence[Picture], seed: int, count: int = 6) -> Image.Image:
-    """Show every degradation apart on the same pictures, one line each; the first line is the clean input."""
+    """Show every degradation apart on the same pictures, one line each; the first line is the clean input.
+
+    The last two lines are people before a plain backdrop, and what ``grey_backdrop`` makes of them.
+    """
     picks = np.random.default_rng(seed).permutation(len(pictures))[:count]
     chosen = [pictures[int(i)] for i in picks]
     store = PictureStore(folder, chosen)
     scenes = [load_scene(store, picture, is_square=True) for picture in chosen]
     groups: list[list[NDArray[np.uint8]]] = [[scene.rgb for scene in scenes]]
     groups += [[_lightness_rgb(degraded_lightness(scene, name)) for scene in scenes] for name in degradation_plans()]
+    groups += _sitters(folder, pictures, seed, count)
     return contact_sheet(groups, height=SIDE_PX, width=count * (SIDE_PX + _GAP_PX) + _GAP_PX)
