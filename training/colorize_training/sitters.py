@@ -6,7 +6,7 @@ hair and shoulders, so the network meets grey canvas behind real outlines, which
 """
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -67,7 +67,7 @@ def _fit_surface(lab: NDArray[np.float64], seeds: NDArray[np.bool_]) -> NDArray[
     basis = _quadratic_basis(lab.shape[1], lab.shape[2])
     known, values = basis[seeds], lab[:, seeds].T
     used = np.ones(len(known), dtype=bool)
-    factors: NDArray[np.float64] = np.zeros((known.shape[1], len(lab)))
+    factors: NDArray[np.floating[Any]] = np.zeros((known.shape[1], len(lab)))
     for _ in range(4):
         factors = np.linalg.lstsq(known[used], values[used], rcond=None)[0]
         misses = (values - known @ factors) * [_LIGHTNESS_COUNTS, 1, 1]
