@@ -86,6 +86,19 @@ def test_the_way_back_gives_the_same_network(exported):
             assert (one - other * gain).abs().max() < 2e-3
 
 
+def test_the_gain_reaches_the_networks_colours_and_not_the_painters(exported):
+    generator, path, _ = exported
+    session = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
+    luminance = torch.linspace(-1, 1, 64)[None, None, None, :].expand(1, 1, 64, 64).contiguous()
+    hints = torch.zeros(1, 3, 64, 64)
+    hints[:, :, 5:9, 5:9] = 0.4
+    softer = torch.cat([hints[:, :2] / 1.25, hints[:, 2:]], dim=1)
+    with torch.inference_mode():
+        for painted, given in ((torch.zeros_like(hints), torch.zeros_like(hints)), (hints, softer)):
+            (chroma,) = session.run(["chroma"], {"luminance": luminance.numpy(), "hints": painted.numpy()})
+            assert np.abs(chroma - 1.25 * generator(luminance, given)[0].numpy()).max() < 2e-3
+
+
 def test_a_wrong_graph_is_refused(exported, tmp_path, monkeypatch):
     generator, path, _ = exported
     proto = onnx.load(path)

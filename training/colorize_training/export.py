@@ -14,12 +14,12 @@ import torch
 from colorize_server import contract
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
-from torch import Tensor, nn
+from torch import nn
 
 from colorize_training.checkpoint import read_checkpoint, write_atomically
 from colorize_training.config import config_to_dict
 from colorize_training.errors import ExportError
-from colorize_training.networks import Generator, build_generator, fold_batch_norms
+from colorize_training.networks import Generator, WithGain, build_generator, fold_batch_norms
 
 OPSET: Final = 18
 FLOAT32_TOLERANCE: Final = 1e-5
@@ -51,19 +51,6 @@ class CardFacts:
     gain: float = 1.0  # factor on chroma, put into the graph
     training: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)
-
-
-class _WithGain(nn.Module):
-    """The generator as shipped: chroma times a constant."""
-
-    def __init__(self, generator: nn.Module, gain: float) -> None:
-        super().__init__()
-        self.generator = generator
-        self.gain = gain
-
-    def forward(self, luminance: Tensor, hints: Tensor) -> tuple[Tensor, Tensor]:
-        chroma, doubt = self.generator(luminance, hints)
-        return chroma * self.gain, doubt
 
 
 def _onnx_from_torch(network: nn.Module, multiple_of: int) -> onnx.ModelProto:
@@ -198,9 +185,9 @@ def export_generator(
         ExportError: if the exported graph disagrees with PyTorch, or the file is too large.
         DiskError: if it cannot be written.
     """
-    network = _WithGain(generator.eval(), facts.gain).eval()
+    network = WithGain(generator.eval(), facts.gain).eval()
     folded = fold_batch_norms(generator)
-    model = _onnx_from_torch(_WithGain(folded, facts.gain).eval(), generator.multiple_of)
+    model = _onnx_from_torch(WithGain(folded, facts.gain).eval(), generator.multiple_of)
     difference = largest_difference(model, network, generator.multiple_of)
     half = halve_weights(model)
     half_difference = largest_difference(half, network, generator.multiple_of)

@@ -37,6 +37,27 @@ def build_generator(config: ModelConfig, pretrained: bool | None = None) -> Gene
     raise ConfigError(f"There is no network {config.network!r}.", "Use unet-efficientnet or unet256.")
 
 
+class WithGain(nn.Module):
+    """A generator whose chroma is multiplied by a constant, except where a painter gave the colour.
+
+    Hinted colours are divided by the constant before, so that they come back as they were painted.
+    """
+
+    def __init__(self, generator: nn.Module, gain: float) -> None:
+        super().__init__()
+        self.generator = generator
+        self.gain = gain
+
+    def forward(self, luminance: Tensor, hints: Tensor) -> tuple[Tensor, Tensor]:
+        """See the model contract."""
+        if self.gain == 1.0:
+            outputs: tuple[Tensor, Tensor] = self.generator(luminance, hints)
+            return outputs
+        hints = torch.cat([hints[:, :2] / self.gain, hints[:, 2:]], dim=1)
+        chroma, doubt = self.generator(luminance, hints)
+        return chroma * self.gain, doubt
+
+
 def in_channels_last(network: nn.Module) -> nn.Module:
     """Store the network's 4-D weights channels last (in place), which CPU and GPU convolutions prefer."""
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

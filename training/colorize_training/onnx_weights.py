@@ -19,7 +19,8 @@ from colorize_training.export import HALF_SUFFIX, SCALARS_KEY, WRAPPER_PREFIX
 def weights_from_onnx(path: Path) -> tuple[ModelConfig, dict[str, Tensor], int]:
     """Return network (its batch normalisation folded), weights (float32) and pictures seen of an exported model.
 
-    The gain of the graph goes into the chroma head.
+    The gain of the graph goes into the chroma head: without hints the function is the exported one, with hints it is
+    louder by the gain until training has shown it the painted colours again.
 
     Raises:
         CheckpointError: if the file is damaged or was not written by ``colorize-train export``.

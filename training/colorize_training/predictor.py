@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from colorize_training.checkpoint import checkpoints, load_part, read_checkpoint
 from colorize_training.errors import CheckpointError
-from colorize_training.networks import build_generator, in_channels_last
+from colorize_training.networks import WithGain, build_generator, in_channels_last
 
 
 class Predictor(Protocol):
@@ -28,16 +28,15 @@ class TorchPredictor:
     """A generator in PyTorch, float32, evaluation mode."""
 
     def __init__(self, generator: nn.Module, multiple_of: int, pictures_seen: int = 0, gain: float = 1.0) -> None:
-        self._generator = in_channels_last(generator.eval())
+        self._generator = in_channels_last(WithGain(generator, gain).eval())
         self.multiple_of = multiple_of
         self.pictures_seen = pictures_seen
-        self._gain = gain
 
     @torch.inference_mode()
     def __call__(self, luminance: Tensor, hints: Tensor) -> tuple[Tensor, Tensor]:
         """See :class:`Predictor`."""
-        chroma, doubt = self._generator(luminance, hints)
-        return chroma * self._gain, doubt
+        outputs: tuple[Tensor, Tensor] = self._generator(luminance, hints)
+        return outputs
 
 
 class OnnxPredictor:
