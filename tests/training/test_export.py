@@ -1,6 +1,7 @@
 """The exported model: the contract's names and shapes, its card, its numbers, and the way back for finetune."""
 
 import json
+import zlib
 from dataclasses import replace
 
 import numpy as np
@@ -13,9 +14,12 @@ from colorize_server.model import load_model
 from colorize_training import export as export_module
 from colorize_training.config import ModelConfig
 from colorize_training.errors import CheckpointError, ExportError
-from colorize_training.export import CardFacts, export_generator, largest_difference
-from colorize_training.networks import build_generator, fold_batch_norms
+from colorize_training.export import CardFacts, export_generator, largest_difference, round_mantissas
+from colorize_training.networks import WithGain, build_generator, fold_batch_norms
 from colorize_training.onnx_weights import weights_from_onnx
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 MODEL = ModelConfig(encoder="lite0", pretrained=False)
 FACTS = CardFacts("tiny", "1.2", (320, 256), 256, gain=1.25)
@@ -84,6 +88,26 @@ def test_the_way_back_gives_the_same_network(exported):
     with torch.inference_mode():
         for one, other, gain in zip(again(luminance, hints), expected(luminance, hints), (1.25, 1.0), strict=True):
             assert (one - other * gain).abs().max() < 2e-3
+
+
+@given(arrays(np.float32, 20, elements=st.floats(-30000, 30000, width=32)), st.integers(1, 10))
+def test_rounded_mantissas_are_near_and_end_in_zeros(values, bits):
+    rounded = round_mantissas(values, bits)
+    half = np.abs(values.astype(np.float16).astype(np.float32))
+    step = 2.0**-24 * 2 ** (10 - bits)  # of subnormal numbers
+    assert (np.abs(rounded - values.astype(np.float16)) <= np.maximum(half * 2.0 ** -(bits + 1), step / 2)).all()
+    assert (rounded.astype(np.float16) == rounded).all()
+    assert (rounded.astype(np.float16).view(np.uint16) % 2 ** (10 - bits) == 0).all()
+    assert (round_mantissas(rounded, bits) == rounded).all()
+
+
+def test_a_model_of_fewer_mantissa_bits_is_what_it_says_and_compresses_better(exported, tmp_path):
+    generator, path, _ = exported
+    rounded = tmp_path / "rounded.onnx"
+    report = export_generator(generator, replace(FACTS, mantissa_bits=6), rounded)
+    assert report["half"] <= 1e-5  # the rounded weights are exact in half precision
+    assert len(zlib.compress(rounded.read_bytes())) < 0.8 * len(zlib.compress(path.read_bytes()))
+    assert largest_difference(onnx.load(rounded), WithGain(generator, 1.25).eval(), 32) < 0.05
 
 
 def test_the_gain_reaches_the_networks_colours_and_not_the_painters(exported):

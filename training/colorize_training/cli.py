@@ -118,6 +118,7 @@ def _export(arguments: argparse.Namespace) -> None:
         default_size=arguments.default_size,
         licence=arguments.licence,
         gain=arguments.gain,
+        mantissa_bits=arguments.mantissa_bits,
         training=_read_json(arguments.training),
         metrics=_read_json(arguments.metrics),
     )
@@ -221,6 +222,14 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--default-size", type=int, default=256)
     p.add_argument("--licence", default="Apache-2.0", help="SPDX identifier")
     p.add_argument("--gain", type=float, default=1.0, help="factor on the chroma, put into the graph")
+    p.add_argument(
+        "--mantissa-bits",
+        type=int,
+        choices=range(1, 11),
+        metavar="1..10",
+        default=10,
+        help="bits that weights keep of their half-precision mantissa; fewer make a smaller package (default 10: all)",
+    )
     p.add_argument("--training", type=Path, help="JSON with more facts for the card's training section")
     p.add_argument("--metrics", type=Path, help="card.json of evaluate")
     p.add_argument("--max-mb", type=float, help="refuse a larger file")

@@ -26,6 +26,9 @@ FLOAT32_TOLERANCE: Final = 1e-5
 HALF_TOLERANCE: Final = 2e-3
 """Largest |ONNX Runtime - PyTorch| in network units that an export may show."""
 
+HALF_MANTISSA_BITS: Final = 10
+"""Stored bits of the mantissa of a half-precision number (IEEE 754-2019, binary16)."""
+
 _SMALL_WEIGHTS: Final = 64
 """Initialisers of fewer values stay float32: shapes, scales and biases of the heads cost nothing."""
 
@@ -49,6 +52,7 @@ class CardFacts:
     default_size: int
     licence: str = "Apache-2.0"
     gain: float = 1.0  # factor on chroma, put into the graph
+    mantissa_bits: int = HALF_MANTISSA_BITS  # of each weight's mantissa that are kept
     training: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)
 
@@ -76,6 +80,32 @@ def _onnx_from_torch(network: nn.Module, multiple_of: int) -> onnx.ModelProto:
         raise ExportError("PyTorch gave no ONNX program.", "Use the torch version that pyproject.toml names.")
     model: onnx.ModelProto = program.model_proto
     return model
+
+
+def round_mantissas(values: NDArray[np.float32], bits: int) -> NDArray[np.float32]:
+    """Round to half-precision numbers whose mantissa ends in zeros, so that a compressed file is smaller.
+
+    Args:
+        values: any shape, at most 32768 in size.
+        bits: of the mantissa to keep, 1 to 10; each bit less makes the compressed weights about 6 % smaller.
+
+    Returns:
+        The same shape; a value changes by at most 2 ** -(bits + 1) of its size (subnormal numbers by their step).
+    """
+    dropped = HALF_MANTISSA_BITS - bits
+    pattern = values.astype(np.float16).view(np.uint16).astype(np.uint32)
+    if dropped > 0:
+        # Half away from zero; a carry runs into the exponent, as it should.
+        pattern = (pattern + np.uint32(1 << (dropped - 1))) & np.uint32(0xFFFF << dropped)
+    return pattern.astype(np.uint16).view(np.float16).astype(np.float32)
+
+
+@torch.no_grad()
+def _round_weights(network: nn.Module, bits: int) -> None:
+    """Round the large weights of a network in place, those that :func:`halve_weights` would store in half precision."""
+    for weight in network.parameters():
+        if weight.numel() >= _SMALL_WEIGHTS:
+            weight.copy_(torch.from_numpy(round_mantissas(weight.numpy(), bits)))
 
 
 def halve_weights(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -185,8 +215,12 @@ def export_generator(
         ExportError: if the exported graph disagrees with PyTorch, or the file is too large.
         DiskError: if it cannot be written.
     """
-    network = WithGain(generator.eval(), facts.gain).eval()
     folded = fold_batch_norms(generator)
+    network = WithGain(generator.eval(), facts.gain).eval()
+    if facts.mantissa_bits < HALF_MANTISSA_BITS:
+        # The rounded weights are the model: its measures are those of the file, and PyTorch is compared with the same.
+        _round_weights(folded, facts.mantissa_bits)
+        network = WithGain(folded, facts.gain).eval()
     model = _onnx_from_torch(WithGain(folded, facts.gain).eval(), generator.multiple_of)
     difference = largest_difference(model, network, generator.multiple_of)
     half = halve_weights(model)
