@@ -1,4 +1,4 @@
-"""The command ``colorize-train``: prepare, fit, evaluate, preview, export, finetune, half, smoke."""
+"""The command ``colorize-train``: prepare, fit, calibrate, evaluate, preview, export, finetune, half, smoke."""
 
 import argparse
 import json
@@ -69,6 +69,14 @@ def _fit(arguments: argparse.Namespace) -> None:
         workers=arguments.workers,
     )
     _say(f"last checkpoint: {fit(config, options)}")
+
+
+def _calibrate(arguments: argparse.Namespace) -> None:
+    from colorize_training.calibrate import CalibrateOptions, calibrate_checkpoint
+
+    options = CalibrateOptions(size=arguments.size, pictures=arguments.pictures)
+    path = _last_checkpoint(arguments.checkpoint)
+    _say(f"written: {calibrate_checkpoint(path, arguments.data, arguments.out, options)}")
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
@@ -191,6 +199,14 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--precision", choices=["", "float32", "bfloat16", "float16"], default="", help="of autocast")
     p.add_argument("--workers", type=int, default=1, help="processes that prepare batches (default 1)")
     p.set_defaults(run=_fit)
+
+    p = commands.add_parser("calibrate", help="measure batch normalisation anew at the size a model is used at")
+    p.add_argument("checkpoint", type=Path, help="checkpoint, or the folder of a run (its last one)")
+    p.add_argument("--data", type=Path, default=_DEFAULT_DATA, help="shard folder with manifest.csv")
+    p.add_argument("--out", type=Path, required=True, help="the .safetensors file, for evaluate and export")
+    p.add_argument("--size", type=int, default=256, help="side of the crops, px (default 256)")
+    p.add_argument("--pictures", type=int, default=512, help="pictures to measure on (default 512)")
+    p.set_defaults(run=_calibrate)
 
     p = commands.add_parser("evaluate", help="measure a model on pictures that it never trained on")
     p.add_argument("model", type=Path, help="checkpoint, folder of a run, or exported model")
