@@ -1,4 +1,4 @@
-"""The command ``colorize-train``: prepare, fit, calibrate, evaluate, preview, export, finetune, half, smoke."""
+"""The command ``colorize-train``: prepare, fit, evaluate, preview, export, finetune, half, smoke."""
 
 import argparse
 import json
@@ -71,14 +71,6 @@ def _fit(arguments: argparse.Namespace) -> None:
     _say(f"last checkpoint: {fit(config, options)}")
 
 
-def _calibrate(arguments: argparse.Namespace) -> None:
-    from colorize_training.calibrate import CalibrateOptions, calibrate_checkpoint
-
-    options = CalibrateOptions(size=arguments.size, pictures=arguments.pictures)
-    path = _last_checkpoint(arguments.checkpoint)
-    _say(f"written: {calibrate_checkpoint(path, arguments.data, arguments.out, options)}")
-
-
 def _evaluate(arguments: argparse.Namespace) -> None:
     from colorize_training.evaluate import EvaluateOptions, card_metrics, evaluate, text_table, write_report
     from colorize_training.predictor import open_predictor
@@ -112,6 +104,7 @@ def _preview(arguments: argparse.Namespace) -> None:
         if arguments.photos is None:
             raise DataError("No photographs were named.", "Give a folder with --photos.")
         sheet = folder_sheet(open_predictor(arguments.model, arguments.gain), arguments.photos, arguments.size)
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
     sheet.save(arguments.out)
     _say(f"written: {arguments.out}")
 
@@ -199,14 +192,6 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--precision", choices=["", "float32", "bfloat16", "float16"], default="", help="of autocast")
     p.add_argument("--workers", type=int, default=1, help="processes that prepare batches (default 1)")
     p.set_defaults(run=_fit)
-
-    p = commands.add_parser("calibrate", help="measure batch normalisation anew at the size a model is used at")
-    p.add_argument("checkpoint", type=Path, help="checkpoint, or the folder of a run (its last one)")
-    p.add_argument("--data", type=Path, default=_DEFAULT_DATA, help="shard folder with manifest.csv")
-    p.add_argument("--out", type=Path, required=True, help="the .safetensors file, for evaluate and export")
-    p.add_argument("--size", type=int, default=256, help="side of the crops, px (default 256)")
-    p.add_argument("--pictures", type=int, default=512, help="pictures to measure on (default 512)")
-    p.set_defaults(run=_calibrate)
 
     p = commands.add_parser("evaluate", help="measure a model on pictures that it never trained on")
     p.add_argument("model", type=Path, help="checkpoint, folder of a run, or exported model")
