@@ -89,6 +89,32 @@ def test_the_shipped_models_colours_survive_half_precision_on_real_photographs(
     assert 0 < chroma_difference(list(zip(expected, rounded, strict=True))).mean <= LARGEST_MEAN
 
 
+def test_a_weight_may_serve_a_wide_and_a_narrow_node() -> None:
+    def plain(op: str, inputs: list[str], output: str) -> onnx.NodeProto:
+        return onnx.helper.make_node(op, inputs, [output], name=f"{op}_{output}")
+
+    shape = [2, 3]
+    nodes = [
+        plain("Mul", ["x", "factor"], "scaled"),  # before the Exp: stays in float32
+        plain("Exp", ["scaled"], "weight"),
+        plain("Div", ["weight", "factor"], "divided"),
+        plain("Relu", ["divided"], "positive"),
+        plain("Mul", ["positive", "factor"], "y"),  # behind the Div: float16
+    ]
+    doors = [onnx.helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name in ("x", "y")]
+    factor = onnx.numpy_helper.from_array(np.float32([1.25]), "factor")
+    exact = onnx.helper.make_model(
+        onnx.helper.make_graph(nodes, "shared", doors[:1], doors[1:], [factor]),
+        opset_imports=[onnx.helper.make_opsetid("", 18)],
+        ir_version=10,
+    )
+    x = np.linspace(-1, 1, 6, dtype=np.float32).reshape(shape)
+    session = onnxruntime.InferenceSession(
+        half_precision_graph(exact).SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+    np.testing.assert_allclose(session.run(None, {"x": x})[0], np.exp(1.25 * x), rtol=2e-3)
+
+
 def test_a_network_that_needs_more_than_half_precision_is_not_built(tmp_path: Path, rtx: Library) -> None:
     model = load_model(graphs.write_changed(tmp_path / "much.onnx", graphs.need_more_than_half_precision))
     recipe = recipe_for(model, RTX, rtx, BuildRequest(), None)

@@ -89,6 +89,7 @@ def half_precision_graph(graph: onnx.ModelProto) -> onnx.ModelProto:
     copy.CopyFrom(graph)  # the converter changes what it is given
     _detach_outputs(copy)
     wide = wide_range_nodes(graph)
+    _divide_weights(copy, wide)
     casts = {
         node.name
         for node in graph.graph.node
@@ -103,6 +104,28 @@ def half_precision_graph(graph: onnx.ModelProto) -> onnx.ModelProto:
             next(a for a in node.attribute if a.name == "to").i = TensorProto.FLOAT16
     _join_wide_nodes(halved, {node.name for node in graph.graph.node})
     return halved
+
+
+def _divide_weights(graph: onnx.ModelProto, wide: set[str]) -> None:
+    """Give the wide nodes weights of their own: the converter turns one that it meets in both kinds into one kind only.
+
+    Args:
+        graph: changed.
+        wide: names of the nodes that stay in float32.
+    """
+    users = {True: set[str](), False: set[str]()}
+    for node in graph.graph.node:
+        users[node.name in wide].update(node.input)
+    in_both = users[True] & users[False]
+    floats = [w for w in graph.graph.initializer if w.data_type == TensorProto.FLOAT]
+    shared = {w.name: f"{w.name}.wide" for w in floats if w.name in in_both}
+    for weight in [w for w in floats if w.name in shared]:
+        own = graph.graph.initializer.add()
+        own.CopyFrom(weight)
+        own.name = shared[weight.name]
+    for node in graph.graph.node:
+        if node.name in wide:
+            node.input[:] = [shared.get(name, name) for name in node.input]
 
 
 def _join_wide_nodes(halved: onnx.ModelProto, own: set[str]) -> None:
