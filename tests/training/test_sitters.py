@@ -37,7 +37,7 @@ def test_the_backdrop_is_found_along_the_outline():
     rgb, sitter = _portrait()
     found = find_plain_backdrop(_lab(rgb))
     assert found is not None
-    cover = found.cover.numpy() > 0.5
+    cover = found.numpy() > 0.5
     assert (cover & ~sitter).sum() / (cover | ~sitter).sum() > 0.98
 
 

@@ -5,7 +5,6 @@ network that learns the former lays a sky behind Lincoln.  In the colour photogr
 hair and shoulders, so the network meets grey canvas behind real outlines, which an oval cut at random does not teach.
 """
 
-from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -39,14 +38,6 @@ _WARM_HUE: Final = (15.0, 100.0)
 _WARM_CHROMA_MIN: Final = 7.0
 _SOFTNESS: Final = 1.5
 """L*a*b* units over which the edge of the mask falls off."""
-
-
-@dataclass(frozen=True)
-class PlainBackdrop:
-    """What was found behind a sitter."""
-
-    cover: Tensor  # (H, W) float32: 1 on the backdrop, 0 on the sitter
-    surface: Tensor  # (3, H, W) float32 L*a*b*, the smooth surface that the backdrop lies on
 
 
 def _quadratic_basis(height: int, width: int) -> NDArray[np.float64]:
@@ -105,7 +96,7 @@ def _is_warm(lab: Tensor) -> bool:
     return float(np.hypot(a, b)) > _WARM_CHROMA_MIN and low < np.degrees(np.arctan2(b, a)) < high
 
 
-def find_plain_backdrop(lab: Tensor) -> PlainBackdrop | None:
+def find_plain_backdrop(lab: Tensor) -> Tensor | None:
     """Find the plain backdrop of a single sitter, unless it is as warm as skin.
 
     A quadratic surface is fitted to the colours of the upper border; the backdrop is what lies on it and is joined to
@@ -113,6 +104,9 @@ def find_plain_backdrop(lab: Tensor) -> PlainBackdrop | None:
 
     Args:
         lab: (3, H, W) L*a*b* of a colour photograph.
+
+    Returns:
+        (H, W) float32: 1 on the backdrop, 0 on the sitter; None if there is no such backdrop.
     """
     height, width = lab.shape[1:]
     scale = _GRID_PX / min(height, width)
@@ -136,7 +130,7 @@ def find_plain_backdrop(lab: Tensor) -> PlainBackdrop | None:
         functional.interpolate(x, (height, width), mode="bilinear", align_corners=False)[0]
         for x in (near, surface[None])
     )
-    return PlainBackdrop(near[0] * torch.sigmoid((1.15 * _TOLERANCE - _distance(lab, surface)) / _SOFTNESS), surface)
+    return near[0] * torch.sigmoid((1.15 * _TOLERANCE - _distance(lab, surface)) / _SOFTNESS)
 
 
 def _canvas(height: int, width: int, rng: np.random.Generator) -> Tensor:
@@ -164,11 +158,11 @@ def with_grey_backdrop(rgb8: NDArray[np.uint8], rng: np.random.Generator) -> NDA
         A new picture of the same shape, or ``rgb8`` itself if no sitter with a plain, cool backdrop was found.
     """
     lab = color.lab_from_linear(color.linear_from_srgb8(torch.from_numpy(rgb8).permute(2, 0, 1)))
-    found = find_plain_backdrop(lab)
-    if found is None:
+    cover = find_plain_backdrop(lab)
+    if cover is None:
         return rgb8
-    lab[1:] *= 1 - found.cover
+    lab[1:] *= 1 - cover
     if rng.random() < 0.5:
-        lab[0] += found.cover * (_canvas(rgb8.shape[0], rgb8.shape[1], rng) - lab[0])
+        lab[0] += cover * (_canvas(rgb8.shape[0], rgb8.shape[1], rng) - lab[0])
     srgb = color.srgb_from_lab(lab).clamp(0, 1)
     return (srgb * 255).round().to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
