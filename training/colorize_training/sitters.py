@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from colorize_training import color
+from colorize_training.metrics import srgb8_from_lab
 
 _GRID_PX: Final = 64
 """Short side at which the backdrop is searched."""
@@ -164,5 +165,4 @@ def with_grey_backdrop(rgb8: NDArray[np.uint8], rng: np.random.Generator) -> NDA
     lab[1:] *= 1 - cover
     if rng.random() < 0.5:
         lab[0] += cover * (_canvas(rgb8.shape[0], rgb8.shape[1], rng) - lab[0])
-    srgb = color.srgb_from_lab(lab).clamp(0, 1)
-    return (srgb * 255).round().to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
+    return srgb8_from_lab(lab[:1], lab[1:])
