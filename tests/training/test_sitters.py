@@ -59,6 +59,24 @@ def test_some_backdrops_keep_their_light_and_some_become_another_canvas():
     assert min(moved) < 1 < 5 < max(moved)
 
 
+def test_canvases_are_plain_or_as_rough_as_foliage():
+    rgb, _ = _portrait(backdrop=(128, 128, 132))
+    strips = [_lab(with_grey_backdrop(rgb, np.random.default_rng(seed)))[0, :24].numpy() for seed in range(24)]
+    roughness = [np.abs(np.diff(strip, axis=1)).mean() for strip in strips]
+    assert min(roughness) < 0.1 < 1 < max(roughness)
+
+
+def test_pale_skin_before_a_white_wall_keeps_its_colour(monkeypatch):
+    monkeypatch.setitem(_portrait.__globals__, "_SKIN", (238, 216, 204))  # within the tolerance of the wall
+    rgb, sitter = _portrait(backdrop=(236, 236, 240))
+    head = sitter.copy()
+    head[rgb.shape[0] * 6 // 10 :] = False
+    for seed in range(4):
+        changed = with_grey_backdrop(rgb, np.random.default_rng(seed))
+        assert changed is not rgb
+        assert (changed[head] == rgb[head]).mean() > 0.99
+
+
 def test_a_warm_backdrop_is_left_alone():
     rgb, _ = _portrait(backdrop=_BEIGE)
     assert with_grey_backdrop(rgb, np.random.default_rng(0)) is rgb

@@ -29,7 +29,7 @@ _BORDER_CELLS: Final = 2
 _SIDE_SHARE: Final = 0.5
 """Part of the left and right border, from the top, that belongs to the backdrop of a sitter."""
 
-_PLAIN_SHARE: Final = 0.75
+_PLAIN_SHARE: Final = 0.85
 """Share of the border that must lie on the surface."""
 
 _COVER_RANGE: Final = (0.15, 0.8)
@@ -39,6 +39,15 @@ _WARM_HUE: Final = (15.0, 100.0)
 _WARM_CHROMA_MIN: Final = 7.0
 _SOFTNESS: Final = 1.5
 """L*a*b* units over which the edge of the mask falls off."""
+
+_MOTTLE_CELLS: Final = (3, 6, 12, 24, 48)
+"""Mottles of a painted canvas across the picture, coarse to fine."""
+
+_MOTTLE_MAX: Final = 8.0
+"""L*, standard deviation of the coarsest mottles of the roughest canvas."""
+
+_REPAINT_SHARE: Final = 0.7
+"""Of the backdrops found: the others keep their own light."""
 
 
 def _quadratic_basis(height: int, width: int) -> NDArray[np.float64]:
@@ -91,10 +100,11 @@ def _is_sitter(cover: NDArray[np.bool_]) -> bool:
     return bool(low < cover.mean() < high and bottom.mean() < 0.3 and middle.mean() < 0.15 and top.mean() > 0.75)
 
 
-def _is_warm(lab: Tensor) -> bool:
-    a, b = (float(plane.mean()) for plane in lab[1:])
+def _is_warm(chroma: Tensor) -> Tensor:
+    """Where a*b* could be skin; (2, ...) to (...) bool."""
     low, high = _WARM_HUE
-    return float(np.hypot(a, b)) > _WARM_CHROMA_MIN and low < np.degrees(np.arctan2(b, a)) < high
+    hue = torch.rad2deg(torch.atan2(chroma[1], chroma[0]))
+    return (chroma.norm(dim=0) > _WARM_CHROMA_MIN) & (hue > low) & (hue < high)
 
 
 def find_plain_backdrop(lab: Tensor) -> Tensor | None:
@@ -121,35 +131,39 @@ def find_plain_backdrop(lab: Tensor) -> Tensor | None:
     if fitted is None:
         return None
     surface = torch.from_numpy(fitted).float()
-    allowed = (_distance(grid, surface) < _TOLERANCE).float()[None, None]
+    allowed = ((_distance(grid, surface) < _TOLERANCE) & ~_is_warm(grid[1:])).float()[None, None]
     region = _grow(torch.from_numpy(seeds).float()[None, None], allowed)
     found = region[0, 0].numpy() > 0
-    if not _is_sitter(found) or _is_warm(surface[:, found]):
+    if not _is_sitter(found) or bool(_is_warm(surface[1:, found].mean(dim=1))):
         return None
     near = functional.max_pool2d(region, 3, stride=1, padding=1)
     near, surface = (
         functional.interpolate(x, (height, width), mode="bilinear", align_corners=False)[0]
         for x in (near, surface[None])
     )
-    return near[0] * torch.sigmoid((1.15 * _TOLERANCE - _distance(lab, surface)) / _SOFTNESS)
+    on_surface = torch.sigmoid((1.15 * _TOLERANCE - _distance(lab, surface)) / _SOFTNESS)
+    return near[0] * on_surface * ~_is_warm(lab[1:])
 
 
 def _canvas(height: int, width: int, rng: np.random.Generator) -> Tensor:
-    """Draw the lightness of a painted studio canvas: a falling light and mottles of several sizes; (H, W) L*."""
+    """Draw the lightness of a painted studio canvas: a falling light and mottles of several sizes; (H, W) L*.
+
+    From plain to as mottled as foliage out of focus, which is what a network takes a rough canvas for.
+    """
     tone = torch.full((height, width), float(rng.uniform(20, 85)))
     slope_x, slope_y = rng.uniform(-15, 15, 2).tolist()
     tone = tone + slope_x * torch.linspace(-1, 1, width)[None, :] + slope_y * torch.linspace(-1, 1, height)[:, None]
-    strength = float(rng.uniform(0, 5))
-    for cells in (3, 6, 14):
+    strength, persistence = float(rng.uniform(0, _MOTTLE_MAX)), float(rng.uniform(0.4, 0.9))
+    for cells in _MOTTLE_CELLS:
         mottle = torch.from_numpy(rng.standard_normal((1, 1, cells, cells), dtype=np.float32))
         spread = functional.interpolate(mottle, (height, width), mode="bicubic", align_corners=True)
         tone = tone + strength * spread[0, 0]
-        strength /= 2
+        strength *= persistence
     return tone.clamp(2, 98)
 
 
 def with_grey_backdrop(rgb8: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Take the colour out of a sitter's plain backdrop, and half of the time paint another canvas there.
+    """Take the colour out of a sitter's plain backdrop, and most of the time paint another canvas there.
 
     Args:
         rgb8: (H, W, 3) uint8 sRGB.
@@ -163,6 +177,6 @@ def with_grey_backdrop(rgb8: NDArray[np.uint8], rng: np.random.Generator) -> NDA
     if cover is None:
         return rgb8
     lab[1:] *= 1 - cover
-    if rng.random() < 0.5:
+    if rng.random() < _REPAINT_SHARE:
         lab[0] += cover * (_canvas(rgb8.shape[0], rgb8.shape[1], rng) - lab[0])
     return srgb8_from_lab(lab[:1], lab[1:])
