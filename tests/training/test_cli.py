@@ -40,6 +40,8 @@ def test_errors_are_one_line_with_cause_and_remedy(capsys, tmp_path, shards):
         ("[optim]\nbatch = 1.5", "batch is 1.5"),
         ("[optim]\nbatch = 0", "batch is 0"),
         ("[data]\ncrop_px = 100", "multiple of 32"),
+        ("[data]\ncrop_px_end = 128", "from crop_px on"),
+        ("pictures = 10\n[data]\ngrowth_pictures = 11", "up to the pictures of the run"),
         ("[data]\npeople_share = 2.0", "people_share is 2.0"),
         ("[degrade]\nblur = -1.0", "blur is -1.0"),
         ('[model]\nnetwork = "resnet"', "network is 'resnet'"),

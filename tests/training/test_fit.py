@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 import torch
 from colorize_training.checkpoint import Progress, checkpoints, read_checkpoint, write_checkpoint
-from colorize_training.config import HintConfig, LossConfig, ModelConfig, OptimConfig
-from colorize_training.dataset import Samples
+from colorize_training.config import DataConfig, HintConfig, LossConfig, ModelConfig, OptimConfig, TrainConfig
+from colorize_training.dataset import Samples, batches
 from colorize_training.errors import CheckpointError, DataError, DivergedError
 from colorize_training.fit import PAUSE_NAME, FitOptions, fit
-from colorize_training.schedule import learning_rate_factor
+from colorize_training.schedule import crop_side, learning_rate_factor
 from colorize_training.trainer import Trainer
 
 
@@ -180,3 +180,23 @@ def test_the_schedule_warms_up_stays_and_falls():
     assert learning_rate_factor(optim, 100_000, 300_000, warmup_from=100_000) == pytest.approx(1 / 3200)
     paper = replace(optim, schedule="pix2pix", warmup_pictures=0)
     assert [learning_rate_factor(paper, n, 200) for n in (0, 100, 150)] == pytest.approx([1.0, 1.0, 0.5])
+
+
+def test_crops_grow_in_equal_parts_up_to_the_end():
+    config = TrainConfig(pictures=100_000, data=DataConfig(crop_px=128, crop_px_end=256, growth_pictures=40_000))
+    seen = (0, 59_999, 60_000, 69_999, 70_000, 80_000, 90_000, 100_000)
+    assert [crop_side(config, n) for n in seen] == [128, 128, 160, 160, 192, 224, 256, 256]
+    for still in (DataConfig(crop_px=96), DataConfig(crop_px=96, crop_px_end=96, growth_pictures=10)):
+        assert {crop_side(replace(config, data=still), n) for n in (0, 50_000, 100_000)} == {96}
+
+
+def test_growing_crops_are_alike_in_every_process_and_after_a_resume(tiny_config, shards):
+    data = replace(tiny_config.data, crop_px_end=64, growth_pictures=12)
+    samples = Samples(shards, replace(tiny_config, pictures=24, data=data))
+
+    def sides(first_step, rank=0, world=1):
+        loader = batches(samples, first_step, 2, rank, world, workers=0)
+        return [next(loader).luminance.shape[-1] for _ in range(6)]
+
+    assert sides(2) == [32] * 4 + [64] * 2
+    assert sides(0, 0, 2) == sides(0, 1, 2) == [32] * 3 + [64] * 3

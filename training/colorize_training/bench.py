@@ -82,7 +82,9 @@ def _shares(
         images = [store.open(samples.pictures[(index * batch + i) % len(samples.pictures)]) for i in range(batch)]
         decoded = time.perf_counter()
         rngs = [np.random.default_rng([index, i]) for i in range(batch)]
-        crops = np.stack([cut_crop(image, rng, config.data) for image, rng in zip(images, rngs, strict=True)])
+        crops = np.stack(
+            [cut_crop(image, rng, config.data, config.data.crop_px) for image, rng in zip(images, rngs, strict=True)]
+        )
         data = batch_from_crops(crops, rngs, config)
         augmented = time.perf_counter()
         trainer.forward_only(data)

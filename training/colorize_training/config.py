@@ -26,6 +26,8 @@ class DataConfig:
     dark_skin_share: float = 0.0  # share of people's samples drawn from the darkest third of the aligned face crops
     grey_backdrop: float = 0.0  # share of people before a plain, cool backdrop who get grey canvas behind them
     crop_px: int = 160  # side of the square crop that the network sees
+    crop_px_end: int = 0  # side that the crops grow to while the last growth_pictures are seen; 0 = they do not grow
+    growth_pictures: int = 0
     enlarge_max: float = 2.0  # crops are enlarged up to so many times, so that 384 and 512 px work
     aspect_jitter: float = 0.15  # width / height is changed by up to this share
     flip: bool = True
@@ -182,6 +184,11 @@ def config_from_toml(path: Path) -> TrainConfig:
     return config_from_dict(values, str(path))
 
 
+def crop_multiple(config: ModelConfig) -> int:
+    """Return what the side of a crop must be a multiple of, px: the coarsest stride of the network."""
+    return 256 if config.network == "unet256" else 32
+
+
 def config_to_dict(config: TrainConfig) -> dict[str, Any]:
     """Return the configuration as plain nested dictionaries (JSON-ready)."""
     return asdict(config)
@@ -250,12 +257,22 @@ def _check(config: TrainConfig, where: str) -> None:
         if not is_fine:
             raise ConfigError(f"{where}: {cause}", remedy)
 
-    multiple = 256 if config.model.network == "unet256" else 32
-    crop = config.data.crop_px
+    multiple = crop_multiple(config.model)
+    crop, crop_end = config.data.crop_px, config.data.crop_px_end
     demand(
         config.model.network in NETWORKS, f"network is {config.model.network!r}.", f"Use one of {', '.join(NETWORKS)}."
     )
     demand(crop > 0 and crop % multiple == 0, f"crop_px is {crop}.", f"Use a multiple of {multiple}.")
+    demand(
+        crop_end == 0 or (crop_end >= crop and crop_end % multiple == 0),
+        f"crop_px_end is {crop_end}.",
+        f"Use a multiple of {multiple} from crop_px on, or 0 for crops that do not grow.",
+    )
+    demand(
+        0 <= config.data.growth_pictures <= config.pictures,
+        f"growth_pictures is {config.data.growth_pictures}.",
+        "Use 0 up to the pictures of the run.",
+    )
     demand(config.pictures > 0, f"pictures is {config.pictures}.", "Give the number of pictures to see, above 0.")
     demand(config.optim.batch > 0, f"batch is {config.optim.batch}.", "Use 1 or more.")
     demand(0.0 <= config.optim.ema < 1.0, f"ema is {config.optim.ema}.", "Use 0 (off) up to 0.9999.")

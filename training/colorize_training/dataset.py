@@ -1,7 +1,8 @@
 """Samples and batches: which picture comes at which index, how it is cut, and a prefetching loader.
 
-Sample ``i`` of a run is a pure function of (seed, i): picture, crop, degradation and hints.  That is what makes an
-exact resume, and equal losses on one or more processes, possible without saving any random state.
+Sample ``i`` of a run is a pure function of (seed, i) and the side of its crop, which the step decides: picture, crop,
+degradation and hints.  That is what makes an exact resume, and equal losses on one or more processes, possible without
+saving any random state.
 """
 
 import itertools
@@ -25,6 +26,7 @@ from colorize_training.degrade import backdrop_masks, degrade, draw_plan
 from colorize_training.errors import DataError
 from colorize_training.faces import dark_faces, oversampled
 from colorize_training.hints import draw_hints, turn_hue
+from colorize_training.schedule import crop_side
 from colorize_training.shards import Picture, PictureStore, read_manifest
 from colorize_training.sitters import with_grey_backdrop
 from colorize_training.splits import split_pictures
@@ -90,16 +92,21 @@ def make_order(pictures: Sequence[Picture], config: DataConfig, seed: int, dark:
     return SampleOrder(others, oversampled(people, dark, config.dark_skin_share), config.people_share, seed)
 
 
-def cut_crop(image: Image.Image, rng: np.random.Generator, config: DataConfig) -> NDArray[np.uint8]:
-    """Cut a random square crop and resize it to ``crop_px``.
+def cut_crop(image: Image.Image, rng: np.random.Generator, config: DataConfig, crop: int) -> NDArray[np.uint8]:
+    """Cut a random square crop and resize it.
 
     From the whole short side (reduced) to natural size, one time in five enlarged up to ``enlarge_max``.
 
+    Args:
+        image: to cut from.
+        rng: of the sample.
+        config: enlargement, jitter and mirroring.
+        crop: side of the result, px.
+
     Returns:
-        (H, W, 3) uint8 sRGB.
+        (crop, crop, 3) uint8 sRGB.
     """
     width, height = image.size
-    crop = config.crop_px
     short = min(width, height)
     is_enlarged = rng.random() < 0.2
     side = crop / rng.uniform(1.0, config.enlarge_max) if is_enlarged else rng.uniform(min(crop, short), short)
@@ -131,17 +138,23 @@ class Samples:
         dark = dark_faces(self._store, chosen) if config.data.dark_skin_share > 0 else []
         self._order = make_order(chosen, config.data, config.seed, dark)
 
-    def batch(self, indices: Sequence[int]) -> Batch:
-        """Make the batch of the given sample indices."""
+    def batch(self, indices: Sequence[int], side: int = 0) -> Batch:
+        """Make the batch of the given sample indices.
+
+        Args:
+            indices: of the samples.
+            side: of the crops, px; 0 = as they are at the start of the run.
+        """
+        side = side or self.config.data.crop_px
         rngs = [np.random.default_rng([self.config.seed, 3, index]) for index in indices]
-        crops = np.stack([self._crop(self._order[i], rng) for i, rng in zip(indices, rngs, strict=True)])
+        crops = np.stack([self._crop(self._order[i], rng, side) for i, rng in zip(indices, rngs, strict=True)])
         return batch_from_crops(crops, rngs, self.config)
 
-    def _crop(self, picture: Picture, rng: np.random.Generator) -> NDArray[np.uint8]:
+    def _crop(self, picture: Picture, rng: np.random.Generator, side: int) -> NDArray[np.uint8]:
         image, config = self._store.open(picture), self.config.data
         if picture.set == PEOPLE and config.grey_backdrop > 0 and rng.random() < config.grey_backdrop:
             image = Image.fromarray(with_grey_backdrop(np.array(image), rng))
-        return cut_crop(image, rng, config)
+        return cut_crop(image, rng, config, side)
 
 
 def batch_from_crops(crops: NDArray[np.uint8], rngs: list[np.random.Generator], config: TrainConfig) -> Batch:
@@ -187,7 +200,8 @@ class _Steps(Dataset[Batch]):
         self._samples, self._batch, self._rank, self._world = samples, batch, rank, world
 
     def __getitem__(self, step: int) -> Batch:
-        return self._samples.batch(batch_indices(step, self._batch, self._rank, self._world))
+        side = crop_side(self._samples.config, step * self._batch * self._world)  # the same in every process
+        return self._samples.batch(batch_indices(step, self._batch, self._rank, self._world), side)
 
 
 def _start_worker(_index: int) -> None:
