@@ -206,9 +206,9 @@ async function insert(context, document, plan, taken, answer, settings, cancella
   progress(0.2);
   const base = plan.layerID === null ? document.layers[0] : layers.layerById(document, plan.layerID);
   if (!base) throw new PanelError("convert");
-  const isClipped = settings.clip && plan.layerID !== null;
+  const isClipped = plan.layerID !== null && (settings.clip || (await isCutOut(plan, base)));
   const blendMode = settings.blend === "multiply" ? constants.BlendMode.MULTIPLY : constants.BlendMode.COLOR;
-  const below = isClipped || plan.layerID === null ? base : layers.topOfStack(document, base);
+  const below = plan.layerID === null ? base : layers.highestBelow(document, base, isClipped, source.isOurs);
   const name = `${source.COLOURS_PREFIX}${answer.model}, ${answer.size} px, ${Math.round(settings.saturation * 100)} %)`;
   const colour = await layers.insertAbove(document, below, name, blendMode);
   progress(0.4);
@@ -217,10 +217,9 @@ async function insert(context, document, plan, taken, answer, settings, cancella
   if (taken.mask) await writeMask(document.id, colour.id, taken.mask);
   if (isClipped) layers.clip(colour);
   if (answer.doubt) {
-    const above = layers.topOfStack(document, colour);
     const doubt = await layers.insertAbove(
       document,
-      above,
+      layers.highestBelow(document, colour, false, source.isOurs),
       `${source.GUESSES_PREFIX}${label("doubt.layer")}`,
       constants.BlendMode.NORMAL,
     );
@@ -238,6 +237,17 @@ async function insert(context, document, plan, taken, answer, settings, cancella
   progress(0.9);
   await layers.selectLayers(selected);
   cancellation.check();
+}
+
+/**
+ * Whether colours that are not clipped would tint what lies beneath the photograph.  One that Photoshop renders has its
+ * masks in its transparency, and the colours take that over.
+ * @param {Plan} plan
+ * @param {import("photoshop").Layer} base
+ * @returns {Promise<boolean>}
+ */
+async function isCutOut(plan, base) {
+  return base.isClippingMask || (!plan.isRendered && (await layers.hasMask(base)));
 }
 
 /**

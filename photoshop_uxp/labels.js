@@ -257,8 +257,8 @@ const TABLE = {
     de: "Photoshop hat die neue Ebene nicht über das Foto gesetzt, sie wurde zurückgenommen: lösen Sie die Sperre der Gruppe, oder holen Sie das Foto heraus.",
   },
   "error.clip": {
-    en: "Photoshop did not clip the new layer, it was taken back: untick Clip to the layer and press Colorize again.",
-    de: "Photoshop hat keine Schnittmaske erstellt, die Ebene wurde zurückgenommen: nehmen Sie das Häkchen bei der Schnittmaske weg und drücken Sie noch einmal Kolorieren.",
+    en: "Photoshop did not clip the new layer, it was taken back: untick Clip to the layer, or apply or release the photograph's own mask, and press Colorize again.",
+    de: "Photoshop hat keine Schnittmaske erstellt, die Ebene wurde zurückgenommen: nehmen Sie das Häkchen bei der Schnittmaske weg, oder lösen Sie die Maske des Fotos oder wenden Sie sie an, und drücken Sie noch einmal Kolorieren.",
   },
   "error.activate": {
     en: "Photoshop did not bring the photograph's document to the front, nothing was written: click the document and press Colorize again.",

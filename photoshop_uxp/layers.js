@@ -158,17 +158,51 @@ async function convertToRgb(document) {
 }
 
 /**
- * The highest layer of the clipping stack that `layer` belongs to.  A layer put into the middle of a stack would take
+ * The highest layer of the clipping stack that a layer belongs to.  A layer put into the middle of a stack would take
  * over what is clipped above it, so an unclipped layer goes above the whole stack.
+ * @param {Layer[]} siblings from top to bottom
+ * @param {number} index of the layer
+ * @returns {number} index of the highest one
+ */
+function topOfStack(siblings, index) {
+  while (index > 0 && siblings[index - 1].isClippingMask) index--;
+  return index;
+}
+
+/**
+ * The layer directly above which a new one must go to be seen over what was made before: `layer`, or the highest of our
+ * own that lie directly above it, one on the other.  A clipped one must stay in the clipping stack of `layer`.
  * @param {Document} document
  * @param {Layer} layer
+ * @param {boolean} isClipped whether the new one will be
+ * @param {(layer: Layer) => boolean} isOurs
  * @returns {Layer}
  */
-function topOfStack(document, layer) {
+function highestBelow(document, layer, isClipped, isOurs) {
   const { siblings } = placeOf(document, layer);
   let index = indexIn(siblings, layer);
-  while (index > 0 && siblings[index - 1].isClippingMask) index--;
+  if (isClipped) {
+    while (index > 0 && siblings[index - 1].isClippingMask && isOurs(siblings[index - 1])) index--;
+    return siblings[index];
+  }
+  index = topOfStack(siblings, index);
+  while (index > 0 && isOurs(siblings[index - 1])) index = topOfStack(siblings, index - 1);
   return siblings[index];
+}
+
+/**
+ * Whether a layer or vector mask hides parts of a layer: its pixels are read without it.
+ * @param {Layer} layer of the active document
+ * @returns {Promise<boolean>}
+ */
+async function hasMask(layer) {
+  const properties = ["hasUserMask", "hasVectorMask"];
+  const commands = properties.map((name) => ({
+    _obj: "get",
+    _target: [{ _property: name }, { _ref: "layer", _id: layer.id }],
+  }));
+  const answers = await action.batchPlay(commands, { continueOnError: true });
+  return answers.some((answer) => properties.some((name) => answer[name] === true));
 }
 
 /**
@@ -226,12 +260,13 @@ module.exports = {
   convertToRgb,
   documentById,
   everyLayer,
+  hasMask,
+  highestBelow,
   insertAbove,
   layerAt,
   layerById,
   placeOf,
   selectLayers,
   showOnly,
-  topOfStack,
   withCopy,
 };

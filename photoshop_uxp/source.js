@@ -125,7 +125,15 @@ function sourceLayer(document) {
  * @returns {boolean} whether it is the hints or one of our own layers
  */
 function isNoPhotograph(layer) {
-  return isHints(layer) || layer.name.startsWith(COLOURS_PREFIX) || layer.name.startsWith(GUESSES_PREFIX);
+  return isHints(layer) || isOurs(layer);
+}
+
+/**
+ * @param {Layer} layer
+ * @returns {boolean} whether an earlier run made it
+ */
+function isOurs(layer) {
+  return layer.name.startsWith(COLOURS_PREFIX) || layer.name.startsWith(GUESSES_PREFIX);
 }
 
 /**
@@ -175,21 +183,38 @@ async function take(context, plan) {
 async function readSource(context, document, plan) {
   const layer = plan.layerID === null ? null : layers.layerById(document, plan.layerID);
   if (plan.layerID !== null && !layer) throw new PanelError("changed.layer");
-  const hints = plan.hintsID === null ? null : layers.layerById(document, plan.hintsID);
-  const hidesHints = layer === null && hints !== null;
+  const hidesOthers = layer === null && shownOthers(document.layers).length > 0;
   const bounds = layer ? intersection(layer.boundsNoEffects, canvasOf(document)) : canvasOf(document);
   if (!bounds) throw new PanelError("layer.empty");
   // Greyscale pixels come without their alpha, and in no profile that holds colour: a copy is converted and read.
-  if (!plan.isGrey && !plan.isRendered && !hidesHints) return readIn(document, layer && layer.id, bounds);
+  if (!plan.isGrey && !plan.isRendered && !hidesOthers) return readIn(document, layer && layer.id, bounds);
   const path = layer ? layers.placeOf(document, layer).path : null;
-  const hintsPath = hints ? layers.placeOf(document, hints).path : null;
   return layers.withCopy(context, document, async (copy) => {
     if (plan.isGrey) await layers.convertToRgb(copy);
-    if (hidesHints && hintsPath) layers.layerAt(copy, hintsPath).visible = false;
-    if (path && plan.isRendered) layers.showOnly(copy, path);
-    const copied = path && !plan.isRendered ? layers.layerAt(copy, path).id : null;
-    return readIn(copy, copied, path && plan.isRendered ? canvasOf(copy) : bounds);
+    if (path && !plan.isRendered) return readIn(copy, layers.layerAt(copy, path).id, bounds);
+    if (path) layers.showOnly(copy, path);
+    hideOthers(path ? layers.layerAt(copy, path).layers || [] : copy.layers);
+    return readIn(copy, null, canvasOf(copy));
   });
+}
+
+/**
+ * @param {Iterable<Layer>} level
+ * @returns {Layer[]} what is shown there, or deeper, and is no photograph
+ */
+function shownOthers(level) {
+  return Array.from(layers.everyLayer(level)).filter((layer) => layer.visible && isNoPhotograph(layer));
+}
+
+/**
+ * Hide strokes and earlier results in a copy: what is visible would bring them into the photograph.
+ * @param {Iterable<Layer>} level
+ */
+function hideOthers(level) {
+  const others = shownOthers(level);
+  for (const layer of others) layer.visible = false;
+  const isLeft = Array.from(layers.everyLayer(level)).some((layer) => layer.visible && !layer.layers);
+  if (others.length > 0 && !isLeft) throw new PanelError("layer.empty");
 }
 
 /**
@@ -283,4 +308,14 @@ function printOf(pixels) {
   return fingerprint(pixels.samples, pixels.width, pixels.height, pixels.components);
 }
 
-module.exports = { COLOURS_PREFIX, GUESSES_PREFIX, SRGB, canvasOf, currentDocument, makePlan, stillFitting, take };
+module.exports = {
+  COLOURS_PREFIX,
+  GUESSES_PREFIX,
+  SRGB,
+  canvasOf,
+  currentDocument,
+  isOurs,
+  makePlan,
+  stillFitting,
+  take,
+};

@@ -11,8 +11,9 @@ export function layerOf(name, picture, { left = 0, top = 0, bits = 8, isGrey = f
   let { data } = picture;
   if (isGrey) data = data.filter((_, index) => index % 4 === 0 || index % 4 === 3);
   const samples = bits === 16 ? Uint16Array.from(data, (value) => Math.round((value * 32768) / 255)) : data;
-  const { kind, blendMode, children, ...rest } = flags;
-  return { name, kind, blendMode, children, flags: rest, pixels: { left, top, width, height, data: base64(samples) } };
+  const { kind, blendMode, children, mask, ...rest } = flags;
+  const pixels = { left, top, width, height, data: base64(samples) };
+  return { name, kind, blendMode, children, flags: rest, pixels, mask: mask && base64(mask) };
 }
 
 /** A picture of one colour. */

@@ -25,13 +25,13 @@ from sample_pictures import WHOLE
 pytestmark = [pytest.mark.photoshop, pytest.mark.timeout(900)]
 
 WITH_PSD = [
-    "plain", "clip", "clipping stack", "doubt", "hints", "selection to mask", "multiply", "visible",
+    "plain", "masked photograph", "clipping stack", "doubt", "hints", "selection to mask", "multiply", "visible",
     "transparency and offset", "background", "inside a group", "group", "smart object, clipped", "greyscale",
     "strong colours, sRGB", "strong colours, Adobe RGB (1998)",
 ]  # fmt: skip
 WITH_REFERENCE = [
-    "plain", "clip", "doubt", "selection to mask", "transparency and offset", "background", "inside a group", "group",
-    "smart object, clipped", "strong colours, sRGB", "strong colours, Adobe RGB (1998)",
+    "plain", "masked photograph", "doubt", "selection to mask", "transparency and offset", "background",
+    "inside a group", "group", "smart object, clipped", "strong colours, sRGB", "strong colours, Adobe RGB (1998)",
 ]  # fmt: skip
 MAX_HINT_DELTA_E = 6.0
 NEAR_WHITE = 85.0
@@ -83,14 +83,16 @@ def test_wrong_colours_fail(evidence: Any, scenario: str, wrong: str) -> None:
         check_colours(folder, wrong, facts["document"], facts)
 
 
-@pytest.mark.parametrize("scenario", ["selection to mask"])
+@pytest.mark.parametrize("scenario", ["selection to mask", "masked photograph"])
 def test_outside_the_mask_nothing_changes(evidence: Any, scenario: str) -> None:
+    """The mask is the colours' own, or the photograph's, which limits the colours that are clipped to it."""
     folder = evidence.of(scenario)
-    colour = colour_layer(facts_of(folder)["document"]["layers"])
-    assert colour is not None
-    mask = samples_of(colour["mask"], 1)[..., 0]
+    facts = facts_of(folder)
+    [described] = [layer["mask"] for layer in facts["document"]["layers"] if layer["mask"]]
+    mask = samples_of(described, 1)[..., 0]
     psd = PSDImage.open(folder / "result.psd")
-    composed, plain = composite_of(psd), composite_of(psd, "Colorize (")
+    hidden = tuple(facts.get("hidden", ()))
+    composed, plain = composite_of(psd, *hidden), composite_of(psd, "Colorize (", *hidden)
     assert (mask == 0).sum() > 10_000
     assert np.abs(composed - plain)[mask == 0].max() == 0
     assert np.abs(composed - plain)[mask == 255].max() > 0.02

@@ -19,9 +19,12 @@ function samplesFrom(bits, base64) {
   return bits === 16 ? new Uint16Array(bytes.buffer) : bytes;
 }
 
-/** A layer from its description: `pixels` {left, top, width, height, data} with data in base64, native depth. */
+/**
+ * A layer from its description: `pixels` {left, top, width, height, data} with data in base64, native depth; `mask` in
+ * base64, 8 bits, as large as the canvas.
+ */
 function makeLayer(spec, document) {
-  const { name, kind = "pixel", pixels, children, blendMode = children ? "passThrough" : "normal" } = spec;
+  const { name, kind = "pixel", pixels, mask, children, blendMode = children ? "passThrough" : "normal" } = spec;
   const layer = {
     id: state.nextID++,
     name,
@@ -36,6 +39,10 @@ function makeLayer(spec, document) {
   };
   layer.pixels = null;
   if (children) layer.children = children.map((child) => makeLayer(child, document));
+  if (mask) {
+    const { width, height } = document;
+    layer.mask = { bounds: { left: 0, top: 0, right: width, bottom: height }, data: bytesFrom(mask) };
+  }
   if (pixels) {
     const components = document.mode === "grayscaleMode" ? 2 : 4;
     const bounds = {

@@ -273,12 +273,23 @@ const app = {
   },
 };
 
+/** What `get` answers about a layer: an object with that property alone. */
+function propertyOf(document, [{ _property: name }, { _ref: kind, _id: id }]) {
+  const found = kind === "layer" && find(document.layers, id);
+  if (!found) throw new Error("The command “Get” is not currently available.");
+  const known = { hasUserMask: found.layer.mask !== null, hasVectorMask: Boolean(found.layer.hasVectorMask) };
+  if (known[name] === undefined) throw new Error(`the fake host does not know ${name}`);
+  return { [name]: known[name] };
+}
+
 const action = {
-  /** The one command that the panel needs. */
+  /** The two commands that the panel needs. */
   async batchPlay(commands) {
-    enter("batchPlay");
+    const isQuestion = commands.every((command) => command._obj === "get");
+    enter(isQuestion ? "batchPlay get" : "batchPlay");
     await turn();
     const document = activeDocument();
+    if (isQuestion) return commands.map((command) => propertyOf(document, command._target));
     for (const command of commands) {
       const [target] = command._target;
       if (command._obj !== "select" || target._ref !== "layer")

@@ -199,16 +199,16 @@ export const conductControls = {
     ],
     fails: /strictly equal|inside a modal scope/,
   },
-  "hints out of the picture": {
+  "strokes and earlier results out of the picture": {
     scenario: "visible",
     patches: [
       {
         file: "source.js",
-        find: "const hidesHints = layer === null && hints !== null;",
-        replace: "const hidesHints = layer === null && hints === undefined;",
+        find: "const hidesOthers = layer === null && shownOthers(document.layers).length > 0;",
+        replace: "const hidesOthers = layer === undefined;",
       },
     ],
-    fails: /no stroke is in the photograph/,
+    fails: /no colour is in the photograph/,
   },
   "closing the temporary copy": {
     scenario: "group",

@@ -164,8 +164,8 @@ export const controls = {
     patches: [
       {
         file: "source.js",
-        find: "if (!plan.isGrey && !plan.isRendered && !hidesHints)",
-        replace: "if (!plan.isRendered && !hidesHints)",
+        find: "if (!plan.isGrey && !plan.isRendered && !hidesOthers)",
+        replace: "if (!plan.isRendered && !hidesOthers)",
       },
     ],
     fails: /read from the converted copy|transparency was read/,
@@ -207,13 +207,7 @@ export const controls = {
   },
   "going above a clipping stack": {
     scenario: "clipping stack",
-    patches: [
-      {
-        file: "colorize.js",
-        find: "const below = isClipped || plan.layerID === null ? base : layers.topOfStack(document, base);",
-        replace: "const below = base;",
-      },
-    ],
+    patches: [{ file: "layers.js", find: "  index = topOfStack(siblings, index);\n", replace: "" }],
     fails: /deep-equal/,
   },
   "looking where a move went": {
@@ -314,8 +308,8 @@ export const controls = {
     patches: [
       {
         file: "source.js",
-        find: "if (!plan.isGrey && !plan.isRendered && !hidesHints)",
-        replace: "if (!plan.isGrey && !hidesHints)",
+        find: "if (!plan.isGrey && !plan.isRendered && !hidesOthers)",
+        replace: "if (!plan.isGrey && !hidesOthers)",
       },
     ],
     fails: /The layer has no pixel data/,

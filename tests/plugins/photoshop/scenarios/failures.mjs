@@ -58,6 +58,10 @@ export const failures = {
     const panel = await kit.readyPanel();
     await panel.open(spec);
     await assertRefused(panel, await panel.report(), await panel.colorize(), /^The source is empty/);
+    // A group of nothing but strokes is no photograph either.
+    const children = [layerOf("Colour hints", strokes(60, 60, [[5, 5, 20, 8, [220, 30, 30]]]))];
+    await panel.open({ ...spec, layers: [{ name: "Colours", children }, spec.layers[1]] });
+    await assertRefused(panel, await panel.report(), await panel.colorize(), /^The source is empty/);
   },
   async "layer outside the canvas"(kit) {
     const spec = simpleDocument(kit.photographs.girl);

@@ -35,13 +35,35 @@ export async function colorized(kit, spec, choices = {}, prepare = async () => {
   return { panel, id, before, document, colour };
 }
 
-/** The layers of the artist are untouched: as before, in the same order, once the new ones are left out. */
+/** What was there is untouched: as before, in the same order, once the new layers are left out. */
 function assertOthersUntouched(before, document) {
-  const withoutOurs = (layers) =>
+  const idsOf = (layers) => layers.flatMap(({ id, children }) => [id, ...idsOf(children || [])]);
+  const known = idsOf(before.layers);
+  const withoutNew = (layers) =>
     layers
-      .filter((layer) => !/^Colorize(: | \()/.test(layer.name))
-      .map((layer) => ({ ...layer, children: layer.children && withoutOurs(layer.children) }));
-  assert.deepEqual(withoutOurs(document.layers), before.layers);
+      .filter((layer) => known.includes(layer.id))
+      .map((layer) => ({ ...layer, children: layer.children && withoutNew(layer.children) }));
+  assert.deepEqual(withoutNew(document.layers), before.layers);
+}
+
+/** Colours that an earlier run left, red, and a map of its guesses, as a small piece each. */
+const earlierResults = (left, top, colourFlags = {}) => [
+  layerOf("Colorize: guesses (bright = unsure)", plain(20, 10, [90, 200, 90, 255]), { left, top }),
+  layerOf("Colorize (earlier, 256 px, 100 %)", plain(20, 10, [210, 40, 40, 255]), {
+    left,
+    top: top + 20,
+    blendMode: "color",
+    ...colourFlags,
+  }),
+];
+
+/** The photograph that was sent, of the size of `pixels`, is grey: neither strokes nor earlier results are in it. */
+async function assertSentGrey(panel, { width, height }, channels) {
+  const sent = Buffer.from(await panel.page.evaluate(() => window.__lastBody), "base64");
+  let isGrey = true;
+  for (let i = 0; i < width * height * channels; i += channels)
+    isGrey &&= sent[i] === sent[i + 1] && sent[i] === sent[i + 2];
+  assert.ok(isGrey, "no colour is in the photograph that was sent");
 }
 
 export const pictures = {
@@ -67,28 +89,38 @@ export const pictures = {
   },
 
   async again(kit) {
-    // A second run with the first result selected takes the photograph below it, not the colours.
+    // A second run with the first result selected takes the photograph below it, not the colours; what it makes lies
+    // above the first results, guesses too, where it is seen.
     const photograph = kit.photographs.girl;
-    const { panel, id, colour } = await colorized(kit, simpleDocument(photograph));
+    const { panel, id, document: first, colour } = await colorized(kit, simpleDocument(photograph), { addDoubt: true });
     await panel.artist("select", id, [colour.name]);
     const posts = () => panel.requests.filter((request) => request.method === "POST").length;
     assert.equal(posts(), 1);
     assert.match(await panel.colorize(), /^Done/);
     const [document] = (await panel.orderlyReport()).documents;
-    assert.deepEqual(names(document.layers), [colour.name, colour.name, "Photograph", "Background"]);
-    assert.equal(
-      document.layers[0].pixels.data,
-      document.layers[1].pixels.data,
-      "the same colours from the same source",
-    );
+    assert.deepEqual(document.layers.slice(2), first.layers, "the first results are below the new ones");
+    assert.deepEqual(names(document.layers.slice(0, 2)), names(first.layers.slice(0, 2)));
+    assert.equal(document.layers[1].pixels.data, colour.pixels.data, "the same colours from the same source");
   },
 
-  async clip(kit) {
+  async "masked photograph"(kit) {
     const photograph = kit.photographs.girl;
-    const { document, colour } = await colorized(kit, simpleDocument(photograph), { clip: true });
-    assert.deepEqual(names(document.layers), [colour.name, "Photograph", "Background"]);
+    // A masked photograph needs no choice: where its mask hides it, nothing may be tinted.  Earlier colours that are
+    // clipped to it lie below the new ones, and what else is clipped to it above them.
+    const spec = simpleDocument(photograph);
+    const within = [73, 9, 13 + photograph.width, 9 + photograph.height];
+    const seenAt = (_, i) => (i % spec.width < within[0] ? 0 : 255);
+    const mask = Uint8Array.from({ length: spec.width * spec.height }, seenAt);
+    const [, earlier] = earlierResults(90, 60, { isClipped: true });
+    const tone = layerOf("Tone", plain(60, 60, [90, 90, 90, 255]), { left: 80, top: 40, isClipped: true, opacity: 40 });
+    spec.layers = [tone, earlier, layerOf("Photograph", photograph, { left: 13, top: 9, mask }), spec.layers[1]];
+    spec.active = [2];
+    const { before, document, colour } = await colorized(kit, spec);
+    assert.deepEqual(names(document.layers), ["Tone", colour.name, earlier.name, "Photograph", "Background"]);
     assert.equal(colour.isClipped, true);
-    kit.savePsd("result", document, { blend: "color" });
+    assertOthersUntouched(before, document);
+    const others = ["Tone", earlier.name];
+    kit.savePsd("result", document, { blend: "color", clipped: others, hidden: others, within });
     await saveReference(kit, pictureOf(photograph));
   },
 
@@ -117,6 +149,7 @@ export const pictures = {
     ]);
     const [doubt] = document.layers;
     assert.deepEqual([doubt.isVisible, doubt.blendMode, doubt.opacity, doubt.isClipped], [false, "normal", 100, false]);
+    assert.equal(colour.isClipped, true, "as was chosen");
     const answer = await kit.server.ask(
       { width: photograph.width, height: photograph.height, channels: 4, host: "photoshop", include: "doubt" },
       pictureOf(photograph).bytes,
@@ -151,15 +184,13 @@ export const pictures = {
     await saveReference(kit, pictureOf(photograph));
   },
 
-  async "selection not wanted"(kit) {
+  async "selection not wanted, photograph with a vector mask"(kit) {
     const prepare = (panel, id) => panel.artist("setSelection", id, roundSelection(10, 10, 50));
-    const { colour } = await colorized(
-      kit,
-      simpleDocument(kit.photographs.girl),
-      { maskFromSelection: false },
-      prepare,
-    );
+    const spec = simpleDocument(kit.photographs.girl);
+    spec.layers[0].flags.hasVectorMask = true;
+    const { colour } = await colorized(kit, spec, { maskFromSelection: false }, prepare);
     assert.equal(colour.mask, null);
+    assert.equal(colour.isClipped, true, "the photograph's mask limits the colours");
   },
 
   async multiply(kit) {
@@ -170,31 +201,27 @@ export const pictures = {
   },
 
   async visible(kit) {
-    // Everything visible: the colours go on top, and visible hints do not get into the photograph.
+    // Everything visible: the colours go on top; hints and earlier results, though visible, stay out of the picture.
     const photograph = kit.photographs.girl;
     const spec = simpleDocument(photograph);
     spec.layers.unshift(
       layerOf("Colour hints", strokes(60, 60, [[5, 5, 20, 8, [220, 30, 30]]]), { left: 60, top: 60 }),
     );
     spec.layers.unshift(layerOf("Tone", plain(60, 60, [90, 90, 90, 255]), { left: 80, top: 80, opacity: 40 }));
+    spec.layers.unshift(...earlierResults(30, 20));
     const { panel, before, document, colour } = await colorized(kit, spec, {
       source: "visible",
       useHints: true,
       clip: true,
     });
-    assert.deepEqual(names(document.layers), [colour.name, "Tone", "Colour hints", "Photograph", "Background"]);
+    assert.deepEqual(names(document.layers), [colour.name, ...names(before.layers)]);
     assert.equal(colour.isClipped, false, "there is nothing to clip to");
     assert.deepEqual([colour.pixels.width, colour.pixels.height], [document.width, document.height]);
     assertOthersUntouched(before, document);
     const posted = panel.requests.find((request) => request.method === "POST");
     assert.equal(posted.bytes, document.width * document.height * 7, "the picture has no alpha, the hints have");
     assert.equal((await panel.report()).documents.length, 1, "the temporary copy is closed");
-    const sent = Buffer.from(await panel.page.evaluate(() => window.__lastBody), "base64");
-    const isGrey = Array.from(
-      { length: document.width * document.height },
-      (_, i) => sent[3 * i] === sent[3 * i + 1] && sent[3 * i] === sent[3 * i + 2],
-    );
-    assert.ok(isGrey.every(Boolean), "no stroke is in the photograph that was sent");
+    await assertSentGrey(panel, document, 3);
     kit.savePsd("result", document, { blend: "color" });
   },
 
@@ -259,10 +286,11 @@ export const pictures = {
   async group(kit) {
     const photograph = kit.photographs.girl;
     const spec = simpleDocument(photograph);
+    const hints = layerOf("Colour hints", plain(9, 9, [220, 30, 30, 255]), { left: 90, top: 30 });
     const retouch = layerOf("Retouch", plain(40, 40, [128, 128, 128, 255]), { left: 60, top: 60 });
     spec.layers = [
       layerOf("Above", plain(20, 20, [0, 0, 0, 255]), { left: 2, top: 2 }),
-      { name: "Restored", children: [retouch, spec.layers[0]] },
+      { name: "Restored", children: [hints, ...earlierResults(30, 20), retouch, spec.layers[0]] },
       spec.layers[1],
     ];
     spec.active = [1];
@@ -271,7 +299,9 @@ export const pictures = {
     assertOthersUntouched(before, document);
     assert.equal((await panel.report()).documents.length, 1, "the temporary copy is closed");
     assert.equal(document.history.length, 2, "reading left no history step");
-    kit.savePsd("result", document, { blend: "color", source: "Restored", hidden: ["Above"] });
+    await assertSentGrey(panel, colour.pixels, 4);
+    const hidden = ["Above", "Colour hints", "Colorize: ", "Colorize (earlier"];
+    kit.savePsd("result", document, { blend: "color", source: "Restored", hidden });
     const flat = { ...photograph, data: photograph.data.slice() };
     for (let y = 0; y < 40; y++)
       for (let x = 0; x < 40; x++) flat.data.set([128, 128, 128, 255], ((y + 51) * flat.width + x + 47) * 4);
@@ -289,9 +319,9 @@ export const pictures = {
       }),
       spec.layers[1],
     ];
-    const { before, document, colour } = await colorized(kit, spec, { clip: true });
+    const { before, document, colour } = await colorized(kit, spec);
     assert.deepEqual(names(document.layers), [colour.name, "Photograph", "Frame", "Background"]);
-    assert.equal(colour.isClipped, true);
+    assert.equal(colour.isClipped, true, "outside the frame nothing is tinted");
     assertOthersUntouched(before, document);
     const within = [23, 19, 23 + photograph.width - 20, 19 + photograph.height - 20];
     kit.savePsd("result", document, { blend: "color", clipped: ["Photograph"], within });
