@@ -25,7 +25,7 @@ $(VENV)/test.stamp: $(VENV)/main.stamp
 	@touch $@
 
 colorize: $(VENV)/main.stamp  ## colour PHOTO=path/to/photo.jpg with the model that ships
-	$(BIN)/colorize $(PHOTO) $(ARGS)
+	$(BIN)/colorize "$(PHOTO)" $(ARGS)
 
 test: $(VENV)/test.stamp  ## install what the tests need and run them
 	$(BIN)/python -m pytest -m "not gimp and not photoshop"

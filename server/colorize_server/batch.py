@@ -91,7 +91,8 @@ def plan_outputs(photos: Iterable[Path], output: Path | None, options: BatchOpti
         PictureError: a folder holds no photographs.
     """
     sources: list[tuple[Path, Path]] = []
-    for photo in photos:
+    named = list(photos)
+    for photo in named:
         if photo.is_dir():
             found = sorted(p for p in photo.rglob("*") if p.suffix.lower() in PHOTO_SUFFIXES and p.is_file())
             marks = tuple(f".{mark}" for mark in _MARKS.values())
@@ -107,6 +108,8 @@ def plan_outputs(photos: Iterable[Path], output: Path | None, options: BatchOpti
     if not single and (options.hints or options.doubt):
         raise OutputError("--hints and --doubt go with a single photograph.", code="bad_parameter")
     as_file = output is not None and single and output.suffix.lower() in ENCODED_TYPES and not output.is_dir()
+    if output is not None and not as_file and len(named) == 1 and not named[0].is_dir():
+        _check_folder(output)
     mark = _MARKS[options.options.output]
     jobs = []
     for source, below in sources:
@@ -121,6 +124,16 @@ def plan_outputs(photos: Iterable[Path], output: Path | None, options: BatchOpti
     return jobs
 
 
+def _check_folder(output: Path) -> None:
+    """Refuse a new folder for a single photograph whose name looks like that of a file."""
+    if output.suffix and not output.is_dir():
+        raise OutputError(
+            f"{output} cannot be written: pictures are written as PNG, TIFF or JPEG.",
+            f"Name a file that ends in .png, .tif or .jpg; if {output} is meant as a folder, make it first.",
+            code="bad_parameter",
+        )
+
+
 def _check_targets(jobs: list[Job], options: BatchOptions) -> None:
     taken: dict[Path, Path] = {}
     for job in jobs:
@@ -129,6 +142,12 @@ def _check_targets(jobs: list[Job], options: BatchOptions) -> None:
             raise OutputError(
                 "A layer cannot be a JPEG: its losses would show as wrong colours.",
                 "Write a PNG or TIFF.",
+                code="bad_parameter",
+            )
+        if options.doubt is not None and options.doubt.resolve() == job.target.resolve():
+            raise OutputError(
+                f"The doubt picture would replace the result, {job.target}.",
+                "Give --doubt another name.",
                 code="bad_parameter",
             )
         if job.target in taken:

@@ -20,11 +20,18 @@ from PIL import ExifTags, Image, ImageCms
 from .color.icc import GreyProfile, UnreadableProfileError, read_profile
 from .color.rgb import SRGB
 from .errors import HintsError, PictureError
+from .exif import PREFIX, block_from_tiff, clean_block
 from .photograph import GREY_PROFILES, Metadata, Photograph, Pixels, Profile
 
+_LYING: Final = (5, 6, 7, 8)
+"""Orientations that exchange width and height."""
 MEDIA_TYPES: Final = {"image/png": "PNG", "image/jpeg": "JPEG", "image/tiff": "TIFF", "image/webp": "WEBP"}
 """Media type to Pillow's name of the format."""
-_EXIF_PREFIX: Final = b"Exif\0\0"
+
+_STRIP_PIXELS: Final = 1 << 18
+"""Pixels that are converted at a time where that takes several times the memory of the picture itself."""
+_MAX_TIFF_SAMPLES: Final = 5
+"""CMYK and alpha."""
 
 # Pillow's bound on pixels only warns at first and cannot be set per call; `PictureLimits` is checked instead, always.
 Image.MAX_IMAGE_PIXELS = None
@@ -123,7 +130,25 @@ def decode_hints(data: bytes | memoryview, limits: PictureLimits | None = None) 
         pixels = ((pixels.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
     if pixels.shape[2] == 2:
         pixels = pixels[..., (0, 0, 0, 1)]
-    return np.ascontiguousarray(pixels, np.uint8)
+    hints = np.ascontiguousarray(pixels, np.uint8)
+    if photograph.profile is SRGB or photograph.profile is GREY_PROFILES["srgb"]:
+        return hints
+    return np.concatenate([_colours_in_srgb(photograph), hints[..., 3:]], axis=-1)
+
+
+def _colours_in_srgb(photograph: Photograph) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """Return the colours of a photograph, (height, width, 3) uint8, sRGB; those that sRGB has not are clipped."""
+    profile = photograph.profile
+    matrix = np.eye(3)
+    if not isinstance(profile, GreyProfile):
+        matrix = np.linalg.inv(SRGB.to_relative_xyz) @ profile.to_relative_xyz
+    colours = np.empty((photograph.height, photograph.width, 3), np.uint8)
+    rows = max(1, _STRIP_PIXELS // photograph.width)
+    for start in range(0, photograph.height, rows):
+        linear = np.tensordot(matrix.astype(np.float32), photograph.linear_rgb(start, start + rows), 1)
+        encoded = SRGB.encoded_from_linear(np.clip(np.moveaxis(linear, 0, -1), 0, 1))
+        colours[start : start + rows] = np.rint(encoded * 255)
+    return colours
 
 
 @contextlib.contextmanager
@@ -246,28 +271,21 @@ def _cmyk_to_srgb(image: Image.Image, icc: bytes | None) -> Image.Image:
 
 
 def _metadata(image: Image.Image) -> Metadata:
+    exif = image.getexif()  # in a PNG the block may come after the pixels, which this reads then
+    block = image.info.get("exif")
+    if block is None and exif:  # from an old PNG's text
+        with contextlib.suppress(struct.error, ValueError, TypeError, KeyError, OverflowError):
+            block = exif.tobytes()
+    return Metadata(_dpi(image), clean_block(block.removeprefix(PREFIX)) if block else None)
+
+
+def _dpi(image: Image.Image) -> tuple[float, float] | None:
     dpi = image.info.get("dpi")
-    pair = None
     if isinstance(dpi, tuple) and len(dpi) == 2:
         horizontal, vertical = float(dpi[0]), float(dpi[1])
         if 1 <= horizontal <= 100_000 and 1 <= vertical <= 100_000:
-            pair = (horizontal, vertical)
-    return Metadata(pair, _clean_exif(image.getexif()))
-
-
-def _clean_exif(exif: Image.Exif) -> bytes | None:
-    """Return the block without its thumbnail (it would show the grey picture) and with Orientation 1."""
-    if not exif:
-        return None
-    if ExifTags.Base.Orientation in exif:
-        exif[ExifTags.Base.Orientation] = 1  # the picture that leaves here stands upright
-    try:
-        # Pillow writes IFD0 and its sub-directories but never IFD1, where the thumbnail lives.
-        block = exif.tobytes()
-    except (struct.error, ValueError, TypeError, KeyError, OverflowError):
-        # Damaged EXIF is common in old scans; the picture matters more.
-        return None
-    return block.removeprefix(_EXIF_PREFIX)
+            return (horizontal, vertical)
+    return None
 
 
 def _upright(photograph: Photograph, orientation: int) -> Photograph:
@@ -276,7 +294,7 @@ def _upright(photograph: Photograph, orientation: int) -> Photograph:
     metadata = photograph.metadata
     if orientation not in range(2, 9):
         return photograph
-    if orientation in (5, 6, 7, 8):
+    if orientation in _LYING:
         pixels = np.swapaxes(pixels, 0, 1)
         if metadata.dpi is not None:
             metadata = replace(metadata, dpi=metadata.dpi[::-1])
@@ -307,13 +325,15 @@ def _decode_tiff(data: bytes | memoryview, limits: PictureLimits) -> Photograph:
     if pixels is None:
         # Palettes, bilevel, YCbCr and CMYK are 8-bit matters, which Pillow knows well.
         with Image.open(io.BytesIO(data), formats=["TIFF"]) as image:
-            image.load()
-            return _upright(_from_pillow(image, icc, metadata), orientation)
+            image.load()  # turns it upright, unlike pictures of other formats
+            if orientation in _LYING and metadata.dpi is not None:
+                metadata = replace(metadata, dpi=metadata.dpi[::-1])
+            return _from_pillow(image, icc, metadata)
     if pixels.ndim == 3 and planar == 2:
         pixels = np.moveaxis(pixels, 0, -1)
     pixels = _as_channels(pixels)
     if photometric == 0:
-        pixels = np.iinfo(pixels.dtype).max - pixels
+        pixels[..., 0] = np.iinfo(pixels.dtype).max - pixels[..., 0]  # not what follows: alpha counts from transparent
     wanted = (1 if photometric in (0, 1) else 3) + (1 if extra and extra[0] in (1, 2) else 0)
     pixels = pixels[..., :wanted]
     if extra and extra[0] == 1:
@@ -322,6 +342,21 @@ def _decode_tiff(data: bytes | memoryview, limits: PictureLimits) -> Photograph:
 
 
 def _check_tiff_samples(page: tifffile.TiffPage) -> None:
+    # Each would take memory that the check of width and height knows nothing of.
+    if page.samplesperpixel > _MAX_TIFF_SAMPLES:
+        raise PictureError(
+            f"The TIFF picture has {page.samplesperpixel} channels.",
+            "Save it without the channels beside its colours and one for transparency.",
+            code="unsupported_media_type",
+            status=415,
+        )
+    if page.imagedepth != 1:
+        raise PictureError(
+            f"The TIFF picture is {page.imagedepth} layers deep.",
+            "Save one of them as a picture of its own.",
+            code="unsupported_media_type",
+            status=415,
+        )
     kind = int(page.sampleformat)
     if kind == 3 or page.bitspersample > 16:
         name = "floating point" if kind == 3 else "integers"
@@ -335,34 +370,23 @@ def _check_tiff_samples(page: tifffile.TiffPage) -> None:
 
 def _straight(pixels: Pixels) -> Pixels:
     """Divide premultiplied colour by its alpha (TIFF 6.0, ExtraSamples 1)."""
-    top = np.iinfo(pixels.dtype).max
-    alpha = pixels[..., -1:].astype(np.float64)
-    colour = np.where(alpha > 0, pixels[..., :-1] * (top / np.maximum(alpha, 1)), 0)
-    return np.concatenate([np.clip(np.rint(colour), 0, top).astype(pixels.dtype), pixels[..., -1:]], axis=-1)
+    top = int(np.iinfo(pixels.dtype).max)
+    straight = np.empty_like(pixels)
+    rows = max(1, _STRIP_PIXELS // pixels.shape[1])
+    for start in range(0, len(pixels), rows):
+        strip = pixels[start : start + rows].astype(np.uint32)  # 65535 * 65535 and half as much fit
+        alpha = strip[..., -1:]
+        colour = strip[..., :-1] * np.uint32(top)
+        colour += alpha // 2
+        colour //= np.maximum(alpha, 1)
+        straight[start : start + rows, :, :-1] = np.where(alpha > 0, np.minimum(colour, top), 0)
+        straight[start : start + rows, :, -1:] = alpha
+    return straight
 
 
 def _tiff_metadata(data: bytes | memoryview) -> Metadata:
-    try:
-        with Image.open(io.BytesIO(data), formats=["TIFF"]) as image:
-            kept = Image.Exif()
-            for tag, value in image.getexif().items():
-                # In a TIFF the tags of the picture's own layout share the directory with those worth keeping.
-                if tag in _KEPT_TIFF_TAGS:
-                    kept[tag] = value
-            return Metadata(_metadata(image).dpi, _clean_exif(kept))
-    except Exception:  # noqa: BLE001  (Pillow cannot open every TIFF that tifffile can; its metadata is a bonus)
-        return Metadata()
-
-
-_KEPT_TIFF_TAGS: Final = frozenset(
-    {
-        ExifTags.Base.ImageDescription,
-        ExifTags.Base.Make,
-        ExifTags.Base.Model,
-        ExifTags.Base.Orientation,
-        ExifTags.Base.Software,
-        ExifTags.Base.DateTime,
-        ExifTags.Base.Artist,
-        ExifTags.Base.Copyright,
-    }
-)
+    dpi = None
+    # Pillow cannot open every TIFF that tifffile can; its resolution is a bonus.
+    with contextlib.suppress(Exception), Image.open(io.BytesIO(data), formats=["TIFF"]) as image:
+        dpi = _dpi(image)
+    return Metadata(dpi, block_from_tiff(data))

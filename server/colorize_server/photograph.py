@@ -25,7 +25,6 @@ GREY_PROFILES: Final = {
 """Names of PROTOCOL.md for pictures of 1 or 2 channels."""
 RGB_PROFILES: Final = {"srgb": SRGB, "linear": LINEAR_SRGB, "adobe-rgb": ADOBE_RGB, "prophoto": PROPHOTO}
 """Names of PROTOCOL.md for pictures of 3 or 4 channels."""
-PROFILE_NAMES: Final = tuple(dict.fromkeys([*GREY_PROFILES, *RGB_PROFILES]))
 
 
 def profile_by_name(name: str, channels: int) -> Profile:

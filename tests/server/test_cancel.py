@@ -41,6 +41,23 @@ async def test_closing_the_socket_ends_the_work(rig: Rig, how: int) -> None:
     assert (await rig.colorize(bytes([NORMAL]))).status == 200
 
 
+@pytest.mark.parametrize("deleted", [True, False])
+async def test_cancelling_twice_disturbs_nobody_else(rig: Rig, deleted: bool) -> None:
+    """The next picture waits until the process has let go, and is not given to one that is about to be ended."""
+    job = (await rig.colorize(bytes([BUSY]), path="jobs", client="a")).json["id"]
+    await until(lambda: rig.inference._child.run is not None and rig.inference._child.run.is_taken)
+
+    for _ in range(2):
+        if deleted:
+            await rig.ask("DELETE", f"/v1/jobs/{job}")
+        else:  # as a deadline, and the daemon's end
+            rig.scheduler._running_task.cancel()
+            await asyncio.sleep(0.02)
+
+    assert (await rig.colorize(bytes([NORMAL]), client="b")).status == 200
+    assert rig.inference.restarts == 1
+
+
 async def test_work_that_listens_keeps_its_process(rig: Rig) -> None:
     """Only what does not stop by itself costs a new process."""
     before = rig.child.pid

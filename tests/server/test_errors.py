@@ -67,6 +67,7 @@ async def stopping(rig: Rig) -> Reply:
 
 async def starting(rig: Rig) -> Reply:
     rig.inference.info = None
+    rig.inference._child.is_ready.clear()
     return await rig.colorize(bytes([NORMAL]))
 
 

@@ -3,6 +3,8 @@
 import asyncio
 import hashlib
 import hmac
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from colorize_server import __version__
@@ -109,7 +111,7 @@ async def test_health_while_the_model_is_being_loaded() -> None:
 )
 async def test_health_tells_why_the_model_could_not_be_loaded(backend: str, message: str) -> None:
     """A damaged model leaves a daemon that says so."""
-    async with running(wait_until_ready=False, backend=backend) as rig:
+    async with running(replace(QUICK, restart_pause_s=60), wait_until_ready=False, backend=backend) as rig:
         await until(lambda: rig.inference.failure is not None)
 
         health = (await rig.ask("GET", "/v1/health", token=None)).json
@@ -122,9 +124,34 @@ async def test_health_tells_why_the_model_could_not_be_loaded(backend: str, mess
 
 async def test_a_model_that_loads_for_ever_is_given_up() -> None:
     """The time for loading is bounded."""
-    from dataclasses import replace
-
     async with running(replace(QUICK, start_timeout_s=0.5), wait_until_ready=False, backend="loads-for-ever") as rig:
         await until(lambda: rig.inference.failure is not None)
 
         assert "took too long" in (await rig.ask("GET", "/v1/health")).json["error"]["message"]
+
+
+async def test_asking_a_daemon_that_has_failed_makes_it_try_again(tmp_path: Path) -> None:
+    """Clients ask first and send nothing to a daemon that has failed: no other request would ever come."""
+    async with running(wait_until_ready=False, backend="fails-once", model=tmp_path / "marker") as rig:
+        await until(lambda: rig.inference.failure is not None)
+        await asyncio.sleep(QUICK.restart_pause_s)
+
+        health = (await rig.ask("GET", "/v1/health", token=None)).json
+
+        assert (health["state"], health["ready"]) == ("starting", False)
+        assert health["error"]["message"] == "The model is damaged."  # why it failed before
+        await until(lambda: rig.inference.is_ready)
+        health = (await rig.ask("GET", "/v1/health", token=None)).json
+        assert health["state"] == "ready"
+
+
+async def test_asking_again_and_again_does_not_start_processes_again_and_again() -> None:
+    """Until the pause is over, it stays with the last try."""
+    async with running(replace(QUICK, restart_pause_s=60), wait_until_ready=False, backend="fails") as rig:
+        await until(lambda: rig.inference.failure is not None)
+        child = rig.inference.pid
+
+        states = {(await rig.ask("GET", "/v1/health", token=None)).json["state"] for _ in range(10)}
+
+        assert states == {"failed"}
+        assert rig.inference.pid == child

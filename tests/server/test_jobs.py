@@ -5,6 +5,7 @@ import time
 from dataclasses import replace
 
 import pytest
+from colorize_server.daemon.keys import JOBS
 from daemon_rig import QUICK, Rig, cpu_seconds, running, until
 from scripted_child import BUSY, NO_MEMORY, NORMAL, SLOW, STEPS
 
@@ -165,6 +166,18 @@ async def test_a_job_that_nobody_asks_about_is_cancelled() -> None:
         await until(lambda: not rig.scheduler_busy())
 
         assert rig.is_quiet
+
+
+async def test_head_neither_fetches_nor_keeps_a_job(rig: Rig) -> None:
+    """A result is sent piece by piece and counts as fetched then; a job that is asked about is not abandoned."""
+    job_id = await _job(rig, NORMAL)
+    await rig.finished_job(job_id)
+
+    for path in ("", "/result"):
+        reply = await rig.ask("HEAD", f"/v1/jobs/{job_id}{path}")
+        assert (reply.status, reply.headers["Allow"]) == (405, "GET" if path else "DELETE, GET")
+
+    assert rig.app[JOBS].unfetched == 1
 
 
 async def test_two_clients_share_the_daemon(rig: Rig) -> None:

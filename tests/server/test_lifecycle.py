@@ -490,7 +490,7 @@ def test_a_vanished_folder_does_not_disturb_a_running_daemon(folder: StateFolder
 
 
 def test_a_model_that_cannot_be_loaded_is_told(folder: StateFolder, port: int) -> None:
-    """By status; the daemon stays to say so."""
+    """By status, and by starting it again; the daemon stays to say so."""
     daemon = Started(folder, "--port", str(port), "--backend", "fails")
     try:
         eventually(lambda: (running := find_daemon(folder)) and running[1].health["state"] == "failed")
@@ -499,6 +499,9 @@ def test_a_model_that_cannot_be_loaded_is_told(folder: StateFolder, port: int) -
 
         assert status.returncode == 1
         assert "The model /models/base.onnx is damaged. Reinstall colorize-server." in status.stdout
+        again = call("start", "--port", str(port))
+        assert again.returncode == 1
+        assert "already runs, but cannot colorize: The model /models/base.onnx is damaged." in again.stderr
         assert call("stop").returncode == 0
         assert daemon.process.wait(30) == 0
     finally:

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -113,6 +114,37 @@ def test_two_results_of_the_same_name_are_refused(run, tmp_path: Path, photo: Pa
     shutil.copy(photo, tmp_path / "other" / "abe.jpg")
     assert run(photo, tmp_path / "other" / "abe.jpg", "-o", tmp_path / "out") == 1
     assert "would both be written to" in capsys.readouterr().err
+
+
+def test_a_kind_of_file_that_cannot_be_written_is_no_folder(run, photo: Path, capsys) -> None:
+    """Unless there is a folder of that name, or the photographs come from one."""
+    out = photo.with_name("out.webp")
+    assert run(photo, "-o", out) == 1
+    assert not out.exists()
+    assert "pictures are written as PNG, TIFF or JPEG. Name a file that ends in" in capsys.readouterr().err
+    out.mkdir()
+    assert run(photo, "-o", out) == 0
+    assert files(out) == ["abe.colour.png"]
+    scans = photo.with_name("scans")
+    scans.mkdir()
+    photo.rename(scans / "abe.jpg")
+    assert run(scans, "-o", photo.with_name("out.2026")) == 0
+
+
+def test_the_doubt_picture_does_not_replace_the_result(run, photo: Path, capsys) -> None:
+    out = photo.with_name("out.png")
+    same = photo.parent / "." / "other" / ".." / "out.png"
+    assert run(photo, "-o", out, "--doubt", same, "--overwrite") == 1
+    assert "The doubt picture would replace the result" in capsys.readouterr().err
+    assert files(photo.parent) == ["abe.jpg"]
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
+def test_make_colorize_takes_a_name_with_spaces() -> None:
+    makefile = Path(__file__).parents[2] / "Makefile"
+    command = ["make", "--dry-run", "-f", str(makefile), "colorize", "PHOTO=my scans/a b.jpg"]
+    planned = subprocess.run(command, capture_output=True, text=True, cwd=makefile.parent, check=True).stdout
+    assert planned.splitlines()[-1].split(" ", 1)[1].startswith('"my scans/a b.jpg"')
 
 
 def test_hints_and_doubt(run, photo: Path) -> None:

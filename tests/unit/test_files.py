@@ -5,10 +5,11 @@ import struct
 import zlib
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
 import pytest
 import tifffile
-from colorize_server.color.rgb import SRGB
+from colorize_server.color.rgb import ADOBE_RGB, SRGB, RgbSpace
 from colorize_server.decode import PictureLimits, decode_hints, decode_picture, media_type_of
 from colorize_server.encode import encode_grey, encode_picture, srgb_profile
 from colorize_server.errors import ColorizeError, HintsError, PictureError
@@ -128,12 +129,15 @@ def test_webp_and_jpeg_are_read() -> None:
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-@pytest.mark.parametrize("kind", ["JPEG", "PNG16", "TIFF"])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG16", "TIFF", "TIFF 1", "TIFF 1 packed", "TIFF CMYK"])
 def test_exif_orientation_is_applied_and_reset(orientation: int, kind: str) -> None:
     """A picture with one bright corner ends upright whatever the camera wrote, and says so."""
     upright = np.zeros((16, 24), np.uint8)
     upright[:8, :8] = 255
-    upright[:8, 16:] = 128
+    if "1" in kind.split():
+        upright[:4, 8:16] = 255
+    else:
+        upright[:8, 16:] = 128
     turned = {
         1: upright,
         2: upright[:, ::-1],
@@ -160,6 +164,11 @@ def test_exif_orientation_is_applied_and_reset(orientation: int, kind: str) -> N
         stream = io.BytesIO()
         tifffile.imwrite(stream, turned, extratags=[(274, "H", 1, orientation, True), (271, "s", 0, "Ernemann", True)])
         data = stream.getvalue()
+    elif kind.startswith("TIFF"):  # what goes through Pillow, which turns these upright by itself
+        image = Image.fromarray(turned).convert(kind.split()[1])
+        compression = "group4" if "packed" in kind else None
+        data = saved(image, "TIFF", exif=exif, dpi=(100, 200), compression=compression)
+        assert decode_picture(data).metadata.dpi == ((200, 100) if orientation > 4 else (100, 200))
     else:
         data = saved(Image.fromarray(turned), "JPEG", quality=100, exif=exif.tobytes())
     photograph = decode_picture(data)
@@ -258,6 +267,27 @@ def test_hints_need_a_png_with_transparency() -> None:
         decode_hints(saved(Image.fromarray(pixels(3)), "PNG"))
     with pytest.raises(HintsError, match="not a PNG"):
         decode_hints(saved(Image.fromarray(pixels(3)), "JPEG"))
+
+
+@pytest.mark.parametrize(("name", "space"), [("adobergb", ADOBE_RGB), ("srgb", SRGB)], ids=["adobe", "srgb"])
+@pytest.mark.parametrize("depth", [8, 16])
+def test_hints_are_converted_from_their_profile(name: str, space: RgbSpace, depth: int) -> None:
+    """A stroke looks as it was painted, whatever space its program works in; alpha stays."""
+    rgba = pixels(4)
+    icc = bytes(imagecodecs.cms_profile(name))
+    if depth == 8:
+        got = decode_hints(saved(Image.fromarray(rgba), "PNG", icc_profile=icc))
+    else:
+        got = decode_hints(png16(rgba.astype(np.uint16) * 257, icc_chunk(icc)))
+    expected = np.clip(SRGB.encoded_from_lab(space.lab_from_encoded(rgba[..., :3] / 255)), 0, 1) * 255
+    assert np.abs(got[..., :3] - expected).max() < 1.6
+    np.testing.assert_array_equal(got[..., 3], rgba[..., 3])
+
+
+def test_grey_hints_are_converted_from_their_profile() -> None:
+    grey = Image.fromarray(np.full((16, 16, 2), (128, 200), np.uint8), "LA")
+    got = decode_hints(saved(grey, "PNG", icc_profile=grey_profile(gamma=1.0)))
+    np.testing.assert_array_equal(got[0, 0], [188, 188, 188, 200])
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ GPU_BACKENDS: Final = ("tensorrt-rtx", "tensorrt", "cuda")
 """Those that need an NVIDIA GPU, best first."""
 
 AUTO_ORDER: Final = (*GPU_BACKENDS, "onnxruntime")
-"""What `auto` tries, best first.  Not openvino: where it is faster it rounds to bfloat16, which users may choose."""
+"""What `auto` tries, best first.  Not openvino: in float32 it is no faster than onnxruntime."""
 
 
 def open_backend(name: str, model: Model, *, device: int = 0, require_gpu: bool = False) -> Backend:

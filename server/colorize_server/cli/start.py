@@ -69,8 +69,9 @@ def run(args: argparse.Namespace) -> int:
     settings = settings_from(args)
     folder = StateFolder()
     folder.prepare()
-    if _already_runs(folder):
-        return 0
+    exit_code = _already_runs(folder)
+    if exit_code is not None:
+        return exit_code
     if args.require_gpu:
         from ..backends.try_out import demand_gpu  # with numpy, which a plain start has no need of
         from ..model import shipped_model_path
@@ -137,19 +138,31 @@ def _say_listening(settings: Settings, port: int) -> None:
         print(f"colorize-server {__version__} listens on {settings.host}, port {port}.  Ctrl+C ends it.", flush=True)
 
 
-def _already_runs(folder: StateFolder) -> bool:
-    """Say that the daemon already runs; have one of another version finish and go."""
+def _already_runs(folder: StateFolder) -> int | None:
+    """Say that the daemon already runs; have one of another version finish and go.
+
+    Returns:
+        the exit code, or None if the daemon does not run.
+    """
     running = find_daemon(folder)
+    # A daemon that has failed tries again when it is asked how it is: the outcome is what its painter wants to hear.
+    end = time.monotonic() + _READY_TIMEOUT_S
+    while running is not None and _tries_again(running[1].health) and time.monotonic() < end:
+        time.sleep(0.2)
+        running = find_daemon(folder)
     if running is None:
-        return False
+        return None
     state, found = running
     version = found.health.get("version")
     if version == __version__ and found.health.get("state") != "stopping":
-        print(f"colorize-server {version} already runs on port {state.port}.")
-        return True
+        return _report(state, found.health, "already runs")
     print(f"Waiting for colorize-server {version} to finish its work, to replace it with {__version__}.", flush=True)
     stop_and_wait(state, folder, _REPLACE_TIMEOUT_S)
-    return False
+    return None
+
+
+def _tries_again(health: dict[str, Any]) -> bool:
+    return health.get("state") == "starting" and "error" in health
 
 
 def stop_and_wait(state: DaemonState, folder: StateFolder, timeout_s: float) -> None:
@@ -158,6 +171,8 @@ def stop_and_wait(state: DaemonState, folder: StateFolder, timeout_s: float) -> 
     Raises:
         ColorizeError: if it does not end in time.
     """
+    import psutil  # here, because a plain start has no need of it
+
     with contextlib.suppress(OSError, ValueError):
         ask_to_stop(state)
     end = time.monotonic() + timeout_s
@@ -165,6 +180,11 @@ def stop_and_wait(state: DaemonState, folder: StateFolder, timeout_s: float) -> 
         with folder.lock() as is_free:
             if is_free:
                 return
+        # The lock alone does not tell: another start may have taken it already.
+        now_running = folder.load()
+        is_another = now_running is not None and now_running.pid != state.pid
+        if is_another or not psutil.pid_exists(state.pid):
+            return
         time.sleep(0.1)
     raise ColorizeError(
         f"The server (process {state.pid}) is still finishing its work after {timeout_s:.0f} s.", "Try again later."
@@ -175,8 +195,9 @@ def _wait_for_the_other(folder: StateFolder) -> int:
     """Wait for the daemon that somebody else is starting at this moment."""
     end = time.monotonic() + _OTHER_START_TIMEOUT_S
     while time.monotonic() < end:
-        if _already_runs(folder):
-            return 0
+        exit_code = _already_runs(folder)
+        if exit_code is not None:
+            return exit_code
         with folder.lock() as is_free:
             if is_free:
                 raise ColorizeError("Another start of the server was under way and has failed.", "Start it again.")
@@ -212,19 +233,20 @@ def _start_in_background(folder: StateFolder, args: argparse.Namespace) -> int:
             if not is_alive:
                 break
         elif running[1].health.get("state") != "starting":
-            return _report(running[0], running[1].health)
+            return _report(running[0], running[1].health, "runs")
         time.sleep(0.05)
     lines = folder.start_log_file.read_text("utf-8", "replace").strip().splitlines()
     reason = lines[-1].removeprefix("colorize-server: ") if lines else "It said nothing."
     raise ColorizeError(f"The server did not start. {reason}")
 
 
-def _report(state: DaemonState, health: dict[str, Any]) -> int:
-    if health.get("ready"):
-        print(f"colorize-server {__version__} runs on port {state.port}.")
+def _report(state: DaemonState, health: dict[str, Any], runs: str) -> int:
+    """Say that the daemon runs, and whether it can colorize; the value is the exit code."""
+    if health.get("state") != "failed":
+        print(f"colorize-server {__version__} {runs} on port {state.port}.")
         return 0
     error = health.get("error") or {}
-    print(f"colorize-server runs, but cannot colorize: {error.get('message')} {error.get('hint')}", file=sys.stderr)
+    print(f"colorize-server {runs}, but cannot colorize: {error.get('message')} {error.get('hint')}", file=sys.stderr)
     return 1
 
 

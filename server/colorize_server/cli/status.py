@@ -42,10 +42,12 @@ def run(args: argparse.Namespace) -> int:
 def _lines(health: dict[str, Any]) -> list[str]:
     backend, model, queue = health["backend"], health["model"], health["queue"]
     lines = []
-    if health["state"] == "starting":
-        lines.append("It is still loading its model.")
+    is_starting = health["state"] == "starting"
+    if is_starting:
+        lines.append("It is loading its model again." if "error" in health else "It is still loading its model.")
     if "error" in health:
-        lines.append(f"It cannot colorize: {health['error']['message']} {health['error']['hint']}")
+        cannot = "could not" if is_starting else "cannot"
+        lines.append(f"It {cannot} colorize: {health['error']['message']} {health['error']['hint']}")
     if model is not None:
         lines.append(f"Model: {model['name']} {model['version']} ({model['sha256'][:12]})")
     if backend["active"] is not None:

@@ -10,14 +10,14 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from ..errors import BadRequestError, RefusedError
-from ..probe import health_proof
+from ..probe import health_proof, local_address
 from .keys import ACCESS, ACTIVITY, CLIENT, Access
 
 HEALTH_PATH: Final = "/v1/health"
 TOKEN_HEADER: Final = "X-Colorize-Token"  # noqa: S105 - the header's name
 CLIENT_HEADER: Final = "X-Colorize-Client"
-_CLIENT_PATTERN: Final = re.compile(r"[A-Za-z0-9._/-]{1,64}", re.ASCII)
-_NONCE_PATTERN: Final = re.compile(r"[0-9A-Fa-f]{16,128}", re.ASCII)
+CLIENT_PATTERN: Final = re.compile(r"[A-Za-z0-9._/-]{1,64}", re.ASCII)
+NONCE_PATTERN: Final = re.compile(r"[0-9A-Fa-f]{16,128}", re.ASCII)
 _LOOPBACK_NAMES: Final = ("127.0.0.1", "localhost", "[::1]")
 
 
@@ -29,7 +29,7 @@ def proof_of(token: str, nonce: str, port: int) -> str:
     Raises:
         BadRequestError: if the nonce is not one.
     """
-    if not _NONCE_PATTERN.fullmatch(nonce):
+    if not NONCE_PATTERN.fullmatch(nonce):
         raise BadRequestError(
             "The nonce must be 16 to 128 hexadecimal digits.", "Make a new random one for each question."
         )
@@ -59,7 +59,7 @@ def _check_host(request: web.Request, access: Access) -> None:
     if len(hosts) != 1 or not request.raw_path.startswith("/") or not _is_ours(hosts[0].lower(), access):
         raise RefusedError(
             "The request was not addressed to this server.",
-            f"Use http://127.0.0.1:{access.port}.",
+            f"Use http://{_in_address(local_address(access.host))}:{access.port}.",
             code="host_refused",
             status=403,
         )
@@ -69,7 +69,7 @@ def _is_ours(host: str, access: Access) -> bool:
     name, _, port = host.rpartition(":")
     if port != str(access.port):
         return False
-    if name in _LOOPBACK_NAMES:
+    if name in _LOOPBACK_NAMES or name == _in_address(access.host.lower()):
         return True
     if not access.allow_remote:
         return False
@@ -78,6 +78,11 @@ def _is_ours(host: str, access: Access) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _in_address(host: str) -> str:
+    """Write a host as an address does: IPv6 in brackets."""
+    return f"[{host}]" if ":" in host else host
 
 
 def _check_origin(request: web.Request) -> None:
@@ -105,7 +110,7 @@ def _client(request: web.Request) -> str:
     clients = request.headers.getall(CLIENT_HEADER, [])
     if not clients:
         return "unnamed"
-    if len(clients) > 1 or not _CLIENT_PATTERN.fullmatch(clients[0]):
+    if len(clients) > 1 or not CLIENT_PATTERN.fullmatch(clients[0]):
         raise BadRequestError(
             f"The header {CLIENT_HEADER} is not a client's name.", "Send name/id, at most 64 of A-Z a-z 0-9 . _ / -."
         )

@@ -54,7 +54,7 @@ def create_app(
     inference = InferenceProcess(settings, started)
     scheduler = Scheduler(inference, settings.limits)
     app[SETTINGS] = settings
-    app[ACCESS] = Access(token=token, allow_remote=settings.allow_remote)
+    app[ACCESS] = Access(token=token, host=settings.host, allow_remote=settings.allow_remote)
     app[ACTIVITY] = Activity()
     app[CONNECTIONS] = connections
     app[INFERENCE] = inference
@@ -69,9 +69,10 @@ def create_app(
             web.get("/v1/openapi.json", handlers.openapi),
             web.post("/v1/colorize", handlers.colorize),
             web.post("/v1/jobs", handlers.create_job),
-            web.get("/v1/jobs/{id}", handlers.show_job),
+            # Not for HEAD: asking for a job keeps it alive, and a result is sent piece by piece.
+            web.get("/v1/jobs/{id}", handlers.show_job, allow_head=False),
             web.delete("/v1/jobs/{id}", handlers.delete_job),
-            web.get("/v1/jobs/{id}/result", handlers.fetch_result),
+            web.get("/v1/jobs/{id}/result", handlers.fetch_result, allow_head=False),
             web.post("/v1/shutdown", handlers.shutdown),
         ]
     )

@@ -15,7 +15,6 @@ from ..settings import Limits
 from .parameters import MULTIPART
 
 _FIRST_BYTES: Final = 1 << 20
-_MULTIPART_OVERHEAD_BYTES: Final = 64 << 10
 _PART_TYPES: Final = {"photo": ENCODED, "hints": (PNG,)}
 
 _Result = TypeVar("_Result")

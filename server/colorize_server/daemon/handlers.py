@@ -19,12 +19,11 @@ from .failures import HEADERS
 from .jobs import expired_error
 from .keys import ACCESS, CLIENT, INFERENCE, JOBS, MEMORY, SCHEDULER, SETTINGS, SHUTDOWN
 from .openapi import openapi_document
-from .parameters import answer_type, single_values, task_from_query
+from .parameters import MAX_WAIT_S, answer_type, single_values, task_from_query
 from .work import State, Work
 
 PRODUCT: Final = "colorize-server"
 PROTOCOL: Final = 1
-MAX_WAIT_S: Final = 30.0
 
 
 def answer_json(members: dict[str, Any], status: int = 200, **headers: str) -> web.Response:
@@ -42,13 +41,16 @@ async def health(request: web.Request) -> web.Response:
     values = single_values(list(request.query.items()), ("nonce",))
     inference, scheduler = request.app[INFERENCE], request.app[SCHEDULER]
     settings = request.app[SETTINGS]
+    # Clients ask this first, and send no picture to a daemon that has failed: who closed other programs meanwhile would
+    # never get another try.
+    inference.try_again()
     info = inference.info
     if scheduler.is_stopping:
         state = "stopping"
     elif inference.is_ready:
         state = "ready"
     else:
-        state = "starting" if inference.failure is None else "failed"
+        state = "starting" if inference.is_starting else "failed"
     active = {"active": None, "device": None, "providers": [], "reason": None} if info is None else info.backend
     members: dict[str, Any] = {
         "product": PRODUCT,

@@ -8,7 +8,7 @@ from typing import Final
 from aiohttp import web
 
 from ..inference.process import InferenceProcess
-from ..settings import Settings
+from ..settings import DEFAULT_HOST, Settings
 from .connections import Connections
 from .jobs import Jobs
 from .scheduler import Scheduler
@@ -21,11 +21,13 @@ class Access:
 
     Attributes:
         token: of this installation; callable, because `colorize-server token --rotate` may renew it at any time.
+        host: address on which the daemon listens.
         port: where the daemon listens, once it does.
         allow_remote: whether addresses other than loopback are served.
     """
 
     token: Callable[[], str]
+    host: str = DEFAULT_HOST
     port: int = 0
     allow_remote: bool = False
 

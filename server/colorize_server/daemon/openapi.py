@@ -1,13 +1,14 @@
 """The protocol for machines: OpenAPI 3.1, built from the same values that the checks use."""
 
+import re
 from typing import Any, Final
 
 from .. import __version__
 from ..inference.task import ENCODED, PNG, RAW, TIFF
 from ..options import MIN_SIDE, SATURATION_RANGE, Blend, Host, Output
 from ..settings import Limits
-from .access import CLIENT_HEADER, TOKEN_HEADER
-from .parameters import MULTIPART, PROFILES
+from .access import CLIENT_HEADER, CLIENT_PATTERN, NONCE_PATTERN, TOKEN_HEADER
+from .parameters import MAX_WAIT_S, MULTIPART, PROFILES
 from .work import State
 
 Members = dict[str, Any]
@@ -31,8 +32,8 @@ def openapi_document(limits: Limits) -> Members:
     query = _picture_query(limits)
     job = {"application/json": {"schema": {"$ref": "#/components/schemas/Job"}}}
     job_id = _parameter("id", _STRING, where="path", required=True)
-    wait = _parameter("wait", {"type": "number", "minimum": 0, "maximum": 30, "default": 0})
-    nonce = _parameter("nonce", {"type": "string", "pattern": "^[0-9A-Fa-f]{16,128}$"})
+    wait = _parameter("wait", {"type": "number", "minimum": 0, "maximum": MAX_WAIT_S, "default": 0})
+    nonce = _parameter("nonce", _matching(NONCE_PATTERN))
     return {
         "openapi": "3.1.0",
         "info": {
@@ -81,6 +82,10 @@ def _parameter(name: str, schema: Members, *, where: str = "query", required: bo
     return {"name": name, "in": where, "required": required, "schema": schema}
 
 
+def _matching(pattern: re.Pattern[str]) -> Members:
+    return {"type": "string", "pattern": f"^{pattern.pattern}$"}
+
+
 def _picture_query(limits: Limits) -> list[Members]:
     side = {"type": "integer", "minimum": MIN_SIDE, "maximum": limits.max_side}
     low, high = SATURATION_RANGE
@@ -97,7 +102,7 @@ def _picture_query(limits: Limits) -> list[Members]:
         _parameter("saturation", {"type": "number", "minimum": low, "maximum": high, "default": 1}),
         _parameter("hints", {"type": "string", "enum": ["rgba8"]}),
         _parameter("include", {"type": "string", "enum": ["doubt"]}),
-        _parameter(CLIENT_HEADER, {"type": "string", "pattern": "^[A-Za-z0-9._/-]{1,64}$"}, where="header"),
+        _parameter(CLIENT_HEADER, _matching(CLIENT_PATTERN), where="header"),
     ]
 
 

@@ -11,6 +11,8 @@ from ..options import MIN_SIDE, SATURATION_RANGE, Blend, Host, Options, Output
 from ..settings import Limits
 
 MULTIPART: Final = "multipart/form-data"
+MAX_WAIT_S: Final = 30.0
+"""Longest time that the answer to a question about a job is held back."""
 PROFILES: Final = {
     "srgb": (1, 2, 3, 4),
     "linear": (1, 2, 3, 4),

@@ -106,14 +106,16 @@ class Daemon:
                 await listener.open(settings.host, port)
             except OSError as error:
                 if error.errno not in (errno.EADDRINUSE, errno.EACCES):  # Windows reserves ports and says EACCES
-                    raise _cannot_listen(settings.host, port, error) from error
+                    raise _cannot_listen(
+                        settings.host, port, error, "--host, or name an address of this computer"
+                    ) from error
                 _LOG.warning("port %d is taken by another program", port)
                 continue
             if settings.ipv6:
                 try:
                     await listener.open("::1", listener.port)
                 except OSError as error:
-                    raise _cannot_listen("::1", listener.port, error) from error
+                    raise _cannot_listen("::1", listener.port, error, "--ipv6") from error
             return
         raise ColorizeError(
             f"Other programs hold port {', '.join(map(str, settings.ports))}.",
@@ -186,9 +188,9 @@ class Daemon:
             await asyncio.sleep(0.05)
 
 
-def _cannot_listen(host: str, port: int, error: OSError) -> ColorizeError:
+def _cannot_listen(host: str, port: int, error: OSError, left_out: str) -> ColorizeError:
     return ColorizeError(
         f"The server cannot listen on {host}, port {port} ({error.strerror}).",
-        "Leave out --host, or name an address of this computer.",
+        f"Leave out {left_out}.",
         code="cannot_listen",
     )

@@ -175,7 +175,7 @@ class Scheduler:
         """
         if self.is_stopping:
             raise stopping_error()
-        if self._inference.info is None and self._inference.failure is None:
+        if self._inference.info is None and self._inference.is_starting:
             raise BusyError(
                 "The server is still loading its model.", "Try again in a second.", code="starting", retry_after_s=1
             )
@@ -188,7 +188,7 @@ class Scheduler:
             ColorizeError: if there is no place, or no engine.
         """
         self.check_open()
-        if not self._inference.is_ready and self._inference.failure is not None:
+        if not self._inference.is_ready and not self._inference.is_starting:
             await self._inference.ready()  # tries again, or says why not
         places = self._admitted.get(client, 0) + self._waiting_of(client)
         taken = sum(self._admitted.values()) + self.waiting
@@ -217,7 +217,7 @@ class Scheduler:
 
     def cancel(self, work: Work) -> None:
         """Stop work: at once if it waits, within the grace time of the limits if it runs."""
-        if self._drop(work, State.CANCELLED):
+        if work.state.is_final or self._drop(work, State.CANCELLED):
             return
         if work is self._running and self._running_task is not None:
             work.finish(State.CANCELLED)
@@ -261,6 +261,7 @@ class Scheduler:
             finally:
                 self._running = None
                 self._running_task = None
+                work.close_inputs()  # here, because a task that is cancelled before its first step runs none of its own
 
     async def _run(self, work: Work) -> None:
         def on_progress(fraction: float) -> None:
@@ -292,8 +293,6 @@ class Scheduler:
         else:
             self._mean_run_s += 0.2 * (time.monotonic() - (work.started or 0.0) - self._mean_run_s)
             work.finish(State.DONE, result=result)
-        finally:
-            work.close_inputs()
 
 
 def stopping_error() -> BusyError:

@@ -77,7 +77,7 @@ class InferenceProcess:
         self._next_id = 0
         self._closing = False
         self.info: EngineInfo | None = None
-        self.failure: ColorizeError | None = None
+        self.failure: ColorizeError | None = None  # stays while the engine is tried again
         self.restarts = 0
 
     @property
@@ -85,6 +85,11 @@ class InferenceProcess:
         """Whether a task would be run at once."""
         child = self._child
         return child is not None and child.is_ready.is_set() and not child.is_gone.is_set()
+
+    @property
+    def is_starting(self) -> bool:
+        """Whether an engine is being opened, for the first time or again; else `failure` says why none is."""
+        return not self.is_ready and (self.failure is None or self._wanted.is_set())
 
     @property
     def pid(self) -> int | None:
@@ -121,13 +126,16 @@ class InferenceProcess:
             ColorizeError: why the engine could not be opened.  Asking again tries again, but not too often.
         """
         while not self.is_ready:
-            if self.failure is not None:
-                if time.monotonic() - self._last_attempt < self._limits.restart_pause_s:
-                    raise self.failure
-                self.failure = None
-                self._wanted.set()
+            self.try_again()
+            if self.failure is not None and not self.is_starting:
+                raise self.failure
             changed = self._changed
             await changed.wait()
+
+    def try_again(self) -> None:
+        """Have an engine that could not be opened tried again, but not too often; without effect if none has failed."""
+        if self.failure is not None and time.monotonic() - self._last_attempt >= self._limits.restart_pause_s:
+            self._wanted.set()
 
     async def run(
         self, task: Task, inputs: Sequence[SharedBuffer], on_progress: Callable[[float], None]
@@ -162,7 +170,7 @@ class InferenceProcess:
                 self._end(child, "it could not be reached")
             answer, buffer = await asyncio.shield(run.finished)
         except asyncio.CancelledError:
-            await asyncio.shield(asyncio.create_task(self._stop(child, run)))
+            await _to_its_end(asyncio.create_task(self._stop(child, run)))
             raise
         except ColorizeError:
             child.run = None
@@ -335,6 +343,14 @@ class InferenceProcess:
                 kind(f"The inference process ended while it held this picture: {why}.", _TRY_AGAIN, retry_after_s=2),
             )
         self._notify()
+
+
+async def _to_its_end(task: asyncio.Task[None]) -> None:
+    """Wait for a task, however often whoever waits is cancelled meanwhile."""
+    while not task.done():
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.wait([task])
+    task.result()
 
 
 def _fail(run: _Run, error: ColorizeError) -> None:
