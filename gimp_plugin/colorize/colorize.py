@@ -20,6 +20,7 @@ gi.require_version("Gegl", "0.4")
 import client
 import launcher
 import layers
+import pixels
 import protocol
 import source
 from gi.repository import Gegl, Gimp, GLib, GObject
@@ -59,14 +60,16 @@ def colorize_photograph(
             connecting = _connect(address)
             if not dialog.ask(procedure, config, image, connecting):
                 return procedure.new_return_values(Gimp.PDBStatusType.CANCEL, None)
-            if _text(config, "server") != address:
+            # What was found when the dialog opened may have ended, or have been started, while it was open.
+            if connecting.is_done or _text(config, "server") != address:
                 connecting = None
         # A remembered name may be of another picture's layer; one that was just given must be there.
         hints = source.find_hints_layer(
             image, _text(config, "hints-layer"), must_exist=run_mode != Gimp.RunMode.WITH_LAST_VALS
         )
         chosen = source.choose(image, drawables, config.get_property("scope"), hints)
-        layer = _colorize(chosen, hints, config, connecting or _connect(_text(config, "server")))
+        connecting = connecting or _connect(_text(config, "server"))
+        layer = _colorize(chosen, hints, config, run_mode, connecting)
         values = procedure.new_return_values(Gimp.PDBStatusType.SUCCESS, None)
         values.remove(1)
         values.insert(1, GObject.Value(Gimp.Layer, layer))
@@ -89,13 +92,14 @@ def _colorize(
     chosen: source.Source,
     hints_layer: Gimp.Layer | None,
     config: Gimp.ProcedureConfig,
+    run_mode: Gimp.RunMode,
     connecting: Task[tuple[protocol.Server, protocol.Health]],
 ) -> Gimp.Layer:
     """Read the pixels, ask the server, insert the answer."""
     Gimp.progress_init("Reading the photograph")
-    picture = source.read_picture(chosen, hints_layer)
-    hints = source.read_hints(chosen, hints_layer) if hints_layer else None
-    server, _ = connecting.result_with_progress()
+    picture = pixels.read_picture(chosen, hints_layer)
+    hints = pixels.read_hints(chosen, hints_layer) if hints_layer else None
+    server, health = connecting.result_with_progress()
     request = protocol.Request(
         width=chosen.width,
         height=chosen.height,
@@ -103,20 +107,31 @@ def _colorize(
         depth=chosen.depth,
         picture=picture,
         hints=hints,
-        size=config.get_property("size"),
+        size=_offered_size(config.get_property("size"), health, run_mode),
         saturation=config.get_property("saturation"),
         doubt=config.get_property("doubt"),
     )
     Gimp.progress_set_text("Colorizing the photograph")
     answer = Task(lambda tell: client.colorize(server, request)).result_with_progress()
     Gimp.progress_set_text("Adding the colour layer")
+    pixels.check_unchanged(chosen, hints_layer, picture)
     settings = {
         "size": answer.size,
         "saturation": round(request.saturation, 4),
         "hints": hints_layer.get_name() if hints_layer and hints else "",
         "scope": config.get_property("scope"),
     }
+    # Cancel kills this process; without a progress bar there is no Cancel, and no half of a layer is left.
+    Gimp.progress_end()
     return layers.insert(layers.Insertion(chosen, answer, settings, config.get_property("hide-previous")))
+
+
+def _offered_size(size: int, health: protocol.Health, run_mode: Gimp.RunMode) -> int:
+    """Return the size to ask for: a remembered one may be another model's, and 0 is the model's own choice.
+
+    A script's is passed on as it is; the server refuses it in words.
+    """
+    return size if size in health.sizes or run_mode == Gimp.RunMode.NONINTERACTIVE else 0
 
 
 def colorize_again(

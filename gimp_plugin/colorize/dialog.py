@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 POLL_MS = 200
 SPACING = 6
-DETAIL_WORDS = {0: "Model's choice"}
+MODELS_CHOICE = "Model's choice"
 
 
 def ask(
@@ -37,7 +37,9 @@ def ask(
     """
     GimpUi.init("colorize")
     dialog = GimpUi.ProcedureDialog.new(procedure, config, "Colorize Photograph")
-    sizes = _size_store([], 0, config.get_property("size"))
+    sizes = GimpUi.IntStore.new([MODELS_CHOICE])
+    # Until the model's sizes are known, the remembered one is there, so that showing it does not change it.
+    _fill_sizes(sizes, [config.get_property("size")] if config.get_property("size") else [], 0)
     dialog.get_int_combo("size", sizes)
     dialog.get_scale_entry("saturation", 1.0)
     _let_choose_hints(dialog.get_widget("hints-layer", GObject.TYPE_NONE), config, image)
@@ -78,30 +80,23 @@ def _show_server(
         status.set_text(str(error))
         return False
     status.set_text(f"{health.model}, {health.backend}")
-    _fill_sizes(sizes, health.sizes, health.default_size, config.get_property("size"))
+    if config.get_property("size") not in health.sizes:
+        # It was remembered from another model; set before its row goes, so that a row is always selected.
+        config.set_property("size", 0)
+    _fill_sizes(sizes, health.sizes, health.default_size)
     return False
 
 
-def _size_store(sizes: list[int], default: int, current: int) -> Gtk.ListStore:
-    store = GimpUi.IntStore.new([DETAIL_WORDS[0]])
-    _fill_sizes(store, sizes, default, current)
-    return store
-
-
-def _fill_sizes(store: Gtk.ListStore, sizes: list[int], default: int, current: int) -> None:
-    """Offer the model's sizes, and the one that is set, so that filling never changes it."""
-    offered = {0: f"{DETAIL_WORDS[0]} ({default} px)" if default else DETAIL_WORDS[0]}
+def _fill_sizes(store: Gtk.ListStore, sizes: list[int], default: int) -> None:
+    """Offer the model's choice and these sizes, nothing else."""
+    offered = {0: f"{MODELS_CHOICE} ({default} px)" if default else MODELS_CHOICE}
     offered.update({size: f"{size} px" for size in sizes})
-    if current not in offered:
-        offered[current] = f"{current} px" + (" (not offered by this model)" if sizes else "")
-    row = store.get_iter_first()
-    present = {}
-    while row is not None:
-        present[store.get_value(row, 0)] = row
-        row = store.iter_next(row)
+    present = {row[0]: row.iter for row in store}
     for value, label in offered.items():
-        row = present.get(value) or store.append()
+        row = present.pop(value, None) or store.append()
         store.set(row, [0, 1], [value, label])
+    for row in present.values():
+        store.remove(row)
 
 
 def _let_choose_hints(row: GimpUi.LabelEntry, config: Gimp.ProcedureConfig, image: Gimp.Image) -> None:

@@ -64,6 +64,11 @@ def state_file() -> Path:
     return _default_state_dir() / "state.json"
 
 
+def _state_dir() -> str:
+    """Return the folder that a server has to be told, so that it writes its state where it will be looked for."""
+    return str(state_file().parent.absolute())
+
+
 def _default_state_dir() -> Path:
     """Return the folder that platformdirs' user_state_dir names."""
     if sys.platform == "win32":
@@ -165,7 +170,8 @@ def start() -> Starter:
     for command in commands():
         argv = [*command, "start", "--background", "--idle-exit", str(IDLE_EXIT_MINUTES)]
         if FLATPAK_FILE.exists():
-            argv = ["flatpak-spawn", "--host", *argv]
+            # The host's programs get none of the sandbox's environment.
+            argv = ["flatpak-spawn", "--host", f"--env={STATE_DIR_VARIABLE}={_state_dir()}", *argv]
         try:
             return Starter(argv)
         except OSError as error:
@@ -188,7 +194,7 @@ def _spawn(argv: list[str], errors: IO[bytes]) -> subprocess.Popen[bytes]:
         stderr=errors,
         close_fds=True,
         cwd=Path.home(),
-        env=_clean_environment(),
+        env=_clean_environment() | {STATE_DIR_VARIABLE: _state_dir()},
         **options,
     )
 

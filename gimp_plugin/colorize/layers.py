@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import provenance
 from gi.repository import Gegl, Gimp
-from source import all_layers
+from source import all_layers, siblings
 
 if TYPE_CHECKING:
     from protocol import Answer
@@ -42,7 +42,7 @@ class Insertion:
 
 
 def insert(insertion: Insertion) -> Gimp.Layer:
-    """Insert the colour above its source and return the new layer.
+    """Insert the colour above its source, and above earlier results that lie on it; return the new layer.
 
     Raises:
         RefusalError: if the picture has changed meanwhile; it is left as it is.
@@ -59,7 +59,7 @@ def insert(insertion: Insertion) -> Gimp.Layer:
         if image.get_base_type() != Gimp.ImageBaseType.RGB:
             image.convert_rgb()
         colour = _colour_layer(insertion)
-        _place(colour, source, inserted)
+        _place(colour, source, inserted, above=_topmost_result(source))
         _add_mask(colour, source)
         answer, settings = insertion.answer, insertion.settings
         made_by = (source.tattoo, settings, answer.model, answer.model_sha256, answer.backend)
@@ -113,14 +113,34 @@ def _fill(layer: Gimp.Layer, pixel_format: str, data: bytes) -> None:
     layer.update(0, 0, layer.get_width(), layer.get_height())
 
 
-def _place(layer: Gimp.Layer, source: Source, inserted: list[Gimp.Layer], above: Gimp.Layer | None = None) -> None:
+def _topmost_result(source: Source) -> Gimp.Layer | None:
+    """Return the uppermost of the results that lie on the source one on the other, else the source itself.
+
+    The uppermost layer in LCh Color mode decides every hue: below an earlier one the new colour would not show.
+    """
+    if source.layer is None:
+        return None
+    topmost = source.layer
+    above = siblings(source.image, source.layer)[: source.image.get_item_position(source.layer)]
+    for layer in reversed(above):
+        if not _is_result(layer, source):
+            break
+        topmost = layer
+    return topmost
+
+
+def _is_result(layer: Gimp.Layer, source: Source) -> bool:
+    entry = provenance.of_layer(layer)
+    return entry is not None and entry.get("source") == source.tattoo
+
+
+def _place(layer: Gimp.Layer, source: Source, inserted: list[Gimp.Layer], above: Gimp.Layer | None) -> None:
     """Insert a layer directly above another one, in the same group, or on top of everything."""
     image = source.image
-    anchor = above or source.layer
-    if anchor is None:
+    if above is None:
         image.insert_layer(layer, None, 0)
     else:
-        image.insert_layer(layer, anchor.get_parent(), image.get_item_position(anchor))
+        image.insert_layer(layer, above.get_parent(), image.get_item_position(above))
     inserted.append(layer)
     layer.set_offsets(source.x, source.y)
 
@@ -164,10 +184,8 @@ def _node(graph: Gegl.Node, operation: str, **properties: object) -> Gegl.Node:
 
 def _earlier_results(insertion: Insertion) -> list[Gimp.Layer]:
     """Return the visible results of earlier runs on the same source that nobody has painted on."""
-    found = []
-    for layer in all_layers(insertion.source.image):
-        entry = provenance.of_layer(layer)
-        same = entry is not None and entry.get("source") == insertion.source.tattoo
-        if same and layer.get_visible() and provenance.is_untouched(layer):
-            found.append(layer)
-    return found
+    return [
+        layer
+        for layer in all_layers(insertion.source.image)
+        if _is_result(layer, insertion.source) and layer.get_visible() and provenance.is_untouched(layer)
+    ]

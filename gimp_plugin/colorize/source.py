@@ -1,15 +1,11 @@
-"""What is to be colorized: which layer, its pixels as bytes, and what has to be refused.
-
-Main thread only.  Pixels are read through babl formats by name, which mean sRGB: GEGL converts from the image's own
-precision and profile, and ``Y'`` is the sRGB curve of linear luminance, as PROTOCOL.md wants it.
-"""
+"""What is to be colorized: which layer, and what has to be refused.  Main thread only."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import provenance
-from gi.repository import Gegl, Gimp
+from gi.repository import Gimp
 
 HINTS_NAME = "Colour hints"
 SCOPE_LAYER = "layer"
@@ -60,13 +56,15 @@ class Source:
             )
 
     def check_unchanged(self) -> None:
-        """Refuse if the artist closed, deleted or resized what was sent while the server worked on it."""
+        """Refuse if the artist closed, deleted, locked or resized what was sent while the server worked on it."""
         self.check_open()
         if self.layer and not self.layer.is_valid():
             raise RefusalError(
                 "The layer was deleted while its colour was being made; nothing was changed. "
                 "Click the photograph's layer in the Layers dialog, then colorize again."
             )
+        if self.layer:
+            _refuse_locked_groups(self.layer)
         if self._geometry() != (self.width, self.height, self.x, self.y):
             raise RefusalError(
                 "The picture was moved or resized while its colour was being made, so that the colour does not fit; "
@@ -90,6 +88,12 @@ def all_layers(image: Gimp.Image) -> list[Gimp.Layer]:
         if layer.is_group():
             pending[:0] = layer.get_children()
     return found
+
+
+def siblings(image: Gimp.Image, layer: Gimp.Layer) -> list[Gimp.Layer]:
+    """Return the layers of the group that a layer is in (or of the image), itself too, topmost first."""
+    parent = layer.get_parent()
+    return list(parent.get_children() if parent else image.get_layers())
 
 
 def find_hints_layer(image: Gimp.Image, name: str, must_exist: bool) -> Gimp.Layer | None:
@@ -151,8 +155,25 @@ def choose(image: Gimp.Image, drawables: list[Gimp.Drawable], scope: str, hints:
     if scope == SCOPE_VISIBLE:
         return Source(image, None, image.get_width(), image.get_height(), 0, 0, True, depth)
     layer = _photograph(image, _only_layer(drawables), hints)
+    _refuse_locked_groups(layer)
     _, x, y = layer.get_offsets()
     return Source(image, layer, layer.get_width(), layer.get_height(), x, y, layer.has_alpha(), depth)
+
+
+def _refuse_locked_groups(layer: Gimp.Layer) -> None:
+    """Refuse a layer in a locked group: GIMP would neither move a new layer in it nor let its mask be written.
+
+    A lock on the layer itself does not matter, because nothing of it is changed.
+    """
+    group = layer.get_parent()
+    while group is not None:
+        locked = "pixels are" if group.get_lock_content() else "position is" if group.get_lock_position() else ""
+        if locked:
+            raise RefusalError(
+                f"The layer is in the group “{group.get_name()}”, whose {locked} locked, so that no colour can be "
+                "added there; nothing was changed. Unlock the group in the Layers dialog, then colorize again."
+            )
+        group = group.get_parent()
 
 
 def _depth(image: Gimp.Image) -> int:
@@ -201,70 +222,10 @@ def _photograph(image: Gimp.Image, layer: Gimp.Layer, hints: Gimp.Layer | None) 
         )
     if hints is None or layer != hints:
         return layer
-    siblings = hints.get_parent().get_children() if hints.get_parent() else image.get_layers()
-    for below in siblings[image.get_item_position(hints) + 1 :]:
+    for below in siblings(image, hints)[image.get_item_position(hints) + 1 :]:
         if provenance.of_layer(below) is None:
             return below
     raise RefusalError(
         f"The hints layer “{hints.get_name()}” is selected and there is no photograph below it. "
         "Click the photograph's layer, then colorize again."
     )
-
-
-def read_picture(source: Source, hints: Gimp.Layer | None) -> bytes:
-    """Return the lightness (and alpha) of the source, as a raw body of PROTOCOL.md.
-
-    Raises:
-        RefusalError: if there is nothing but transparency.
-    """
-    data = _read(source.layer.get_buffer(), source) if source.layer else _read_visible(source, hints)
-    if source.has_alpha and _is_clear(data, source.depth):
-        what = "layer" if source.layer else "image"
-        raise RefusalError(
-            f"The {what} is empty: every pixel is transparent. Choose the photograph's layer, then colorize again."
-        )
-    return data
-
-
-def _read(buffer: Gegl.Buffer, source: Source) -> bytes:
-    lightness = "Y'A" if source.has_alpha else "Y'"
-    area = Gegl.Rectangle.new(0, 0, source.width, source.height)
-    return bytes(buffer.get(area, 1.0, f"{lightness} u{source.depth}", Gegl.AbyssPolicy.NONE))
-
-
-def _read_visible(source: Source, hints: Gimp.Layer | None) -> bytes:
-    """Read the visible image without the hints and without the colour of earlier runs.
-
-    A copy of the image is changed, never the artist's own; GIMP shares the pixels of both, so it is cheap.
-    """
-    hidden = [
-        index
-        for index, layer in enumerate(all_layers(source.image))
-        if layer == hints or provenance.of_layer(layer) is not None
-    ]
-    copy = source.image.duplicate()
-    try:
-        layers = all_layers(copy)
-        for index in hidden:
-            layers[index].set_visible(False)
-        visible = Gimp.Layer.new_from_visible(copy, copy, "visible")
-        buffer = visible.get_buffer()
-        data = _read(buffer, source)
-        visible.delete()
-        return data
-    finally:
-        copy.delete()
-
-
-def _is_clear(data: bytes, depth: int) -> bool:
-    """Tell whether every alpha sample is 0; by slices, which need no loop over pixels."""
-    sample = depth // 8
-    return not any(data[offset :: 2 * sample].strip(b"\0") for offset in range(sample, 2 * sample))
-
-
-def read_hints(source: Source, hints: Gimp.Layer) -> bytes | None:
-    """Return the strokes as RGBA8 on the source's own rectangle, or None if nothing was painted there."""
-    _, x, y = hints.get_offsets()
-    area = Gegl.Rectangle.new(source.x - x, source.y - y, source.width, source.height)
-    data = bytes(hints.get_buffer().get(area, 1.0, "R'G'B'A u8", Gegl.AbyssPolicy.NONE))
-    return data if data[3::4].strip(b"\0") else None

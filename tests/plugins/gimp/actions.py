@@ -36,8 +36,8 @@ def colorize(gimp: Gimp, image: int, layers: list[int], **values: object) -> dic
     return layer_of(gimp.call("describe", image=image), result["layer"])
 
 
-def check_layer(colour: dict, source: dict) -> None:
-    """The new layer lies directly above its source, fits it, and colours it in LCh Color mode."""
+def check_layer(colour: dict, source: dict, earlier: int = 0) -> None:
+    """The new layer lies above its source and so many earlier results, fits it, and colours it in LCh Color mode."""
     assert colour["mode"] == "lch-color"
     assert colour["spaces"] == ["auto", "auto"]
     assert colour["composite_mode"] == "auto"
@@ -46,4 +46,4 @@ def check_layer(colour: dict, source: dict) -> None:
     assert colour["offsets"] == source["offsets"]
     assert colour["size"] == source["size"]
     assert colour["parent"] == source["parent"]
-    assert colour["position"] == source["position"] - 1
+    assert colour["position"] == source["position"] - 1 - earlier

@@ -4,21 +4,40 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
+from unittest.mock import MagicMock
 
 import pytest
 
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parents[2]
 # The plug-in's modules are not a package: GIMP runs them from their folder.
-sys.path[:0] = [str(HERE), str(REPOSITORY / "gimp_plugin" / "colorize")]
+PLUG_IN = REPOSITORY / "gimp_plugin" / "colorize"
+sys.path[:0] = [str(HERE), str(PLUG_IN)]
 
 from actions import GIRL, LINCOLN, Opened, open_photograph  # noqa: E402 - the path comes first
 from gimp_root import Gimp, Session, root_folder  # noqa: E402
 from real_daemon import SHIPPED_MODEL, Daemon  # noqa: E402
 
 REQUIRE_VARIABLE = "COLORIZE_REQUIRE_GIMP"
+
+
+@pytest.fixture
+def stood_in() -> Iterator[Callable[[str], ModuleType]]:
+    """Import a module of the plug-in by name, where GIMP and what only its Python has are stood in for."""
+    gi = MagicMock()
+    gi.repository.Gimp.PlugIn = object
+    stand_ins = {"gi": gi, "gi.repository": gi.repository}
+    names = [*stand_ins, *(file.stem for file in PLUG_IN.glob("*.py"))]
+    before = {name: sys.modules.pop(name) for name in names if name in sys.modules}
+    sys.modules.update(stand_ins)
+    yield import_module
+    for name in names:
+        sys.modules.pop(name, None)
+    sys.modules.update(before)
 
 
 @pytest.fixture(scope="session")

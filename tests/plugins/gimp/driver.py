@@ -163,6 +163,13 @@ def set_visible(layer, visible):
     Gimp.Layer.get_by_id(layer).set_visible(visible)
 
 
+def lock(layer, content=False, position=False, visibility=False):
+    layer = Gimp.Layer.get_by_id(layer)
+    layer.set_lock_content(content)
+    layer.set_lock_position(position)
+    layer.set_lock_visibility(visibility)
+
+
 def draw_line(layer, rgb, points, width):
     """Draw with GIMP's own pencil, as the artist does."""
     Gimp.context_set_foreground(_colour(rgb))

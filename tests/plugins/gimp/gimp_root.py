@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import select
 import shutil
 import subprocess
@@ -72,6 +73,15 @@ class Session:
     def use_state(self, state_file: Path) -> None:
         """Let the plug-in find the server whose state file this is; it must lie in the shared folder."""
         self.record(state_file=self.inside(state_file))
+
+    def remember(self, **values: object) -> None:
+        """Change values that GIMP remembers of the last run of Colorize Photograph from its dialog."""
+        (file,) = (self.profile / "plug-in-settings").glob("*plug-in-colorize-photograph.last")
+        text = file.read_text()
+        for name, value in values.items():
+            text, found = re.subn(rf"\({name} [^)]*\)", f"({name} {value})", text)
+            assert found == 1, f"{name} is not in {file}:\n{text}"
+        file.write_text(text)
 
     def share(self, file: Path) -> str:
         """Copy a file into the shared folder; returns the path that GIMP sees."""

@@ -80,6 +80,27 @@ def test_an_empty_image_as_scope(gimp: Gimp, session: Session, small: Opened) ->
     check_refused(gimp, session, image, [layer], "The image is empty", scope="visible")
 
 
+@pytest.mark.parametrize("lock", ["content", "position"])
+def test_a_photograph_in_a_locked_group(gimp: Gimp, session: Session, small: Opened, lock: str) -> None:
+    """GIMP would leave the new layer where it is not wanted, or end the plug-in when it writes the mask."""
+    image, layer = small
+    inner, outer = (gimp.call("add_group", image=image, name=name) for name in ("inner", "Scans"))
+    gimp.call("move_into", image=image, layer=inner, group=outer)
+    gimp.call("move_into", image=image, layer=layer, group=inner)
+    gimp.call("lock", layer=outer, **{lock: True})
+    check_refused(gimp, session, image, [layer], "the group “Scans”", "locked", "Unlock the group")
+
+
+@pytest.mark.parametrize("base", ["GRAY", "INDEXED"])
+def test_strokes_that_lost_their_colour(gimp: Gimp, session: Session, small: Opened, base: str) -> None:
+    """As hints, strokes in an image that cannot hold colours would ask for grey."""
+    image, layer = small
+    hints = gimp.call("add_layer", image=image, name="Colour hints", width=200, height=200)
+    gimp.call("draw_line", layer=hints, rgb=[200, 30, 30], points=[80, 100, 150, 160], width=9)
+    gimp.call("convert", image=image, base=base)
+    check_refused(gimp, session, image, [layer], f"is {base.lower().replace('gray', 'grey')}", "Image > Mode > RGB")
+
+
 def test_a_layer_that_is_too_small(gimp: Gimp, session: Session, small: Opened) -> None:
     """The server's own refusal, in its words."""
     image, _ = small

@@ -189,6 +189,29 @@ def test_a_group_as_a_whole(gimp: Gimp, session: Session, daemon: Daemon, girl: 
     assert worst(dump_visible(gimp, session, image, size, 3), server_composite(daemon, source)) <= LEVELS
 
 
+def test_hints_and_results_in_a_group_are_no_part_of_its_photograph(
+    gimp: Gimp, session: Session, daemon: Daemon, small: Opened
+) -> None:
+    """Not even where the artist locked their visibility, which GIMP then leaves as it is without a word."""
+    image, layer = small
+    size = gimp.call("describe", image=image)["layers"][0]["size"]
+    group = gimp.call("add_group", image=image, name="Scans")
+    gimp.call("move_into", image=image, layer=layer, group=group)
+    photograph = dump(gimp, session, group, size, 2)
+    colorize(gimp, image, [layer], doubt=True)
+    doubt = gimp.call("describe", image=image)["layers"][1]
+    assert doubt["parasite"]["kind"] == "doubt"
+    gimp.call("set_visible", layer=doubt["id"], visible=True)
+    gimp.call("lock", layer=doubt["id"], visibility=True)
+    hints = gimp.call("add_layer", image=image, name="Colour hints", width=size[0], height=size[1], group=group)
+    gimp.call("draw_line", layer=hints, rgb=[200, 30, 30], points=[80, 100, 150, 160], width=40)
+    body = photograph.tobytes() + dump(gimp, session, hints, size, 4).tobytes()
+    colour = colorize(gimp, image, [group])
+    answer = daemon.ask(f"width={size[0]}&height={size[1]}&channels=2&host=gimp&hints=rgba8", body)
+    expected = np.frombuffer(answer, np.uint8).reshape(size[1], size[0], 4)
+    assert worst(dump(gimp, session, colour["id"], size, 4), expected) <= 1
+
+
 def test_a_text_layer_stays_text(gimp: Gimp, girl: Opened) -> None:
     image, _ = girl
     text = gimp.call("add_text_layer", image=image, text="1870", size=120)
@@ -199,7 +222,7 @@ def test_a_text_layer_stays_text(gimp: Gimp, girl: Opened) -> None:
 
 
 def test_the_layer_below_is_not_coloured_through_a_masked_source(gimp: Gimp, session: Session, girl: Opened) -> None:
-    """What the source's mask hides shows the layer below, whose grey must stay."""
+    """What the source's mask hides shows the layer below, whose grey must stay; the source itself may be locked."""
     image, layer = girl
     size = gimp.call("describe", image=image)["layers"][0]["size"]
     (session.folder / "grey.raw").write_bytes(bytes([90, 90, 90]) * (size[0] * size[1]))
@@ -208,6 +231,7 @@ def test_the_layer_below_is_not_coloured_through_a_masked_source(gimp: Gimp, ses
         pixels=session.inside(session.folder / "grey.raw"), pixel_format="R'G'B' u8",
     )  # fmt: skip
     gimp.call("add_mask", layer=layer, hide=[0, 0, 300, 300])
+    gimp.call("lock", layer=layer, content=True, position=True)
     gimp.call("select", image=image, x=200, y=200, width=300, height=300)
     colour = colorize(gimp, image, [layer])
     mask = dump(gimp, session, colour["mask"], size, 1)[..., 0]

@@ -75,15 +75,19 @@ def test_the_layer_tells_what_made_it(gimp: Gimp, session: Session, daemon: Daem
     gimp.call("close", image=reopened)
 
 
-def test_running_again_adds_a_layer_and_replaces_nothing(gimp: Gimp, small: Opened) -> None:
+def test_running_again_adds_a_layer_that_shows_and_replaces_nothing(gimp: Gimp, small: Opened) -> None:
+    """Colour under an earlier result would not show: the uppermost layer in LCh Color mode decides every hue."""
     image, layer = small
-    first = colorize(gimp, image, [layer])
+    first = colorize(gimp, image, [layer], doubt=True)
+    doubt = gimp.call("describe", image=image)["layers"][0]["id"]
+    other = gimp.call("add_layer", image=image, name="the artist's", width=20, height=20)
     second = colorize(gimp, image, [layer], saturation=0.8)
     description = gimp.call("describe", image=image)
-    assert [item["id"] for item in description["layers"]] == [first["id"], second["id"], layer]
+    # The hidden doubt counts too; what the artist put above stays above.
+    assert [item["id"] for item in description["layers"]] == [other, second["id"], doubt, first["id"], layer]
     assert layer_of(description, first["id"])["visible"]
-    assert len(description["parasite"]) == 2
-    assert description["selected"] == [layer]
+    assert len(description["parasite"]) == 3
+    assert description["selected"] == [other]
 
 
 def test_the_result_as_selected_layer_means_its_photograph(gimp: Gimp, small: Opened) -> None:
@@ -91,7 +95,7 @@ def test_the_result_as_selected_layer_means_its_photograph(gimp: Gimp, small: Op
     first = colorize(gimp, image, [layer])
     second = colorize(gimp, image, [first["id"]])
     assert second["parasite"]["source"] == first["parasite"]["source"]
-    check_layer(second, layer_of(gimp.call("describe", image=image), layer))
+    check_layer(second, layer_of(gimp.call("describe", image=image), layer), earlier=1)
 
 
 def test_an_untouched_result_is_hidden_when_asked_even_after_saving(

@@ -18,6 +18,7 @@ from real_daemon import Daemon
 pytestmark = pytest.mark.gimp
 
 TITLE = "^Colorize Photograph$"
+OTHER_MODELS_SIZE = 17
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +47,7 @@ def image(window: Window, session: Session, photographs: Path) -> Iterator[int]:
     window.gimp.call("close_displays")
 
 
-def test_the_dialog_colours_the_photograph_in_one_undo_step(window: Window, image: int, daemon: Daemon) -> None:
+def test_the_dialog_colours_the_photograph_in_one_undo_step(window: Window, session: Session, image: int) -> None:
     before = window.gimp.call("describe", image=image)
     assert before["base"] == "gray"
     window.key("ctrl+F9")
@@ -66,7 +67,8 @@ def test_the_dialog_colours_the_photograph_in_one_undo_step(window: Window, imag
     assert colour["parasite"]["settings"]["saturation"] == 0.5
     assert not window.find(TITLE)
 
-    # Colorize Again takes the values that GIMP remembers, without a dialog.
+    # Colorize Again takes the values that GIMP remembers, without a dialog; a size of another model is none of them.
+    session.remember(size=OTHER_MODELS_SIZE)
     window.key("ctrl+F10")
     wait_until(lambda: is_done(window, image, 3), "Colorize Again made no layer")
     again = next(layer for layer in layers_of(window, image) if layer["id"] not in {x["id"] for x in after["layers"]})
@@ -84,8 +86,11 @@ def test_the_dialog_colours_the_photograph_in_one_undo_step(window: Window, imag
     assert undone["layers"] == before["layers"]
 
 
-def test_hints_and_detail_are_chosen_in_the_dialog(window: Window, image: int, daemon: Daemon) -> None:
-    """The name of a hints layer is typed; the sizes are those that the model vouches for."""
+def test_hints_and_detail_are_chosen_in_the_dialog(
+    window: Window, session: Session, image: int, daemon: Daemon
+) -> None:
+    """The name of a hints layer is typed; the sizes are those that the model vouches for, whatever is remembered."""
+    session.remember(size=OTHER_MODELS_SIZE)
     model = daemon.health()["model"]
     width, height = layers_of(window, image)[0]["size"]
     window.gimp.call("convert", image=image, base="RGB")

@@ -103,17 +103,19 @@ def test_an_address_without_any_token_is_refused_in_words() -> None:
 
 
 @pytest.fixture
-def starter(tmp_path: Path, tiny_model_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A record whose command is the real one, on a free port, with a model that takes no time."""
+def starter(tmp_path: Path, tiny_model_path: Path) -> Path:
+    """A record whose command is the real one, on a free port, with a model that takes no time.
+
+    Where the state is stands in the record alone: the server by itself would write it elsewhere.
+    """
     state = tmp_path / "state"
-    monkeypatch.setenv(STATE_DIR_VARIABLE, str(state))
     script = tmp_path / "server.py"
     script.write_text(
         "import os, sys\n"
         f"os.execv({sys.executable!r}, [{sys.executable!r}, '-P', '-m', 'colorize_server.cli.serve', *sys.argv[1:],"
         f" '--port', '0', '--model', {str(tiny_model_path)!r}])\n"
     )
-    record(command=[sys.executable, str(script)])
+    record(command=[sys.executable, str(script)], state_file=str(state / "state.json"))
     return state
 
 
@@ -160,6 +162,7 @@ def test_a_server_that_cannot_start_says_why(starter: Path, tmp_path: Path) -> N
         launcher.connect()
     assert "no-such-backend" in str(caught.value) or "backend" in str(caught.value)
     assert caught.value.hint
+    stop(starter)  # it goes on running, to tell why it cannot work
 
 
 def test_a_program_that_is_gone_is_told_with_the_remedy(tmp_path: Path) -> None:
@@ -253,8 +256,9 @@ def test_flatpak_asks_the_host_to_start_the_server(tmp_path: Path, monkeypatch: 
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     monkeypatch.setattr(launcher, "FLATPAK_FILE", launcher.INSTALLED_FILE)
-    record(command=["/home/me/venv/bin/python"])
-    assert output_of_the_started(said).startswith("--host /home/me/venv/bin/python start --background")
+    record(command=["/home/me/venv/bin/python"], state_file="/home/me/state/state.json")
+    told = f"--env={STATE_DIR_VARIABLE}=/home/me/state"
+    assert output_of_the_started(said).startswith(f"--host {told} /home/me/venv/bin/python start --background")
 
 
 def test_the_plug_in_uses_the_standard_library_and_gi_only() -> None:

@@ -1,0 +1,141 @@
+"""The pixels of what is colorized, as bytes, and whether they are still those that were sent.
+
+Main thread only.  Pixels are read through babl formats by name, which mean sRGB: GEGL converts from the image's own
+precision and profile, and ``Y'`` is the sRGB curve of linear luminance, as PROTOCOL.md wants it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+import provenance
+from gi.repository import Gegl, Gimp
+from source import RefusalError, all_layers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from source import Source
+
+GRID_SIDE = 24
+"""Rows and columns of the grid on which a picture is known again; of a large one, GIMP need not send most tiles."""
+GRID_TOLERANCE = 8
+"""Levels of 255 by which a sample of the grid may differ."""
+GRID_MAX_CHANGED = 0.05
+"""Share of the grid that a small retouch may change."""
+
+
+def read_picture(source: Source, hints: Gimp.Layer | None) -> bytes:
+    """Return the lightness (and alpha) of the source, as a raw body of PROTOCOL.md.
+
+    Raises:
+        RefusalError: if there is nothing but transparency.
+    """
+    with _opened(source, hints) as buffer:
+        data = _read(buffer, source, 0, 0, source.width, source.height)
+    if source.has_alpha and _is_clear(data, source.depth):
+        what = "layer" if source.layer else "image"
+        raise RefusalError(
+            f"The {what} is empty: every pixel is transparent. Choose the photograph's layer, then colorize again."
+        )
+    return data
+
+
+def check_unchanged(source: Source, hints: Gimp.Layer | None, picture: bytes) -> None:
+    """Refuse if the artist changed what was sent, in shape or in content, while the server worked on it.
+
+    Args:
+        source: what was sent.
+        hints: the hints layer, which is no part of it.
+        picture: the body that was sent.
+
+    Raises:
+        RefusalError: if it is another picture now, such as a flipped one; a small retouch is accepted.
+    """
+    source.check_unchanged()
+    size = (2 if source.has_alpha else 1) * source.depth // 8
+    places = [(x, y) for y in _grid(source.height) for x in _grid(source.width)]
+    starts = ((y * source.width + x) * size for x, y in places)
+    sent = [picture[start : start + size] for start in starts]
+    with _opened(source, hints) as buffer:
+        found = [_read(buffer, source, x, y, 1, 1) for x, y in places]
+    changed = sum(_differs(before, now, source.depth) for before, now in zip(sent, found, strict=True))
+    if changed > GRID_MAX_CHANGED * len(places):
+        raise RefusalError(
+            "The photograph was edited while its colour was being made, so that the colour does not fit; "
+            "nothing was changed. Colorize it again."
+        )
+
+
+def _grid(length: int) -> list[int]:
+    """Return the middles of `GRID_SIDE` equal parts of a length."""
+    return [(2 * part + 1) * length // (2 * GRID_SIDE) for part in range(GRID_SIDE)]
+
+
+def _differs(before: bytes, now: bytes, depth: int) -> bool:
+    """Tell whether lightness or alpha of two pixels differ; of little-endian 16 bits the upper byte is enough."""
+    sample = depth // 8
+    levels = zip(before[sample - 1 :: sample], now[sample - 1 :: sample], strict=True)
+    return any(abs(one - other) > GRID_TOLERANCE for one, other in levels)
+
+
+def read_hints(source: Source, hints: Gimp.Layer) -> bytes | None:
+    """Return the strokes as RGBA8 on the source's own rectangle, or None if nothing was painted there.
+
+    Raises:
+        RefusalError: if the image cannot hold the colours of the strokes.
+    """
+    _, x, y = hints.get_offsets()
+    area = Gegl.Rectangle.new(source.x - x, source.y - y, source.width, source.height)
+    data = bytes(hints.get_buffer().get(area, 1.0, "R'G'B'A u8", Gegl.AbyssPolicy.NONE))
+    if not data[3::4].strip(b"\0"):
+        return None
+    base = source.image.get_base_type()
+    if base != Gimp.ImageBaseType.RGB:
+        lost = "grey, so that" if base == Gimp.ImageBaseType.GRAY else "indexed, so that most of"
+        raise RefusalError(
+            f"The image is {lost} the colours painted on “{hints.get_name()}” are lost. "
+            "Choose Image > Mode > RGB and paint them again, or empty the Hints layer field to colorize without them."
+        )
+    return data
+
+
+def _read(buffer: Gegl.Buffer, source: Source, x: int, y: int, width: int, height: int) -> bytes:
+    lightness = "Y'A" if source.has_alpha else "Y'"
+    area = Gegl.Rectangle.new(x, y, width, height)
+    return bytes(buffer.get(area, 1.0, f"{lightness} u{source.depth}", Gegl.AbyssPolicy.NONE))
+
+
+@contextlib.contextmanager
+def _opened(source: Source, hints: Gimp.Layer | None) -> Iterator[Gegl.Buffer]:
+    """Open the source's pixels; of the visible image, or a group, those without the hints and earlier results."""
+    if source.layer and not source.layer.is_group():
+        yield source.layer.get_buffer()
+        return
+    # A copy of the image is changed, never the artist's own; GIMP shares the pixels of both, so it is cheap.
+    copy = source.image.duplicate()
+    try:
+        originals, copies = all_layers(source.image), all_layers(copy)
+        for layer in copies:
+            # GIMP leaves a layer with this lock as it is, without a word.
+            layer.set_lock_visibility(False)
+        for layer, twin in zip(originals, copies, strict=True):
+            if layer == hints or provenance.of_layer(layer) is not None:
+                twin.set_visible(False)
+        if source.layer:
+            yield copies[originals.index(source.layer)].get_buffer()
+        else:
+            visible = Gimp.Layer.new_from_visible(copy, copy, "visible")
+            try:
+                yield visible.get_buffer()
+            finally:
+                visible.delete()
+    finally:
+        copy.delete()
+
+
+def _is_clear(data: bytes, depth: int) -> bool:
+    """Tell whether every alpha sample is 0; by slices, which need no loop over pixels."""
+    sample = depth // 8
+    return not any(data[offset :: 2 * sample].strip(b"\0") for offset in range(sample, 2 * sample))
