@@ -20,9 +20,9 @@ def main(config_path: str, data: str, out: str) -> None:
     config = config_from_dict(json.loads(Path(config_path).read_text(encoding="utf-8")))
     trainer = Trainer(config, torch.device("cpu"), "float32", is_distributed=world > 1)
     samples = Samples(Path(data), config)
-    losses = []
-    for step in range(3):
-        terms = trainer.step(samples.batch(batch_indices(step, config.optim.batch, rank, world)), world)
+    losses, batch = [], config.optim.batch
+    for _ in range(3):
+        terms = trainer.step(samples.batch(batch_indices(trainer.progress.pictures, batch, rank)), world)
         values = torch.tensor([terms[name] for name in sorted(terms)], dtype=torch.float64)
         if world > 1:
             distributed.all_reduce(values)

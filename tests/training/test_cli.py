@@ -1,8 +1,12 @@
 """The command line: one line and exit code 1 for what is wrong, a page of help, and an artist's own model."""
 
+import errno
+import os
 import subprocess
 import sys
+from pathlib import Path
 
+import numpy as np
 import pytest
 from colorize_training.cli import main
 from colorize_training.config import TrainConfig, config_from_dict, config_from_toml, config_to_dict, preset_config
@@ -75,13 +79,49 @@ def test_the_paper_preset_has_the_paper_settings(tmp_path):
 
 
 def test_the_committed_configurations_are_valid():
-    from pathlib import Path
-
     folder = Path(__file__).resolve().parents[2] / "training" / "configs"
     configs = {path.stem: config_from_toml(path) for path in folder.glob("*.toml")}
     assert configs["stage1-scenes"].pictures >= 300_000
     assert configs["stage2-people"].pictures >= 100_000
     assert configs["stage2-people"].start_from
+
+
+@pytest.fixture
+def full_disk(monkeypatch):
+    def full(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+
+
+def test_a_sheet_that_cannot_be_written_is_an_error_in_words(capsys, shards, tmp_path, monkeypatch, full_disk):
+    from colorize_training import preview
+
+    monkeypatch.setattr(preview, "degradation_rows", lambda *_: [("row", [np.zeros((9, 9, 3), np.uint8)])])
+    path = tmp_path / "new" / "sheet.png"
+    error = _fails(capsys, "preview", "--data", shards, "--out", path)
+    assert "The disk is full" in error
+    assert "choose another --out" in error
+    assert "--resume" not in error  # there is no run to go on with
+    assert list(path.parent.iterdir()) == []
+    assert "Name it .png or .jpg" in _fails(capsys, "preview", "--data", shards, "--out", tmp_path / "sheet.doc")
+
+
+@pytest.mark.parametrize("name", ["evaluation.json", "evaluation.html", "card.json"])
+def test_a_report_that_cannot_be_written_is_an_error_in_words(name, capsys, shards, tmp_path, monkeypatch):
+    from colorize_training import evaluate, evaluation, predictor
+
+    def refuse(path, to, replace=Path.replace):
+        if to.name == name:
+            raise OSError(errno.EROFS, "Read-only file system")
+        return replace(path, to)
+
+    monkeypatch.setattr(predictor, "open_predictor", lambda *_: None)
+    monkeypatch.setattr(evaluate, "evaluate", lambda *_: (evaluation.Evaluation(7, "choose"), []))
+    monkeypatch.setattr(Path, "replace", refuse)
+    error = _fails(capsys, "evaluate", tmp_path / "model", "--data", shards, "--out", tmp_path / "report")
+    assert f"{name} cannot be written (Read-only file system)" in error
+    assert "Choose another folder with --out" in error
 
 
 def test_help_needs_no_torch():
@@ -108,6 +148,26 @@ def test_a_few_steps_of_the_paper_preset(tiny_config, shards, tmp_path):
     config = replace(paper, data=replace(paper.data, has_splits=False))
     last = fit(config, FitOptions(tmp_path / "run", shards, max_steps=1, precision="float32", workers=0, is_quiet=True))
     assert read_checkpoint(last).progress.pictures == 1
+
+
+@pytest.mark.parametrize("pictures", [400, 4000, 40_000])
+def test_a_finetune_of_any_length_reaches_its_learning_rate_stays_there_and_falls(
+    pictures, exported, tmp_path, monkeypatch
+):
+    from colorize_training import finetune as module
+    from colorize_training.schedule import learning_rate_factor
+
+    configs = []
+    monkeypatch.setattr(module, "prepare", lambda *_: module.PrepareReport())
+    monkeypatch.setattr(module, "export_checkpoint", lambda *_: None)
+    monkeypatch.setattr(module, "fit", lambda config, _: configs.append(config))
+    module.finetune(tmp_path, module.FinetuneOptions(tmp_path, "own", exported[1], pictures))
+    factors = [learning_rate_factor(configs[0].optim, seen, pictures) for seen in range(0, pictures, 16)]
+    at_full = [factor == 1.0 for factor in factors]
+    assert 0.3 < sum(at_full) / len(at_full) < 0.6
+    assert factors[0] < 0.1
+    assert factors[-1] < 0.1
+    assert factors.index(1.0) * 16 <= 0.1 * pictures + 16
 
 
 def test_an_artist_makes_a_model_of_their_own(photos, exported, tmp_path):

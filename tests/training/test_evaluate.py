@@ -9,8 +9,10 @@ import torch
 from colorize_server import contract
 from colorize_training import skin
 from colorize_training.errors import DataError
-from colorize_training.evaluate import EvaluateOptions, card_metrics, evaluate, text_table, write_report
+from colorize_training.evaluate import EvaluateOptions, card_metrics, evaluate, skin_intervals, text_table, write_report
 from colorize_training.evaluation import (
+    degraded_truth,
+    evaluate_degradations,
     evaluate_hints,
     evaluate_rows,
     load_scenes,
@@ -18,7 +20,8 @@ from colorize_training.evaluation import (
     summarise,
 )
 from colorize_training.hints import uniform_hints
-from colorize_training.shards import PictureStore, read_manifest
+from colorize_training.shards import PictureStore, read_manifest, write_manifest
+from colorize_training.splits import split_pictures
 
 
 @dataclass
@@ -111,11 +114,60 @@ def test_hints_reach_the_model_and_counts_nest(scenes):
 
 
 def test_a_hint_is_the_truth_at_its_place():
-    chroma = torch.rand(2, 30, 30) - 0.5
-    hints = uniform_hints(chroma, 3, seed=1)
-    ys, xs = torch.where(hints[2] > 0)
-    assert len(ys) > 9
-    assert (hints[:2, ys, xs].abs() <= 0.5).all()
+    # On a slope the mean over 3x3 px is the value in their middle, and no other place has it.
+    slope = torch.linspace(-0.5, 0.5, 30)
+    chroma = torch.stack([slope[:, None].expand(30, 30), slope[None, :].expand(30, 30)])
+    before = torch.zeros(3, 30, 30)
+    for count in range(1, 5):
+        hints = uniform_hints(chroma, count, seed=1)
+        new = (hints != before).any(dim=0)
+        ys, xs = torch.where(new)
+        assert len(ys) == 9
+        assert (hints[2][new] == 1).all()
+        true = chroma[:, ys.sum() // 9, xs.sum() // 9]
+        torch.testing.assert_close(hints[:2, new], true[:, None].expand(2, 9))
+        before = hints
+
+
+def test_one_colour_all_over_measures_as_its_own_baseline(scenes):
+    """The baselines' rows: what a model that answers grey, or the mean chroma, gets itself."""
+
+    class Constant:
+        multiple_of = 1
+        pictures_seen = 0
+
+        def __init__(self, chroma):
+            self._chroma = chroma / contract.CHROMA_SCALE
+
+        def __call__(self, luminance, hints):
+            return self._chroma.expand(len(luminance), 2, *luminance.shape[-2:]), torch.ones_like(luminance)
+
+    for name, chroma in (("grey", torch.zeros_like(MEAN)), ("mean chroma", MEAN)):
+        found = summarise(evaluate_rows(Constant(chroma), scenes, MEAN))
+        for measure in ("cosine", "rmse", "CIEDE2000", "CIEDE2000 on edges", "colourfulness ratio", "blotch"):
+            if (measure, name) != ("cosine", "grey"):  # undefined
+                baseline = found[f"{measure} of {name}"]
+                assert found[measure].value == pytest.approx(baseline.value, rel=0.08, abs=0.02), (measure, name)
+    assert found["CIEDE2000 on edges of grey"].value != found["CIEDE2000 on edges of mean chroma"].value
+
+
+def test_a_backdrop_is_measured_against_grey_and_the_rest_against_the_photograph(scenes):
+    class Grey:
+        multiple_of = 1
+        pictures_seen = 0
+
+        def __call__(self, luminance, hints):
+            return torch.zeros_like(hints[:, :2]), torch.zeros_like(luminance)
+
+    true = degraded_truth(scenes[0], "studio backdrop")
+    assert true[:, :9, :9].abs().max() < 0.1
+    assert torch.equal(degraded_truth(scenes[0], "blur 2"), scenes[0].lab[1:])
+    middle = tuple(side // 2 for side in true.shape[1:])
+    torch.testing.assert_close(true[:, *middle], scenes[0].lab[1:, *middle], rtol=1e-4, atol=1e-4)
+    table = evaluate_degradations(Grey(), scenes[:2])
+    assert table["studio backdrop"].value < 0.95 * table["clean"].value  # grey is right there
+    assert {"clean", "blur 2", "halftone", "damage"} < set(table)
+    assert all(interval == table["clean"] for name, interval in table.items() if name != "studio backdrop")
 
 
 def test_the_whole_report_is_written(shards, tmp_path):
@@ -133,19 +185,33 @@ def test_the_whole_report_is_written(shards, tmp_path):
     assert values["pictures_seen"] == 123
     assert len(values["rows"]) == 6
     assert set(values["summary"]) == {"people", "scenes"}
-    assert set(values["degradations"]["people"]) >= {"clean", "orthochromatic", "blur 2"}
+    assert set(values["degradations"]["people"]) >= {"clean", "orthochromatic", "blur 2", "studio backdrop"}
     assert set(values["sizes"]["scenes"]) == {"256", "384", "512"}
+    assert set(values["hints"]["people"]) == {"0", "1", "5", "20"}
+    intervals = [*values["degradations"]["people"].values(), *values["hints"]["people"].values()]
+    intervals += [interval for size in values["sizes"]["scenes"].values() for interval in size.values()]
+    assert all(interval["low"] <= interval["value"] <= interval["high"] for interval in intervals)
+    assert json.loads((tmp_path / "card.json").read_text()) == {k: v for k, v in values.items() if k != "rows"}
     page = (tmp_path / "evaluation.html").read_text()
     assert page.count("<img ") >= 6
     assert "cosine" in page
     assert "worst" in page
     assert "rows" not in card_metrics(found)
-    assert "people:" in text_table(found)
+    text = text_table(found)
+    for word in ("people:", "rmse of mean chroma", "studio backdrop", "512: blotch"):
+        assert word in text
+    assert text.count("[") == sum(len(table) for table in found.summary.values()) + 2 * (4 + 15 + 6)
 
 
-def test_unknown_and_empty_splits_are_named(shards):
+def test_unknown_and_empty_splits_are_named(shards, tmp_path):
     with pytest.raises(DataError, match="There is no split"):
         evaluate(_model([], 1.0), EvaluateOptions(data=shards, split="test"))
+    write_manifest(tmp_path, read_manifest(shards)[:1])
+    empty = [name for name, members in split_pictures(read_manifest(tmp_path)).items() if not members]
+    assert len(empty) == 2
+    for name in empty:
+        with pytest.raises(DataError, match=f"'{name}' holds no picture"):
+            evaluate(_model([], 1.0), EvaluateOptions(data=tmp_path, split=name))
 
 
 def test_the_mean_chroma_is_that_of_the_pictures(shards, scenes):
@@ -169,6 +235,15 @@ def test_skin_that_is_blue_or_grey_is_counted(scenes):
     assert result["middle: wrong"] == pytest.approx(0.5, abs=0.1)
     assert result["light: wrong"] == result["light: grey"] == 0
     assert result["light: CIEDE2000"] == pytest.approx(0, abs=1e-6)
+    # Nothing is exactly true in life; what is, has no ratio of differences.
+    found = [(person, given + 0.1, polygons) for person, given, polygons in found]
+    result, intervals = skin.evaluate_skin(found), skin_intervals(found)
+    assert set(intervals) == set(result) - {"pictures"}
+    for name, interval in intervals.items():
+        assert interval.value == pytest.approx(result[name]), name
+        assert interval.low <= interval.value <= interval.high
+    assert intervals["all: wrong"].low < intervals["all: wrong"].high
+    assert intervals["dark: grey"].low == 0  # a resample may leave the grey one out
 
 
 def test_the_outlines_cover_fifty_pictures_and_lie_inside_them():

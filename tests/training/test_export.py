@@ -1,5 +1,6 @@
 """The exported model: the contract's names and shapes, its card, its numbers, and the way back for finetune."""
 
+import copy
 import json
 import zlib
 from dataclasses import replace
@@ -132,6 +133,29 @@ def test_a_wrong_graph_is_refused(exported, tmp_path, monkeypatch):
     with pytest.raises(ExportError, match="differs from PyTorch"):
         export_generator(other, FACTS, tmp_path / "wrong.onnx")
     assert not (tmp_path / "wrong.onnx").exists()
+
+
+def test_the_shipped_file_is_compared_with_the_trained_network_and_its_card_says_how_far_it_is(exported):
+    _, path, report = exported
+    training = load_model(path).card.rest["training"]
+    assert 0 < report["mean_chroma"] < report["largest_chroma"] < 3
+    assert training["mean_chroma_distance"] == pytest.approx(report["mean_chroma"], abs=0.01)
+    assert training["largest_chroma_distance"] == pytest.approx(report["largest_chroma"], abs=0.1)
+    assert training["mantissa_bits"] == 10
+
+
+def test_rounding_that_changes_the_colours_is_refused(exported, tmp_path, monkeypatch):
+    """The graph agrees with its own rounded weights, as it always does; the trained network had other colours."""
+    generator, path, _ = exported
+    trained = copy.deepcopy(generator)
+    with torch.no_grad():
+        trained.chroma_head.bias += 0.1
+    monkeypatch.setattr(export_module, "_onnx_from_torch", lambda network, multiple: onnx.load(path))
+    monkeypatch.setattr(export_module, "largest_difference", lambda *_: 0.0)
+    with pytest.raises(ExportError, match=r"With 6 bits .* from those of the trained network") as caught:
+        export_generator(trained, replace(FACTS, mantissa_bits=6), tmp_path / "pale.onnx")
+    assert "--mantissa-bits" in caught.value.remedy
+    assert not (tmp_path / "pale.onnx").exists()
 
 
 def test_a_model_of_another_program_is_refused(exported, tmp_path):

@@ -4,13 +4,13 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from colorize_training import fit as fit_module
 from colorize_training.checkpoint import Progress, checkpoints, read_checkpoint, write_checkpoint
 from colorize_training.config import DataConfig, HintConfig, LossConfig, ModelConfig, OptimConfig, TrainConfig
 from colorize_training.dataset import Samples, batches
@@ -111,12 +111,48 @@ def test_a_loss_that_is_not_a_number_stops_with_the_checkpoint_intact(tiny_confi
     assert checkpoints(tmp_path / "a") == before
 
 
+def test_an_infinite_gradient_stops_before_the_weights_change(tiny_config, shards):
+    trainer = Trainer(tiny_config, torch.device("cpu"), "float32")
+    trainer.generator.chroma_head.weight.register_hook(lambda gradient: gradient * float("inf"))
+    weights = {k: v.clone() for k, v in trainer.generator.named_parameters()}
+    with pytest.raises(DivergedError, match="gradient is not a number"):
+        trainer.step(Samples(shards, tiny_config).batch([0, 1]))
+    assert all(torch.equal(weights[k], v) for k, v in trainer.generator.named_parameters())
+
+
+def test_the_discriminator_stops_too_before_its_weights_change(tiny_config, shards):
+    trainer = Trainer(replace(tiny_config, loss=LossConfig(adversarial_weight=0.05)), torch.device("cpu"), "float32")
+    batch = Samples(shards, tiny_config).batch([0, 1])
+    batch.chroma[0] = float("nan")  # seen by the discriminator alone, once the generator's loss has been taken
+    weights = {k: v.clone() for k, v in trainer.discriminator.named_parameters()}
+    with pytest.raises(DivergedError, match="discriminator nan"):
+        trainer._discriminator_step(batch, torch.zeros_like(batch.chroma))
+    assert all(torch.equal(weights[k], v) for k, v in trainer.discriminator.named_parameters())
+
+
+def test_random_masks_depend_on_seed_and_progress_alone(tiny_config, shards):
+    """Dropout after a resume draws what it would have drawn without one."""
+    config = replace(tiny_config, model=replace(tiny_config.model, dropout=True))
+    batch = Samples(shards, config).batch([0, 1])
+    draws = []
+    for noise in (1, 2):
+        trainer = Trainer(config, torch.device("cpu"), "float32")
+        torch.manual_seed(noise)
+        draws.append([(trainer.step(batch), torch.rand(4))[1] for _ in range(2)])
+    assert torch.equal(draws[0][0], draws[1][0])
+    assert torch.equal(draws[0][1], draws[1][1])
+    assert not torch.equal(draws[0][0], draws[0][1])
+
+
 def test_a_run_is_never_overwritten_and_never_resumed_from_nothing(tiny_config, shards, tmp_path):
     with pytest.raises(CheckpointError, match="Leave --resume out"):
         fit(tiny_config, _options(shards, tmp_path / "a", max_steps=1, resume=True))
-    fit(tiny_config, _options(shards, tmp_path / "a", max_steps=1))
-    with pytest.raises(CheckpointError, match="already holds a run"):
-        fit(tiny_config, _options(shards, tmp_path / "a", max_steps=1))
+    last = fit(tiny_config, _options(shards, tmp_path / "a", max_steps=1))
+    second = replace(tiny_config, start_from=str(tmp_path / "a"))
+    fit(second, _options(shards, tmp_path / "b", max_steps=1))
+    for config, out, settings in ((tiny_config, "a", {}), (second, "b", {}), (tiny_config, "b", {"resume_from": last})):
+        with pytest.raises(CheckpointError, match="already holds a run"):
+            fit(config, _options(shards, tmp_path / out, max_steps=1, **settings))
 
 
 def test_a_missing_stage_one_and_another_network_are_named(tiny_config, shards, tmp_path):
@@ -133,16 +169,24 @@ def test_an_empty_folder_is_named(tiny_config, tmp_path):
         fit(tiny_config, _options(tmp_path, tmp_path / "a"))
 
 
-def test_the_loop_sleeps_while_the_pause_file_exists(tiny_config, shards, tmp_path):
-    out = tmp_path / "run"
-    pause = tmp_path / PAUSE_NAME
-    pause.touch()
-    timer = threading.Timer(2.5, pause.unlink)
-    timer.start()
-    start = time.monotonic()
-    fit(tiny_config, _options(shards, out, max_steps=1))
-    timer.join()
-    assert time.monotonic() - start >= 2.5
+def test_the_loop_sleeps_while_the_pause_file_exists(tiny_config, shards, tmp_path, monkeypatch):
+    out, pause, steps, naps = tmp_path / "run", tmp_path / PAUSE_NAME, [], []
+    step = Trainer.step
+
+    def noted(self, *arguments):
+        steps.append(len(naps))
+        pause.touch()
+        return step(self, *arguments)
+
+    def nap(_seconds):
+        naps.append(1)
+        if len(naps) % 2 == 0:
+            pause.unlink()
+
+    monkeypatch.setattr(Trainer, "step", noted)
+    monkeypatch.setattr(fit_module.time, "sleep", nap)
+    fit(tiny_config, _options(shards, out, max_steps=3))
+    assert steps == [0, 2, 4]  # two naps between two steps, as long as the file was there
 
 
 def test_ctrl_c_saves(tiny_config, shards, tmp_path):
@@ -194,9 +238,22 @@ def test_growing_crops_are_alike_in_every_process_and_after_a_resume(tiny_config
     data = replace(tiny_config.data, crop_px_end=64, growth_pictures=12)
     samples = Samples(shards, replace(tiny_config, pictures=24, data=data))
 
-    def sides(first_step, rank=0, world=1):
-        loader = batches(samples, first_step, 2, rank, world, workers=0)
+    def sides(seen, rank=0, world=1):
+        loader = batches(samples, seen, 2, rank, world, workers=0)
         return [next(loader).luminance.shape[-1] for _ in range(6)]
 
-    assert sides(2) == [32] * 4 + [64] * 2
+    assert sides(4) == [32] * 4 + [64] * 2
     assert sides(0, 0, 2) == sides(0, 1, 2) == [32] * 3 + [64] * 3
+
+
+def test_a_run_may_go_on_with_other_processes(tiny_config, shards):
+    """Two processes up to picture 8, one from there on: no sample twice, none left out."""
+    samples = Samples(shards, tiny_config)
+
+    def first(seen, rank=0, world=1, batch=2):
+        return next(batches(samples, seen, batch, rank, world, workers=0)).luminance
+
+    alone = first(8, batch=4)
+    assert torch.equal(first(8), alone[:2])
+    assert torch.equal(torch.cat([first(8, 0, 2), first(8, 1, 2)]), alone)
+    assert torch.equal(first(10), alone[2:])

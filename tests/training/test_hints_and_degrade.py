@@ -1,10 +1,12 @@
 """Simulated hints keep the model contract; degradations change lightness only, as their plans say."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from colorize_training import color
-from colorize_training.config import DegradeConfig, HintConfig
+from colorize_training.config import DataConfig, DegradeConfig, HintConfig, TrainConfig
 from colorize_training.dataset import SampleOrder, batch_indices
 from colorize_training.degrade import (
     EMULSIONS,
@@ -18,6 +20,7 @@ from colorize_training.degrade import (
 )
 from colorize_training.faces import dark_faces, oversampled
 from colorize_training.hints import draw_hints, turn_hue, uniform_hints
+from colorize_training.shards import read_manifest
 
 
 def _chroma(seed=0, side=40):
@@ -47,6 +50,17 @@ def test_coverage_is_sometimes_fractional():
         coverages |= set(np.unique(hints[2]))
     assert any(0 < c < 1 for c in coverages)
     assert 1.0 in coverages
+
+
+def test_strokes_end_where_the_truth_changes():
+    chroma = np.full((2, 64, 64), 0.3, np.float32)
+    chroma[:, :, 32:] = -0.3
+    painted = wrong = 0
+    for seed in range(120):
+        hints = draw_hints(chroma, np.random.default_rng(seed), HintConfig(share=1.0))
+        painted += (hints[2] > 0).sum()
+        wrong += (hints[0] * chroma[0] < -0.03).sum()
+    assert 0 < wrong / painted < 0.02  # a brush as wide as 9 px covers both sides; strokes across were 4 %
 
 
 def test_uniform_hints_are_means_of_the_truth_and_nest():
@@ -84,9 +98,14 @@ def test_no_degradation_is_cie_lightness():
 
 @pytest.mark.parametrize("name", list(EMULSIONS))
 def test_emulsions_stay_in_their_ranges_and_keep_white(name):
-    for seed in range(20):
+    low, high = np.array(EMULSIONS[name]).T
+    for seed in range(100):
         weights = draw_emulsion(np.random.default_rng(seed), name)
         assert weights.sum() == pytest.approx(1)
+        assert (weights >= low).all()
+        assert (weights <= high).all()
+    for seed in range(3):
+        weights = draw_emulsion(np.random.default_rng(seed), name)
         white = _degraded(torch.ones(1, 3, 32, 32), weights=weights)
         assert white.numpy() == pytest.approx(100, abs=1e-3)
     dark_red = _degraded(torch.tensor([0.5, 0.02, 0.02])[None, :, None, None].expand(1, 3, 32, 32), weights=weights)
@@ -150,6 +169,33 @@ def test_each_degradation_can_be_switched_off():
         }
 
 
+def test_the_sheet_shows_each_augmentation_of_the_configuration_by_name(shards):
+    from colorize_training.preview import degradation_rows, named_sheet
+
+    def rows(degrade, **data):
+        config = TrainConfig(degrade=degrade, data=replace(DataConfig(has_splits=False), **data))
+        return degradation_rows(shards, read_manifest(shards), config, count=2)
+
+    usual = rows(DegradeConfig())
+    other = rows(DegradeConfig(blur=0.0, blur_sigma_max=9.0, jpeg=0.5), enlarge_max=1.5, aspect_jitter=0.3)
+    names = [name for name, _ in usual]
+    told = ["panchromatic", "orthochromatic", "blue-sensitive", "tone", "blur", "grain", "fade", "vignette", "jpeg"]
+    told += ["halftone", "damage", "backdrop", "enlargement", "aspect jitter"]
+    assert all(any(name.startswith(word) for name in names) for word in told)
+    assert {"blur, 25% of samples", "enlargement, up to 2 times", "aspect jitter, up to 15%"} <= set(names)
+    changed = [n for (n, row), (_, old) in zip(other, usual, strict=True) if not np.array_equal(row, old)]
+    assert changed == ["blur, off", "enlargement, up to 1.5 times", "aspect jitter, up to 30%"]
+    assert "jpeg, 50% of samples" in [name for name, _ in other]
+    photographs, clean, *shown = [row for _, row in usual]
+    assert all(not np.array_equal(row[0], plain[0]) for row in shown for plain in (photographs, clean))
+    # As a crop of half the side is enlarged to the whole: its middle is the middle of the photograph.
+    enlarged = dict(usual)["enlargement, up to 2 times"][0]
+    assert np.abs(enlarged[128:136, 128:136].mean((0, 1)) - photographs[0][128:132, 128:132].mean((0, 1))).max() < 12
+    sheet = np.asarray(named_sheet(usual))
+    assert len(sheet) == len(usual) * (256 + 24)
+    assert all(sheet[280 * i : 280 * i + 20].min() < 128 for i in range(len(usual)))  # a name above each row
+
+
 def test_the_sample_order_visits_every_picture_once_an_epoch():
     order = SampleOrder(list("abcdef"), list("xy"), people_share=0.25, seed=1)
     for epoch in range(3):
@@ -157,8 +203,8 @@ def test_the_sample_order_visits_every_picture_once_an_epoch():
 
 
 def test_processes_share_consecutive_samples():
-    assert batch_indices(3, 4) == [12, 13, 14, 15]
-    assert batch_indices(3, 2, rank=0, world=2) + batch_indices(3, 2, rank=1, world=2) == [12, 13, 14, 15]
+    assert batch_indices(12, 4) == [12, 13, 14, 15]
+    assert batch_indices(12, 2, rank=0) + batch_indices(12, 2, rank=1) == [12, 13, 14, 15]
 
 
 def test_dark_faces_are_found_by_their_cheeks_and_drawn_more_often():

@@ -73,6 +73,9 @@ def test_delta_e_is_zero_only_for_the_truth_and_edges_are_apart():
     bled[:, :, 6:10] = bled[:, :, 14:18] = -20.0
     mean, edges = metrics.delta_e(lightness, bled, true, stride=1)
     assert edges > 2 * mean > 0
+    slope = metrics.sobel_magnitude(lightness[None])
+    assert metrics.delta_e(lightness, bled, true, 1, slope) == (mean, edges)
+    assert metrics.delta_e(lightness, bled, true, 1, torch.ones_like(slope))[1] == mean  # then all of it is edges
 
 
 @given(

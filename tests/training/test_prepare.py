@@ -1,17 +1,21 @@
 """Preparing folders: what is kept, what is dropped and counted, and the errors."""
 
 import csv
+import errno
 import io
+import os
+import struct
 import tarfile
 
 import numpy as np
 import pytest
-from colorize_training.errors import DataError
+from colorize_server.color.rgb import PROPHOTO, SRGB, RgbSpace
+from colorize_training.errors import DataError, DiskError
 from colorize_training.perceptual import distances, perceptual_hash
-from colorize_training.prepare import PrepareOptions, prepare
+from colorize_training.prepare import PrepareOptions, open_upright, prepare
 from colorize_training.shards import PictureStore, read_manifest
 from colorize_training.smoke import make_photo
-from PIL import Image
+from PIL import Image, ImageCms
 
 OPTIONS = PrepareOptions(side_px=48, min_side_px=32)
 
@@ -68,6 +72,69 @@ def test_shards_are_plain_tar_files_and_equal_input_gives_equal_bytes(photos, tm
         assert len(tar.getmembers()) == 24
     with (tmp_path / "a" / "manifest.csv").open() as file:
         assert next(csv.reader(file))[:3] == ["shard", "key", "set"]
+
+
+WIDE = RgbSpace("wide", PROPHOTO.to_xyz_d50, SRGB.curves)
+
+
+def _wide_profile():
+    """An ICC profile of ``WIDE``: that of sRGB with other primaries (ICC.1:2022, 7.3 tag table, 10.31 XYZType)."""
+    data = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    (count,) = struct.unpack_from(">I", data, 128)
+    for entry in range(count):
+        name, offset, _ = struct.unpack_from(">4sII", data, 132 + 12 * entry)
+        if name in (b"rXYZ", b"gXYZ", b"bXYZ"):
+            column = np.rint(WIDE.to_xyz_d50[:, b"rgb".index(name[0])] * 65536).astype(int)
+            struct.pack_into(">3i", data, offset + 8, *column)
+    return bytes(data)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+def test_colours_are_read_by_the_embedded_profile(mode, tmp_path):
+    true = np.asarray(make_photo(1, side=32))
+    wide = WIDE.encoded_from_lab(SRGB.lab_from_encoded(true / 255)).clip(0, 1)
+    wide8 = np.rint(wide * 255).astype(np.uint8)
+    assert np.abs(wide8.astype(int) - true).mean() > 10  # read as sRGB it would be paler
+    path = tmp_path / "wide.png"
+    Image.fromarray(wide8).convert(mode).save(path, icc_profile=_wide_profile())
+    found = open_upright(path)
+    assert np.abs(np.asarray(found).astype(int) - true).mean() < 1  # dark ones by more: 8 bits of a wide space are few
+    assert found.mode == "RGB"
+    assert "icc_profile" not in found.info  # nor is it written into the shards
+
+
+@pytest.mark.parametrize("profile", ["cut off", "of grey", "no profile"])
+def test_a_profile_that_cannot_be_used_is_taken_for_srgb(profile, tmp_path):
+    from icc_profiles import grey_profile
+
+    data = {"cut off": _wide_profile()[:200], "of grey": grey_profile(gamma=2.2), "no profile": b"none"}[profile]
+    photo = make_photo(2, side=32)
+    path = tmp_path / "photo.png"
+    photo.save(path, icc_profile=data)
+    assert np.array_equal(np.asarray(open_upright(path)), np.asarray(photo))
+
+
+def test_a_disk_that_fills_up_leaves_nothing_half_written(photos, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    prepare(photos, out, OPTIONS)
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+
+    def full(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(DiskError, match="disk is full") as caught:
+        prepare(photos, out, PrepareOptions(set="people", side_px=48, min_side_px=32))
+    assert "--out" in caught.value.remedy
+    assert "--resume" not in caught.value.remedy
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+
+
+def test_the_manifest_comes_after_the_shards_that_it_names(photos, tmp_path, monkeypatch):
+    out, replace, seen = tmp_path / "out", type(tmp_path).replace, []
+    monkeypatch.setattr(type(tmp_path), "replace", lambda path, to: seen.append(to.name) or replace(path, to))
+    prepare(photos, out, OPTIONS)
+    assert seen == ["scenes-0000.tar", "manifest.csv"]
 
 
 @pytest.mark.parametrize("kind", ["missing", "empty", "grey only", "set exists"])

@@ -1,10 +1,17 @@
 """Splits: near-twins and small sources stay together, whatever the order of the manifest."""
 
 import random
+from dataclasses import replace
 
 import numpy as np
 from colorize_training.shards import Picture
-from colorize_training.splits import SPLITS, WHOLE_SOURCE_PICTURES, hash_neighbour_pairs, split_pictures
+from colorize_training.splits import (
+    SPLITS,
+    TRAINING_SOURCES,
+    WHOLE_SOURCE_PICTURES,
+    hash_neighbour_pairs,
+    split_pictures,
+)
 
 
 def _pictures(count=3000, seed=0):
@@ -36,6 +43,13 @@ def test_near_twins_and_small_sources_are_never_parted():
         assert side[pictures[i].key] == side[pictures[i - 1].key]
     for n in range(7):
         assert len({side[p.key] for p in pictures if p.source == f"small{n}"}) == 1
+
+
+def test_sources_full_of_altered_copies_are_only_learned_from():
+    pictures = [replace(p, source=TRAINING_SOURCES[0]) if p.source == "large" else p for p in _pictures()]
+    splits = split_pictures(pictures)
+    assert all(p.source not in TRAINING_SOURCES for name in ("choose", "report") for p in splits[name])
+    assert {p.source for p in splits["train"]} >= {TRAINING_SOURCES[0]}
 
 
 def test_the_order_of_the_manifest_does_not_matter():

@@ -52,8 +52,13 @@ class Checkpoint:
         }
 
 
-def write_atomically(path: Path, data: bytes) -> None:
+def write_atomically(path: Path, data: bytes, when_full: str = "Free some space or choose another --out.") -> None:
     """Write a file under a temporary name, flush it to the disk and rename it.
+
+    Args:
+        path: of the file; its folder is made.
+        data: of the file.
+        when_full: what to do when the disk is full.
 
     Raises:
         DiskError: if the disk is full or the folder cannot be written; a former file of that name is intact.
@@ -70,8 +75,7 @@ def write_atomically(path: Path, data: bytes) -> None:
         temporary.unlink(missing_ok=True)
         if error.errno == errno.ENOSPC:
             raise DiskError(
-                f"The disk is full: {path} ({len(data) / 1e6:.0f} MB) cannot be written.",
-                "Free some space and go on with --resume; the last checkpoint is intact.",
+                f"The disk is full: {path} ({len(data) / 1e6:.0f} MB) cannot be written.", when_full
             ) from error
         raise DiskError(f"{path} cannot be written ({error.strerror}).", "Choose another folder with --out.") from error
 
@@ -98,7 +102,8 @@ def write_checkpoint(
         "progress": json.dumps(progress.__dict__),
     }
     contiguous = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
-    write_atomically(path, save(contiguous, metadata=metadata))
+    remedy = "Free some space and go on with --resume; the last checkpoint is intact."
+    write_atomically(path, save(contiguous, metadata=metadata), remedy)
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
@@ -191,8 +196,9 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, named: dict[str, Any], s
     for key, value in state.items():
         name, moment = key.rsplit(".", 1)
         parameter = named[name]
+        value = value.to(device=parameter.device)  # the count of steps as well: the optimisers are fused
         if moment != "step":
-            value = value.to(device=parameter.device).contiguous()
+            value = value.contiguous()
             if parameter.dim() == 4:
                 value = value.to(memory_format=torch.channels_last)
         optimizer.state[parameter][moment] = value

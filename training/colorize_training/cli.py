@@ -1,13 +1,17 @@
 """The command ``colorize-train``: prepare, fit, evaluate, preview, export, finetune, half, smoke."""
 
 import argparse
+import io
 import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from colorize_training.errors import CheckpointError, DataError, TrainingError
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 # Each command imports what it needs when it runs, so that --help answers at once and prepare needs no TensorBoard.
 _DEFAULT_DATA: Final = Path("../shared/data")
@@ -15,6 +19,25 @@ _DEFAULT_DATA: Final = Path("../shared/data")
 
 def _say(text: object) -> None:
     print(text)  # noqa: T201  (the command's output)
+
+
+def _picture_format(path: Path) -> str:
+    """Return Pillow's name of the format that a file name ends in."""
+    from PIL import Image
+
+    formats = Image.registered_extensions()
+    found = formats.get(path.suffix.lower(), "")
+    if found not in Image.SAVE:
+        raise DataError(f"{path} does not end as the name of a picture.", "Name it .png or .jpg.")
+    return found
+
+
+def _write_picture(image: "Image.Image", path: Path) -> None:
+    from colorize_training.checkpoint import write_atomically
+
+    buffer = io.BytesIO()
+    image.save(buffer, _picture_format(path))
+    write_atomically(path, buffer.getvalue())
 
 
 def _last_checkpoint(path: Path) -> Path:
@@ -72,7 +95,7 @@ def _fit(arguments: argparse.Namespace) -> None:
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
-    from colorize_training.evaluate import EvaluateOptions, card_metrics, evaluate, text_table, write_report
+    from colorize_training.evaluate import EvaluateOptions, evaluate, text_table, write_report
     from colorize_training.predictor import open_predictor
 
     predictor = open_predictor(arguments.model, arguments.gain)
@@ -87,7 +110,6 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     _say(text_table(found))
     if arguments.out:
         write_report(predictor, found, scenes, arguments.out)
-        (arguments.out / "card.json").write_text(json.dumps(card_metrics(found)), encoding="utf-8")
         _say(f"written: {arguments.out / 'evaluation.json'}, {arguments.out / 'evaluation.html'}")
 
 
@@ -95,17 +117,18 @@ def _preview(arguments: argparse.Namespace) -> None:
     from colorize_training.config import TrainConfig, config_from_toml
     from colorize_training.dataset import training_pictures
     from colorize_training.predictor import open_predictor
-    from colorize_training.preview import degradation_sheet, folder_sheet
+    from colorize_training.preview import degradation_rows, folder_sheet, named_sheet
 
+    _picture_format(arguments.out)  # before the work
     if arguments.model is None:
         config = config_from_toml(arguments.config) if arguments.config else TrainConfig()
-        sheet = degradation_sheet(arguments.data, training_pictures(arguments.data, config.data), config.seed)
+        pictures = training_pictures(arguments.data, config.data)
+        sheet = named_sheet(degradation_rows(arguments.data, pictures, config))
     else:
         if arguments.photos is None:
             raise DataError("No photographs were named.", "Give a folder with --photos.")
         sheet = folder_sheet(open_predictor(arguments.model, arguments.gain), arguments.photos, arguments.size)
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    sheet.save(arguments.out)
+    _write_picture(sheet, arguments.out)
     _say(f"written: {arguments.out}")
 
 
@@ -127,7 +150,9 @@ def _export(arguments: argparse.Namespace) -> None:
     report = export_checkpoint(_last_checkpoint(arguments.checkpoint), facts, arguments.out, limit)
     _say(
         f"{arguments.out}: {report['bytes'] / 1e6:.1f} MB, opset {report['opset']:.0f}, differs from PyTorch by at "
-        f"most {report['half']:.1e} (with float32 weights {report['float32']:.1e})"
+        f"most {report['half']:.1e} with the same weights (as float32 {report['float32']:.1e}); colours are "
+        f"{report['mean_chroma']:.2f} a*b* units on average, at most {report['largest_chroma']:.1f}, from those of the "
+        "trained network"
     )
 
 
@@ -204,10 +229,10 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--out", type=Path, help="folder for evaluation.json, evaluation.html and card.json")
     p.set_defaults(run=_evaluate)
 
-    p = commands.add_parser("preview", help="draw a contact sheet: of the degradations, or of a model's work")
-    p.add_argument("model", type=Path, nargs="?", help="checkpoint or model; without it the degradations are shown")
+    p = commands.add_parser("preview", help="draw a contact sheet: of the augmentations, or of a model's work")
+    p.add_argument("model", type=Path, nargs="?", help="checkpoint or model; without it the augmentations are shown")
     p.add_argument("--photos", type=Path, help="folder of photographs to colorize")
-    p.add_argument("--config", type=Path, help="TOML file whose degradations are shown")
+    p.add_argument("--config", type=Path, help="TOML file: the strengths and shares of its augmentations are shown")
     p.add_argument("--data", type=Path, default=_DEFAULT_DATA, help="shard folder")
     p.add_argument("--size", type=int, default=256, help="network size (default 256)")
     p.add_argument("--gain", type=float, default=1.0, help="factor on the chroma of a checkpoint")

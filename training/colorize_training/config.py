@@ -60,7 +60,7 @@ class DegradeConfig:
 class HintConfig:
     """Simulated colour hints."""
 
-    share: float = 0.4  # samples with hints
+    share: float = 0.5  # samples with hints
     max_points: int = 40
     recolour: float = 0.15  # share of hinted samples whose true colours are turned by a random hue
 

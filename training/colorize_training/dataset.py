@@ -187,21 +187,21 @@ def batch_from_crops(crops: NDArray[np.uint8], rngs: list[np.random.Generator], 
     return Batch(lightness / contract.LIGHTNESS_SCALE - 1, hints, chroma, rgb)
 
 
-def batch_indices(step: int, batch: int, rank: int = 0, world: int = 1) -> list[int]:
-    """List the sample indices of one process in one step; the processes together see consecutive indices."""
-    first = step * batch * world + rank * batch
+def batch_indices(seen: int, batch: int, rank: int = 0) -> list[int]:
+    """List the sample indices of one process in the step after so many pictures; the processes' are consecutive."""
+    first = seen + rank * batch
     return list(range(first, first + batch))
 
 
 class _Steps(Dataset[Batch]):
-    """The batches of one process, by number of the step."""
+    """The batches of one process, by the pictures that all processes have seen before."""
 
-    def __init__(self, samples: Samples, batch: int, rank: int, world: int) -> None:
-        self._samples, self._batch, self._rank, self._world = samples, batch, rank, world
+    def __init__(self, samples: Samples, batch: int, rank: int) -> None:
+        self._samples, self._batch, self._rank = samples, batch, rank
 
-    def __getitem__(self, step: int) -> Batch:
-        side = crop_side(self._samples.config, step * self._batch * self._world)  # the same in every process
-        return self._samples.batch(batch_indices(step, self._batch, self._rank, self._world), side)
+    def __getitem__(self, seen: int) -> Batch:
+        side = crop_side(self._samples.config, seen)  # the same in every process
+        return self._samples.batch(batch_indices(seen, self._batch, self._rank), side)
 
 
 def _start_worker(_index: int) -> None:
@@ -212,24 +212,24 @@ def _start_worker(_index: int) -> None:
 
 
 def batches(
-    samples: Samples, first_step: int, batch: int, rank: int = 0, world: int = 1, workers: int = 1
+    samples: Samples, seen: int, batch: int, rank: int = 0, world: int = 1, workers: int = 1
 ) -> Iterator[Batch]:
-    """Yield batches from a step on, prepared ahead in other processes.
+    """Yield the batches of the steps to come, prepared ahead in other processes.
 
     Processes, not threads: array work in a second thread has an OpenMP team of its own, and the two teams' spinning
     cost two thirds of the speed on two cores.
 
     Args:
         samples: where batches come from.
-        first_step: number of the first step.
+        seen: pictures of this stage seen before; a run may go on with other processes or another batch size.
         batch: samples of this process in a step.
         rank: of this process.
         world: number of processes.
         workers: loading processes; 0 prepares batches in this one.
     """
     loader: DataLoader[Batch] = DataLoader(
-        _Steps(samples, batch, rank, world),
-        sampler=itertools.count(first_step),  # endless: the caller decides when to stop
+        _Steps(samples, batch, rank),
+        sampler=itertools.count(seen, batch * world),  # endless: the caller decides when to stop
         batch_size=None,
         num_workers=workers,
         prefetch_factor=3 if workers else None,

@@ -1,7 +1,8 @@
 """What old photographs do to lightness: emulsions, tone, fading, blur, grain, damage; applied to whole batches.
 
-The chroma target never changes: only the network's input is degraded.  Every sample draws its own plan from a random
-generator seeded with the sample's index, so a run can be repeated, resumed and split over processes.
+The chroma target stays that of the clean picture: only the network's input is degraded.  The one exception is a studio
+backdrop, which is painted and therefore grey in the target too (:func:`backdrop_masks`).  Every sample draws its own
+plan from a random generator seeded with the sample's index, so a run can be repeated, resumed and split over processes.
 """
 
 import io
@@ -18,7 +19,7 @@ from torch.nn import functional
 from colorize_training.color import LUMINANCE_WEIGHTS, lightness_from_y
 from colorize_training.config import DegradeConfig
 
-# Spectral sensitivity of emulsions as ranges of weights on linear R, G, B (normalised to sum 1 after the draw).
+# Spectral sensitivity of emulsions as ranges of weights on linear R, G, B, whose sum is 1.
 EMULSIONS: Final = {
     "panchromatic": ((0.20, 0.35), (0.40, 0.60), (0.10, 0.35)),
     "orthochromatic": ((0.0, 0.10), (0.40, 0.65), (0.30, 0.55)),
@@ -59,10 +60,14 @@ class Backdrop:
 
 
 def draw_emulsion(rng: np.random.Generator, name: str | None = None) -> NDArray[np.float64]:
-    """Draw weights of linear R, G, B, sum 1, for a named or a random emulsion."""
+    """Draw weights of linear R, G, B, sum 1 and within their ranges, for a named or a random emulsion."""
     chosen = name or list(EMULSIONS)[int(rng.choice(len(EMULSIONS), p=_EMULSION_CHANCES))]
-    weights = np.array([rng.uniform(low, high) for low, high in EMULSIONS[chosen]])
-    return weights / weights.sum()
+    low, high = np.array(EMULSIONS[chosen]).T
+    while True:  # nine draws in ten stay in their ranges when they are normalised
+        weights = rng.uniform(low, high)
+        weights /= weights.sum()
+        if ((weights >= low) & (weights <= high)).all():
+            return weights
 
 
 def draw_plan(rng: np.random.Generator, config: DegradeConfig) -> DegradePlan:

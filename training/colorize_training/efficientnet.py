@@ -190,6 +190,10 @@ def load_imagenet_weights(encoder: EfficientNetLite) -> None:
     The stem's three colour planes are summed: a grey picture gives all three the same value, and the published
     scaling (x - 127) / 128 of 8-bit sRGB is close to L* / 50 - 1.
 
+    The published files are in PyTorch's format of before 1.6, which is pickled through and through: names, shapes and
+    strides cannot be told without it.  They are the only pickles that are ever read: of one known digest each, and by
+    the restricted unpickler of ``weights_only``, which builds tensors and containers and calls nothing else.
+
     Raises:
         ConfigError: if the package with the weights is missing or its file is not the known one.
     """
@@ -202,7 +206,6 @@ def load_imagenet_weights(encoder: EfficientNetLite) -> None:
     path = Path(getattr(module, class_name).get_model_file_path())
     if hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
         raise ConfigError(f"{path} is damaged or of another version.", "Reinstall the package that it belongs to.")
-    # weights_only: tensors and nothing else are read; the digest above says which.
     published = torch.load(path, map_location="cpu", weights_only=True)
     state = encoder.state_dict()
     for ours, theirs in _published_keys(encoder):

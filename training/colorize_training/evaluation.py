@@ -30,8 +30,8 @@ HINT_COUNTS: Final = (0, 1, 5, 20)
 _BATCH: Final = 8
 _DOUBT_SAMPLES: Final = 4000
 _SEED: Final = 20261123
-_SHOWN_ONLY: Final = ("studio backdrop",)
-"""Degradations without a true chroma to compare with: the backdrop replaces part of the picture."""
+_BASELINE_STRIDE: Final = 4
+"""Of the pixels at which the baselines are measured: they have no detail, so that fewer will do."""
 
 
 @dataclass(frozen=True)
@@ -45,18 +45,26 @@ class Scene:
 
 @dataclass(frozen=True)
 class Row:
-    """Measures of one picture; mean squared errors in a*b* units squared."""
+    """Measures of one picture; mean squared errors in a*b* units squared.
+
+    ``_grey`` and ``_mean`` are the baselines: no chroma, and the mean chroma of the training set.
+    """
 
     key: str
     set: str
     cosine: float
+    cosine_mean: float
     mse: float
     mse_grey: float
     mse_mean: float
     delta_e: float
     delta_e_grey: float
+    delta_e_mean: float
     delta_e_edges: float
+    delta_e_edges_grey: float
+    delta_e_edges_mean: float
     colorfulness: float
+    colorfulness_mean: float
     colorfulness_true: float
     blotch: float
     blotch_true: float
@@ -73,13 +81,14 @@ class Evaluation:
     rows: list[Row] = field(default_factory=list)
     summary: dict[str, dict[str, metrics.Interval]] = field(default_factory=dict)
     square: dict[str, dict[str, metrics.Interval]] = field(default_factory=dict)
-    sizes: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
-    hints: dict[str, dict[str, float]] = field(default_factory=dict)
-    degradations: dict[str, dict[str, float]] = field(default_factory=dict)
-    skin: dict[str, Any] = field(default_factory=dict)
+    sizes: dict[str, dict[str, dict[str, metrics.Interval]]] = field(default_factory=dict)
+    hints: dict[str, dict[str, metrics.Interval]] = field(default_factory=dict)
+    degradations: dict[str, dict[str, metrics.Interval]] = field(default_factory=dict)
+    skin: dict[str, metrics.Interval] = field(default_factory=dict)
+    skin_pictures: int = 0
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain dictionaries and numbers."""
+        """Return plain dictionaries and numbers; an interval is ``{"value", "low", "high"}``."""
         return asdict(self)
 
 
@@ -155,22 +164,30 @@ def measure(scene: Scene, chroma: Tensor, doubt: Tensor, mean_chroma: Tensor) ->
         mean_chroma: (2, 1, 1) mean a*b* of the training set, the second baseline.
     """
     lightness, true = scene.lab[:1], scene.lab[1:]
-    grey = torch.zeros_like(true)
-    de, de_edges = metrics.delta_e(lightness, chroma, true)
-    de_grey, _ = metrics.delta_e(lightness, grey, true, stride=4)
+    grey, mean = torch.zeros_like(true), mean_chroma.expand_as(true)
+    slope = metrics.sobel_magnitude(lightness[None])
+    de, de_edges = metrics.delta_e(lightness, chroma, true, slope=slope)
+    de_grey, de_edges_grey = metrics.delta_e(lightness, grey, true, _BASELINE_STRIDE, slope)
+    de_mean, de_edges_mean = metrics.delta_e(lightness, mean, true, _BASELINE_STRIDE, slope)
+    coarse = (slice(None), slice(None, None, _BASELINE_STRIDE), slice(None, None, _BASELINE_STRIDE))
     error = (chroma - true).norm(dim=0).flatten().double().numpy()
     picks = np.random.default_rng(_SEED).choice(error.size, min(_DOUBT_SAMPLES, error.size), replace=False)
     return Row(
         key=scene.picture.key,
         set=scene.picture.set,
         cosine=metrics.chroma_cosine(chroma, true),
+        cosine_mean=metrics.chroma_cosine(mean, true),
         mse=metrics.chroma_mse(chroma, true),
         mse_grey=metrics.chroma_mse(grey, true),
-        mse_mean=metrics.chroma_mse(mean_chroma.expand_as(true), true),
+        mse_mean=metrics.chroma_mse(mean, true),
         delta_e=de,
         delta_e_grey=de_grey,
+        delta_e_mean=de_mean,
         delta_e_edges=de_edges,
+        delta_e_edges_grey=de_edges_grey,
+        delta_e_edges_mean=de_edges_mean,
         colorfulness=metrics.colorfulness(metrics.srgb8_from_lab(lightness, chroma)),
+        colorfulness_mean=metrics.colorfulness(metrics.srgb8_from_lab(lightness[coarse], mean[coarse])),
         colorfulness_true=metrics.colorfulness(scene.rgb),
         blotch=metrics.blotch(lightness, chroma),
         blotch_true=metrics.blotch(lightness, true),
@@ -180,24 +197,48 @@ def measure(scene: Scene, chroma: Tensor, doubt: Tensor, mean_chroma: Tensor) ->
 
 
 def summarise(rows: Sequence[Row]) -> dict[str, metrics.Interval]:
-    """Summarise the rows of one set, each number with its interval."""
+    """Summarise the rows of one set, each number with its interval and the two baselines after it.
+
+    One colour all over has neither blotches nor, where it is grey, colourfulness or a cosine: those baselines are zero
+    by definition, or left out.
+    """
 
     def column(*names: str) -> NDArray[np.float64]:
         return np.array([[getattr(row, name) for name in names] for row in rows])
 
-    ratio = column("colorfulness") / np.maximum(column("colorfulness_true"), 1.0)
+    def mean(name: str) -> metrics.Interval:
+        return metrics.bootstrap(metrics.mean_of, column(name))
+
+    def rmse(name: str) -> metrics.Interval:
+        return metrics.bootstrap(metrics.rmse_of, column(name))
+
+    def colorfulness_ratio(name: str) -> metrics.Interval:
+        ratio = column(name) / np.maximum(column("colorfulness_true"), 1.0)
+        return metrics.bootstrap(metrics.median_of, ratio)
+
+    zero = metrics.Interval(0.0, 0.0, 0.0)
     return {
-        "cosine": metrics.bootstrap(metrics.mean_of, column("cosine")),
-        "rmse": metrics.bootstrap(metrics.rmse_of, column("mse")),
+        "cosine": mean("cosine"),
+        "cosine of mean chroma": mean("cosine_mean"),
+        "rmse": rmse("mse"),
+        "rmse of grey": rmse("mse_grey"),
+        "rmse of mean chroma": rmse("mse_mean"),
         "rmse / grey": metrics.bootstrap(metrics.rmse_ratio_of, column("mse", "mse_grey")),
         "mean-chroma rmse / grey": metrics.bootstrap(metrics.rmse_ratio_of, column("mse_mean", "mse_grey")),
-        "CIEDE2000": metrics.bootstrap(metrics.mean_of, column("delta_e")),
-        "CIEDE2000 of grey": metrics.bootstrap(metrics.mean_of, column("delta_e_grey")),
-        "CIEDE2000 on edges": metrics.bootstrap(metrics.mean_of, column("delta_e_edges")),
-        "colourfulness ratio": metrics.bootstrap(metrics.median_of, ratio),
-        "blotch": metrics.bootstrap(metrics.mean_of, column("blotch")),
-        "blotch of truth": metrics.bootstrap(metrics.mean_of, column("blotch_true")),
+        "CIEDE2000": mean("delta_e"),
+        "CIEDE2000 of grey": mean("delta_e_grey"),
+        "CIEDE2000 of mean chroma": mean("delta_e_mean"),
+        "CIEDE2000 on edges": mean("delta_e_edges"),
+        "CIEDE2000 on edges of grey": mean("delta_e_edges_grey"),
+        "CIEDE2000 on edges of mean chroma": mean("delta_e_edges_mean"),
+        "colourfulness ratio": colorfulness_ratio("colorfulness"),
+        "colourfulness ratio of grey": zero,
+        "colourfulness ratio of mean chroma": colorfulness_ratio("colorfulness_mean"),
+        "blotch": mean("blotch"),
+        "blotch of truth": mean("blotch_true"),
         "blotch / truth": metrics.bootstrap(metrics.mean_ratio_of, column("blotch", "blotch_true")),
+        "blotch of grey": zero,
+        "blotch of mean chroma": zero,
         "doubt correlation": metrics.bootstrap(metrics.median_of, column("doubt_spearman")),
         "lightness correlation": metrics.bootstrap(metrics.median_of, column("lightness_spearman")),
     }
@@ -216,11 +257,12 @@ def evaluate_rows(predictor: Predictor, scenes: Sequence[Scene], mean_chroma: Te
     return [measure(s, c, d, mean_chroma) for s, c, d in predict_scenes(predictor, scenes)]
 
 
-def _rmse(errors: Sequence[float]) -> float:
-    return float(np.sqrt(np.mean(errors)))
+def _rmse(errors: Sequence[float]) -> metrics.Interval:
+    """Join the mean squared errors of pictures."""
+    return metrics.bootstrap(metrics.rmse_of, np.array(errors)[:, None])
 
 
-def evaluate_sizes(predictor: Predictor, scenes: Sequence[Scene]) -> dict[str, dict[str, float]]:
+def evaluate_sizes(predictor: Predictor, scenes: Sequence[Scene]) -> dict[str, dict[str, metrics.Interval]]:
     """Return RMSE and blotch by network size, measured at 256 px short side."""
     table = {}
     for size in SIZES:
@@ -230,12 +272,12 @@ def evaluate_sizes(predictor: Predictor, scenes: Sequence[Scene]) -> dict[str, d
         ]
         table[str(size)] = {
             "rmse": _rmse([mse for mse, _ in found]),
-            "blotch": float(np.mean([b for _, b in found])),
+            "blotch": metrics.bootstrap(metrics.mean_of, np.array([[b] for _, b in found])),
         }
     return table
 
 
-def evaluate_hints(predictor: Predictor, scenes: Sequence[Scene]) -> dict[str, float]:
+def evaluate_hints(predictor: Predictor, scenes: Sequence[Scene]) -> dict[str, metrics.Interval]:
     """Return RMSE by number of hints (3x3 px means of the truth at seeded uniform positions)."""
     table = {}
     for count in HINT_COUNTS:
@@ -271,26 +313,36 @@ def degradation_plans() -> dict[str, Callable[[np.random.Generator], DegradePlan
     }
 
 
+def _drawn_plan(scene: Scene, name: str) -> tuple[DegradePlan, np.random.Generator]:
+    rng = np.random.default_rng([_SEED, scene.picture.phash % 2**32])
+    return degradation_plans()[name](rng), rng
+
+
 def degraded_lightness(scene: Scene, name: str) -> Tensor:
     """Degrade one scene on a fixed seed; (1, H, W) L*."""
-    rng = np.random.default_rng([_SEED, scene.picture.phash % 2**32])
-    plan = degradation_plans()[name](rng)
+    plan, rng = _drawn_plan(scene, name)
     linear = color.linear_from_srgb8(torch.from_numpy(scene.rgb).permute(2, 0, 1))[None]
     return degrade(linear, [plan], [rng], backdrop_masks([plan], *linear.shape[-2:]))[0]
 
 
-def evaluate_degradations(predictor: Predictor, scenes: Sequence[Scene]) -> dict[str, float]:
-    """Return RMSE under each degradation."""
+def degraded_truth(scene: Scene, name: str) -> Tensor:
+    """Return the a*b* that a degraded scene should get, (2, H, W): its own, but for a backdrop, which is grey."""
+    plan, _ = _drawn_plan(scene, name)
+    if plan.backdrop is None:
+        return scene.lab[1:]
+    return scene.lab[1:] * backdrop_masks([plan], *scene.lab.shape[-2:])[0]
+
+
+def evaluate_degradations(predictor: Predictor, scenes: Sequence[Scene]) -> dict[str, metrics.Interval]:
+    """Return RMSE under each degradation, against :func:`degraded_truth`."""
     table = {}
     for name in degradation_plans():
-        if name in _SHOWN_ONLY:
-            continue
 
         def lightness_of(scene: Scene, name: str = name) -> Tensor:
             return degraded_lightness(scene, name)
 
         predicted = predict_scenes(predictor, scenes, lightness_of=lightness_of)
-        table[name] = _rmse([metrics.chroma_mse(c, s.lab[1:]) for s, c, _ in predicted])
+        table[name] = _rmse([metrics.chroma_mse(c, degraded_truth(s, name)) for s, c, _ in predicted])
     return table
 
 

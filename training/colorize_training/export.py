@@ -14,23 +14,38 @@ import torch
 from colorize_server import contract
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
-from torch import nn
+from torch import Tensor, nn
 
+from colorize_training import color
 from colorize_training.checkpoint import read_checkpoint, write_atomically
 from colorize_training.config import config_to_dict
 from colorize_training.errors import ExportError
+from colorize_training.hints import uniform_hints
 from colorize_training.networks import Generator, WithGain, build_generator, fold_batch_norms
+from colorize_training.smoke import make_photo
 
 OPSET: Final = 18
 FLOAT32_TOLERANCE: Final = 1e-5
 HALF_TOLERANCE: Final = 2e-3
 """Largest |ONNX Runtime - PyTorch| in network units that an export may show."""
 
+MEAN_CHROMA_LIMIT: Final = 3.0
+"""Mean distance, a*b* units, of the shipped file's colours from the trained float32 network's that an export may show.
+
+The shipped network's by :func:`chroma_distance`: 0.07 with all bits of the mantissa, 0.7 with six, 1.8 with five, 4.8
+with four.  The largest distance is told but has no bar: a few pixels flip wherever two colours are equally likely (7 of
+a*b* with six bits, 34 with five).
+"""
+
 HALF_MANTISSA_BITS: Final = 10
 """Stored bits of the mantissa of a half-precision number (IEEE 754-2019, binary16)."""
 
 _SMALL_WEIGHTS: Final = 64
 """Initialisers of fewer values stay float32: shapes, scales and biases of the heads cost nothing."""
+
+_SAMPLES: Final = 4
+_SAMPLE_SIDE_PX: Final = 128
+_SAMPLE_HINTS: Final = 5
 
 HALF_SUFFIX: Final = ".half"
 """Ends the names of initialisers that are stored in half precision."""
@@ -40,6 +55,14 @@ WRAPPER_PREFIX: Final = "generator."
 
 SCALARS_KEY: Final = "colorize.scalars"
 """Metadata: scalar weights that the exporter folds into constants, as JSON, so that ``finetune`` finds them."""
+
+
+@dataclass(frozen=True)
+class ChromaDistance:
+    """How far the colours of two networks are apart, a*b* units (Euclidean, at equal lightness)."""
+
+    largest: float
+    mean: float
 
 
 @dataclass(frozen=True)
@@ -149,8 +172,21 @@ def _lost_scalars(model: onnx.ModelProto, network: nn.Module) -> dict[str, float
     return {k: float(v) for k, v in network.state_dict().items() if k not in names and v.numel() == 1}
 
 
-def card_json(facts: CardFacts, multiple_of: int) -> str:
-    """Return the model card of the contract as JSON."""
+def card_json(facts: CardFacts, multiple_of: int, distance: ChromaDistance) -> str:
+    """Return the model card of the contract as JSON.
+
+    Args:
+        facts: what the exporter is told.
+        multiple_of: of the network.
+        distance: of the shipped file from the trained network, joins ``training`` with the gain and the bits.
+    """
+    export = {
+        "gain": facts.gain,
+        "mantissa_bits": facts.mantissa_bits,
+        # Rounded, so that two processors write the same file.
+        "largest_chroma_distance": round(distance.largest, 1),
+        "mean_chroma_distance": round(distance.mean, 2),
+    }
     return json.dumps(
         {
             "name": facts.name,
@@ -159,7 +195,7 @@ def card_json(facts: CardFacts, multiple_of: int) -> str:
             "sizes": sorted(facts.sizes),
             "default_size": facts.default_size,
             "saturation": 1.0,  # the gain is in the graph
-            "training": {**facts.training, "gain": facts.gain},
+            "training": {**facts.training, **export},
             "metrics": facts.metrics,
             "licence": facts.licence,
         },
@@ -197,6 +233,35 @@ def largest_difference(model: onnx.ModelProto, network: nn.Module, multiple_of: 
     return worst
 
 
+def _sample_photographs(multiple_of: int) -> tuple[Tensor, Tensor]:
+    """The fixed batch of :func:`chroma_distance`: drawn pictures with plain areas, edges and noise, half with hints."""
+    side = multiple_of * -(-_SAMPLE_SIDE_PX // multiple_of)
+    rgb = np.stack([np.asarray(make_photo(seed, side, aspect=1.0)) for seed in range(_SAMPLES)])
+    lab = color.lab_from_linear(color.linear_from_srgb8(torch.from_numpy(rgb).permute(0, 3, 1, 2)))
+    hints = torch.zeros(_SAMPLES, 3, side, side)
+    for index in range(0, _SAMPLES, 2):
+        hints[index] = uniform_hints(lab[index, 1:] / contract.CHROMA_SCALE, _SAMPLE_HINTS, seed=index)
+    return lab[:, :1] / contract.LIGHTNESS_SCALE - 1, hints
+
+
+@torch.inference_mode()
+def chroma_distance(model: onnx.ModelProto, trained: nn.Module, multiple_of: int) -> ChromaDistance:
+    """Return how far the colours of an exported model are from those of the trained float32 network.
+
+    Args:
+        model: as shipped, its weights rounded.
+        trained: the network in PyTorch, its gain included.
+        multiple_of: of the network.
+    """
+    luminance, hints = _sample_photographs(multiple_of)
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    feeds = {contract.INPUT_LUMINANCE: luminance.numpy(), contract.INPUT_HINTS: hints.numpy()}
+    (found,) = session.run([contract.OUTPUT_CHROMA], feeds)
+    expected, _ = trained(luminance, hints)
+    apart = (torch.from_numpy(np.asarray(found)) - expected).norm(dim=1) * contract.CHROMA_SCALE
+    return ChromaDistance(float(apart.max()), float(apart.mean()))
+
+
 def export_generator(
     generator: Generator, facts: CardFacts, path: Path, max_bytes: int | None = None
 ) -> dict[str, float]:
@@ -209,16 +274,19 @@ def export_generator(
         max_bytes: refuse a larger file; None allows any size.
 
     Returns:
-        ``float32`` and ``half``: the largest differences to PyTorch; ``bytes``: the size of the file; ``opset``.
+        ``float32`` and ``half``: the largest differences to PyTorch with the same weights, network units;
+        ``largest_chroma`` and ``mean_chroma``: distances to the trained network, a*b* units (rounding included);
+        ``bytes``: the size of the file; ``opset``.
 
     Raises:
-        ExportError: if the exported graph disagrees with PyTorch, or the file is too large.
+        ExportError: if the exported graph disagrees with PyTorch, the rounding of the weights changes the colours too
+            much, or the file is too large.
         DiskError: if it cannot be written.
     """
     folded = fold_batch_norms(generator)
-    network = WithGain(generator.eval(), facts.gain).eval()
+    trained = network = WithGain(generator.eval(), facts.gain).eval()
     if facts.mantissa_bits < HALF_MANTISSA_BITS:
-        # The rounded weights are the model: its measures are those of the file, and PyTorch is compared with the same.
+        # The graph is compared with the same weights; what their rounding costs is told apart, below.
         _round_weights(folded, facts.mantissa_bits)
         network = WithGain(folded, facts.gain).eval()
     model = _onnx_from_torch(WithGain(folded, facts.gain).eval(), generator.multiple_of)
@@ -234,10 +302,17 @@ def export_generator(
                 f"The exported model ({kind} weights) differs from PyTorch by {found:.2g}, more than {allowed:.0e}.",
                 "Train further, or report the versions of torch, onnx and onnxruntime.",
             )
+    distance = chroma_distance(half, trained, generator.multiple_of)
+    if not distance.mean <= MEAN_CHROMA_LIMIT:  # not a number fails too
+        raise ExportError(
+            f"With {facts.mantissa_bits} bits of each weight's mantissa the colours are {distance.mean:.1f} a*b* units "
+            f"on average from those of the trained network, more than {MEAN_CHROMA_LIMIT:.0f}.",
+            "Keep more bits with --mantissa-bits.",
+        )
     _forget_origin(half)
     half.producer_name, half.producer_version = "colorize-train", facts.version
     entry = half.metadata_props.add()
-    entry.key, entry.value = contract.CARD_KEY, card_json(facts, generator.multiple_of)
+    entry.key, entry.value = contract.CARD_KEY, card_json(facts, generator.multiple_of, distance)
     entry = half.metadata_props.add()
     entry.key, entry.value = SCALARS_KEY, json.dumps(_lost_scalars(half, folded))
     onnx.checker.check_model(half)
@@ -250,7 +325,14 @@ def export_generator(
     digest = hashlib.sha256(data).hexdigest()
     write_atomically(path.with_suffix(".sha256"), f"{digest}  {path.name}\n".encode())
     opset = next(float(entry.version) for entry in half.opset_import if entry.domain == "")
-    return {"float32": difference, "half": half_difference, "bytes": float(len(data)), "opset": opset}
+    return {
+        "float32": difference,
+        "half": half_difference,
+        "largest_chroma": distance.largest,
+        "mean_chroma": distance.mean,
+        "bytes": float(len(data)),
+        "opset": opset,
+    }
 
 
 def export_checkpoint(

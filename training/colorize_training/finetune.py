@@ -16,6 +16,11 @@ from colorize_training.prepare import PrepareOptions, PrepareReport, prepare
 _LR_FACTOR: Final = 0.2
 """A trained network is bent, not rebuilt."""
 
+_WARMUP_PICTURES_MAX: Final = 500
+_WARMUP_SHARE: Final = 0.1
+_DECAY_SHARE: Final = 0.5
+"""Parts of the run: the warm-up of a long run would leave a short one below its learning rate to the end."""
+
 
 @dataclass(frozen=True)
 class FinetuneOptions:
@@ -42,6 +47,28 @@ def _start(options: FinetuneOptions) -> tuple[Path, ModelConfig, tuple[int, ...]
     return path, read_checkpoint(path).config.model, (256,), 256, "Apache-2.0"
 
 
+def _run_config(options: FinetuneOptions, start: Path, model: ModelConfig, shards: Path) -> TrainConfig:
+    """Configure the run: up to the full learning rate, a while there, and down in the second half."""
+    base = TrainConfig()
+    return replace(
+        base,
+        name=options.name,
+        stage=3,
+        pictures=options.pictures,
+        start_from=str(start),
+        model=model,
+        data=DataConfig(folder=str(shards), crop_px=options.crop_px, has_splits=False),
+        optim=replace(
+            base.optim,
+            batch=options.batch,
+            lr=base.optim.lr * _LR_FACTOR,
+            encoder_lr=base.optim.encoder_lr * _LR_FACTOR,
+            warmup_pictures=min(_WARMUP_PICTURES_MAX, int(options.pictures * _WARMUP_SHARE)),
+            decay_pictures=int(options.pictures * _DECAY_SHARE),
+        ),
+    )
+
+
 def finetune(folder: Path, options: FinetuneOptions) -> tuple[Path, PrepareReport]:
     """Train on an artist's own photographs.
 
@@ -58,23 +85,7 @@ def finetune(folder: Path, options: FinetuneOptions) -> tuple[Path, PrepareRepor
     start, model, sizes, default_size, licence = _start(options)
     shards = options.out / "shards"
     report = prepare(folder, shards, PrepareOptions(set="own"))
-    base = TrainConfig()
-    config = replace(
-        base,
-        name=options.name,
-        stage=3,
-        pictures=options.pictures,
-        start_from=str(start),
-        model=model,
-        data=DataConfig(folder=str(shards), crop_px=options.crop_px, has_splits=False),
-        optim=replace(
-            base.optim,
-            batch=options.batch,
-            lr=base.optim.lr * _LR_FACTOR,
-            encoder_lr=base.optim.encoder_lr * _LR_FACTOR,
-            decay_pictures=options.pictures,
-        ),
-    )
+    config = _run_config(options, start, model, shards)
     run = options.out / "run"
     last = fit(
         config,

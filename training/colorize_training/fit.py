@@ -81,6 +81,10 @@ def _stop_on_signals() -> Iterator[_StopRequest]:
 
 
 def _prepare_trainer(config: TrainConfig, options: FitOptions, samples: Samples, is_distributed: bool) -> Trainer:
+    if not options.resume and checkpoints(options.out):
+        raise CheckpointError(
+            f"{options.out} already holds a run.", "Go on with --resume, or choose another folder with --out."
+        )
     device = default_device()
     trainer = Trainer(config, device, options.precision or default_precision(device), is_distributed)
     if options.resume or options.resume_from:
@@ -108,10 +112,6 @@ def _prepare_trainer(config: TrainConfig, options: FitOptions, samples: Samples,
         checkpoint = read_checkpoint(path)
         demand_same_network(checkpoint.config.model, config.model, path)
         trainer.start_from(checkpoint, path)
-    elif checkpoints(options.out):
-        raise CheckpointError(
-            f"{options.out} already holds a run.", "Go on with --resume, or choose another folder with --out."
-        )
     return trainer
 
 
@@ -146,18 +146,21 @@ class _Saver:
             self.save_half()
 
 
-def _is_stop_agreed(stop: _StopRequest, world: int) -> bool:
-    """Tell whether any process was asked to stop: they all leave before the same step, and none waits for another."""
-    if world == 1:
-        return stop.is_set
-    asked = torch.tensor(float(stop.is_set), device=default_device())
-    distributed.all_reduce(asked, distributed.ReduceOp.MAX)
-    return bool(asked.item())
+def _is_stopped(stop: _StopRequest, folder: Path, world: int) -> bool:
+    """Sleep while there is a pause file, then tell whether any process was asked to stop.
 
-
-def _sleep_while_paused(folder: Path, stop: _StopRequest) -> None:
+    The processes ask one another each time: they all pause and leave before the same step, and none waits for another
+    longer than a poll lasts, whatever the time limit of the exchange.
+    """
     pause = folder.parent / PAUSE_NAME
-    while pause.exists() and not stop.is_set:
+    while True:
+        asked = torch.tensor([float(stop.is_set), float(pause.exists())])
+        if world > 1:
+            asked = asked.to(default_device())
+            distributed.all_reduce(asked, distributed.ReduceOp.MAX)
+        is_stop, is_pause = (bool(flag) for flag in asked.tolist())
+        if is_stop or not is_pause:
+            return is_stop
         time.sleep(_PAUSE_POLL_S)
 
 
@@ -186,7 +189,7 @@ def _fit(config: TrainConfig, options: FitOptions, rank: int, world: int) -> Pat
     batch = config.optim.batch
     saver = _Saver(trainer, options)
     writer = SummaryWriter(str(options.out / "tensorboard")) if rank == 0 else None
-    loader = batches(samples, trainer.progress.step, batch, rank, world, options.workers)
+    loader = batches(samples, trainer.progress.pictures, batch, rank, world, options.workers)
     bar = tqdm(
         total=config.pictures,
         initial=trainer.progress.pictures,
@@ -202,7 +205,7 @@ def _fit(config: TrainConfig, options: FitOptions, rank: int, world: int) -> Pat
     try:
         with _stop_on_signals() as stop:
             for data in loader:
-                if trainer.progress.pictures >= config.pictures or _is_stop_agreed(stop, world):
+                if trainer.progress.pictures >= config.pictures or _is_stopped(stop, options.out, world):
                     break
                 if options.max_steps and trainer.progress.step - first_step >= options.max_steps:
                     break
@@ -214,7 +217,6 @@ def _fit(config: TrainConfig, options: FitOptions, rank: int, world: int) -> Pat
                         grid = sample_grid(trainer.averaged_generator(), data)
                         writer.add_image("input | ours | truth", grid, trainer.progress.pictures)
                     saver.save_if_due()
-                _sleep_while_paused(options.out, stop)
     finally:
         bar.close()
         if writer is not None:

@@ -6,6 +6,7 @@ section 3.2, extended by strokes and by fractional coverage (soft brushes, down-
 
 import numpy as np
 import torch
+from colorize_server import contract
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -13,6 +14,9 @@ from colorize_training.config import HintConfig
 
 _GEOMETRIC_P = 0.12
 """Few hints are more common than many: half of the draws have at most five."""
+
+_STROKE_TOLERANCE = 8.0 / contract.CHROMA_SCALE
+"""A stroke ends where the truth under the brush is further from its colour: a painter stays within one thing."""
 
 
 def draw_hints(chroma: NDArray[np.float32], rng: np.random.Generator, config: HintConfig) -> NDArray[np.float32]:
@@ -48,6 +52,9 @@ def draw_hints(chroma: NDArray[np.float32], rng: np.random.Generator, config: Hi
             top, bottom = max(0, cy - brush), min(height, cy + brush + 1)
             left, right = max(0, cx - brush), min(width, cx + brush + 1)
             if top >= bottom or left >= right:
+                break
+            under = chroma[:, top:bottom, left:right].mean(axis=(1, 2))
+            if step > 0 and np.hypot(*(under - colour)) > _STROKE_TOLERANCE:
                 break
             hints[:2, top:bottom, left:right] = colour[:, None, None]
             hints[2, top:bottom, left:right] = coverage

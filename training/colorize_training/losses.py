@@ -4,7 +4,7 @@ from typing import Final
 
 import torch
 from colorize_server import contract
-from torch import Tensor
+from torch import Tensor, distributed
 from torch.nn import functional
 
 from colorize_training.config import LossConfig
@@ -17,7 +17,9 @@ _HINT_REACH_PX: Final = 9
 
 
 def pixel_weights(chroma: Tensor, hints: Tensor, config: LossConfig) -> Tensor:
-    """Weigh pixels by their true chroma and by nearness to a hint, mean 1 over the batch.
+    """Weigh pixels by their true chroma and by nearness to a hint.
+
+    The first factor has the mean 1 over the batches of all processes, so that several learn what one learns on all.
 
     Strong colours are rare, and a plain mean over pixels drowns them in grey; the milder relative of the class
     rebalancing of Zhang, Isola and Efros, "Colorful Image Colorization" (ECCV 2016).
@@ -33,13 +35,21 @@ def pixel_weights(chroma: Tensor, hints: Tensor, config: LossConfig) -> Tensor:
     weights = torch.ones_like(chroma[:, :1])
     if config.chroma_reweight > 0:
         weights = weights + chroma.norm(dim=1, keepdim=True) / config.chroma_reweight
-        weights = weights / weights.mean()
+        weights = weights / _mean_over_processes(weights.mean())
     if config.hint_weight > 0:
         half = _HINT_REACH_PX // 2  # rows, then columns: a ninth of the work of the square window
         near = functional.max_pool2d(hints[:, 2:3], (_HINT_REACH_PX, 1), stride=1, padding=(half, 0))
         near = functional.max_pool2d(near, (1, _HINT_REACH_PX), stride=1, padding=(0, half))
         weights = weights * (1 + config.hint_weight * near)
     return weights
+
+
+def _mean_over_processes(value: Tensor) -> Tensor:
+    if not distributed.is_initialized():
+        return value
+    total = value.detach().clone()
+    distributed.all_reduce(total)
+    return total / distributed.get_world_size()
 
 
 def pixel_loss(given: Tensor, true: Tensor, weights: Tensor, config: LossConfig) -> Tensor:

@@ -79,12 +79,23 @@ def blotch(lightness: Tensor, chroma: Tensor) -> float:
     return 100 * float(gradient[flat].mean())
 
 
-def delta_e(lightness: Tensor, given: Tensor, true: Tensor, stride: int = 2) -> tuple[float, float]:
+def delta_e(
+    lightness: Tensor, given: Tensor, true: Tensor, stride: int = 2, slope: Tensor | None = None
+) -> tuple[float, float]:
     """Return mean CIEDE2000 over the picture and over the strongest 10 % of luminance edges.
 
-    Both colours have the same L*.  Every ``stride``-th pixel of every ``stride``-th row is measured.
+    Both colours have the same L*.
+
+    Args:
+        lightness: (1, H, W) L*.
+        given: (2, H, W) a*b*.
+        true: (2, H, W) a*b*.
+        stride: every ``stride``-th pixel of every ``stride``-th row is measured.
+        slope: (1, H, W) :func:`sobel_magnitude` of the lightness, if it is at hand: it takes longer than the rest.
     """
-    edges = sobel_magnitude(lightness[None])[0, ::stride, ::stride].numpy()
+    if slope is None:
+        slope = sobel_magnitude(lightness[None])
+    edges = slope[0, ::stride, ::stride].numpy()
     parts = [torch.cat([lightness, chroma])[:, ::stride, ::stride].permute(1, 2, 0).numpy() for chroma in (given, true)]
     difference = ciede2000(*parts)
     strong = edges >= np.quantile(edges, 1 - _EDGE_SHARE)

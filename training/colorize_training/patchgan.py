@@ -1,7 +1,10 @@
 """The 70x70 PatchGAN discriminator on (lightness, chroma).
 
 Isola, Zhu, Zhou and Efros, "Image-to-Image Translation with Conditional Adversarial Networks" (CVPR 2017), appendix
-6.1.2: C64-C128-C256-C512, 4x4 kernels, leaky ReLU 0.2, no normalisation in the first layer.
+6.1.2: C64-C128-C256-C512, 4x4 kernels, leaky ReLU 0.2, no normalisation in the first layer.  The normalisation is over
+each picture: what the paper's batch normalisation is with its batches of one, and with larger ones the verdict on a
+picture does not hang on the company that it is judged in (real and given ones in its own step, given ones alone in the
+generator's).
 """
 
 from typing import Final
@@ -23,7 +26,7 @@ class PatchGAN(nn.Module):
             stride = 2 if index < 3 else 1
             layers.append(nn.Conv2d(below, channels, 4, stride, 1, bias=index == 0))
             if index > 0:
-                layers.append(nn.BatchNorm2d(channels))
+                layers.append(nn.InstanceNorm2d(channels, affine=True))
             layers.append(nn.LeakyReLU(0.2, inplace=True))
             below = channels
         layers.append(nn.Conv2d(below, 1, 4, 1, 1))

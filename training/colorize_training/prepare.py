@@ -14,7 +14,7 @@ from typing import Final
 
 import numpy as np
 from colorize_server.color.rgb import SRGB
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from colorize_training.errors import DataError, DiskError
 from colorize_training.metrics import colorfulness
@@ -75,8 +75,28 @@ def picture_files(folder: Path) -> Iterator[Path]:
     yield from sorted(p for p in folder.rglob("*") if p.suffix.lower() in PICTURE_SUFFIXES and p.is_file())
 
 
+def _srgb_from_profile(image: Image.Image) -> Image.Image:
+    """Bring a picture to sRGB by its embedded ICC profile; as it is, in RGB, where there is none that can be used."""
+    data = image.info.get("icc_profile")
+    if image.mode not in ("L", "RGB", "CMYK"):  # those that a profile of ICC.1 can speak of
+        image = image.convert("RGB")
+    if data:
+        try:
+            profile = ImageCms.ImageCmsProfile(io.BytesIO(data))
+            converted = ImageCms.profileToProfile(image, profile, ImageCms.createProfile("sRGB"), outputMode="RGB")
+        except (ImageCms.PyCMSError, OSError):
+            # A broken profile, or one of other channels than the picture's: most such pictures are sRGB.
+            pass
+        else:
+            assert converted is not None  # noqa: S101  (narrows the type; None is for conversion in place)
+            image = converted
+    image = image.convert("RGB")
+    image.info.pop("icc_profile", None)  # else it would be written into the shards
+    return image
+
+
 def open_upright(path: Path) -> Image.Image:
-    """Decode a file whole, upright, as RGB; transparent parts become white.
+    """Decode a file whole, upright, as RGB in sRGB (by its ICC profile); transparent parts become white.
 
     Raises:
         OSError, ValueError, SyntaxError: if the file is damaged or no picture.
@@ -85,9 +105,10 @@ def open_upright(path: Path) -> Image.Image:
         image = ImageOps.exif_transpose(file)
         if "A" in image.getbands() or "transparency" in image.info:
             image = image.convert("RGBA")
-            white = Image.new("RGBA", image.size, "white")
-            return Image.alpha_composite(white, image).convert("RGB")
-        return image.convert("RGB")
+            # Pasted after the conversion: white is white in any profile, but a mixture is not.
+            white = Image.new("RGB", image.size, "white")
+            return Image.composite(_srgb_from_profile(image), white, image.getchannel("A"))
+        return _srgb_from_profile(image)
 
 
 def _unfit(image: Image.Image, options: PrepareOptions) -> str:
@@ -167,7 +188,7 @@ def prepare(folder: Path, out: Path, options: PrepareOptions) -> PrepareReport:
 
     Raises:
         DataError: if the folder is missing, holds no picture, none of them is usable, or the set exists already.
-        DiskError: if the shards cannot be written.
+        DiskError: if the shards cannot be written; what the out folder held before is intact.
     """
     if not folder.is_dir():
         raise DataError(f"There is no folder {folder}.", "Name a folder with photographs.")
@@ -189,11 +210,9 @@ def prepare(folder: Path, out: Path, options: PrepareOptions) -> PrepareReport:
     try:
         out.mkdir(parents=True, exist_ok=True)
         pictures = list(_write_shards(kept, folder, out, options))
-        write_manifest(out, [*former, *pictures])
+        write_manifest(out, [*former, *pictures])  # last: until it is there, the new shards belong to nothing
     except OSError as error:
-        raise DiskError(
-            f"{out} cannot be written ({error.strerror}).", "Free some space or choose another --out."
-        ) from error
+        raise DiskError(f"{out} cannot be written ({error.strerror}).", "Choose another folder with --out.") from error
     report.kept = len(pictures)
     return report
 

@@ -4,7 +4,7 @@ import base64
 import html
 import io
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,14 +30,9 @@ def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "<table>" + "\n".join(lines) + "</table>"
 
 
-def _interval_table(summary: Mapping[str, Mapping[str, metrics.Interval]]) -> str:
-    names = list(next(iter(summary.values()))) if summary else []
-    return _table(["", *summary], [[name, *(str(summary[s][name]) for s in summary)] for name in names])
-
-
-def _number_table(first: str, columns: Mapping[str, Mapping[str, float]]) -> str:
+def _interval_table(columns: Mapping[str, Mapping[str, metrics.Interval]], first: str = "") -> str:
     names = list(next(iter(columns.values()))) if columns else []
-    return _table([first, *columns], [[n, *(f"{columns[c][n]:.3f}" for c in columns)] for n in names])
+    return _table([first, *columns], [[name, *(str(columns[c][name]) for c in columns)] for name in names])
 
 
 def figure_png(scene: Scene, chroma: Tensor, doubt: Tensor) -> NDArray[np.uint8]:
@@ -61,10 +56,6 @@ def _figure(rgb: NDArray[np.uint8], caption: str) -> str:
     )
 
 
-def _skin_table(skin: Mapping[str, Any]) -> str:
-    return _table(["skin", ""], [[name, f"{value:.3f}"] for name, value in skin.items()])
-
-
 def page(evaluation: Evaluation, figures: Mapping[str, Sequence[tuple[str, NDArray[np.uint8]]]]) -> str:
     """Write the page.
 
@@ -83,13 +74,13 @@ def page(evaluation: Evaluation, figures: Mapping[str, Sequence[tuple[str, NDArr
     if evaluation.square:
         parts += ["<h2>Square, 256 x 256 px (as papers do)</h2>", _interval_table(evaluation.square)]
     for name, sizes in evaluation.sizes.items():
-        parts += [f"<h2>Network size: {html.escape(name)}</h2>", _number_table("", sizes)]
+        parts += [f"<h2>Network size: {html.escape(name)}</h2>", _interval_table(sizes)]
     if evaluation.hints:
-        parts += ["<h2>RMSE by number of hints</h2>", _number_table("hints", evaluation.hints)]
+        parts += ["<h2>RMSE by number of hints</h2>", _interval_table(evaluation.hints, "hints")]
     if evaluation.degradations:
-        parts += ["<h2>RMSE by degradation</h2>", _number_table("degradation", evaluation.degradations)]
+        parts += ["<h2>RMSE by degradation</h2>", _interval_table(evaluation.degradations, "degradation")]
     if evaluation.skin:
-        parts += ["<h2>Skin</h2>", _skin_table(evaluation.skin)]
+        parts += ["<h2>Skin</h2>", _interval_table({f"{evaluation.skin_pictures} pictures": evaluation.skin}, "skin")]
     for title, pictures in figures.items():
         parts.append(f"<h2>{html.escape(title)}: input, ours, truth, doubt</h2>")
         parts += [_figure(rgb, caption) for caption, rgb in pictures]

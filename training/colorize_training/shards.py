@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from colorize_training.checkpoint import write_atomically
 from colorize_training.errors import DataError
 
 MANIFEST_NAME: Final = "manifest.csv"
@@ -76,33 +77,44 @@ def read_manifest(folder: Path) -> list[Picture]:
 
 
 def write_manifest(folder: Path, pictures: Iterable[Picture]) -> None:
-    """Write ``manifest.csv`` in the column order of :class:`Picture`."""
-    with (folder / MANIFEST_NAME).open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow([field.name for field in fields(Picture)])
-        for p in pictures:
-            writer.writerow(
-                (
-                    p.shard,
-                    p.key,
-                    p.set,
-                    p.source,
-                    p.licence,
-                    p.width,
-                    p.height,
-                    f"{p.colorfulness:.1f}",
-                    f"{p.phash:016x}",
-                )
+    """Write ``manifest.csv`` in the column order of :class:`Picture`; the former one stands until it is whole.
+
+    Raises:
+        DiskError: if it cannot be written; the former manifest is intact.
+    """
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow([field.name for field in fields(Picture)])
+    for p in pictures:
+        writer.writerow(
+            (
+                p.shard,
+                p.key,
+                p.set,
+                p.source,
+                p.licence,
+                p.width,
+                p.height,
+                f"{p.colorfulness:.1f}",
+                f"{p.phash:016x}",
             )
+        )
+    write_atomically(folder / MANIFEST_NAME, text.getvalue().encode())
 
 
 def write_shard(path: Path, members: Iterable[tuple[str, bytes]]) -> None:
-    """Write encoded pictures to one tar file; timestamps are zero so that equal input gives equal bytes."""
-    with tarfile.open(path, "w") as tar:
+    """Write encoded pictures to one tar file; timestamps are zero so that equal input gives equal bytes.
+
+    Raises:
+        DiskError: if it cannot be written; nothing is left half-written.
+    """
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
         for key, data in members:
             info = tarfile.TarInfo(key)
             info.size = len(data)
             tar.addfile(info, io.BytesIO(data))
+    write_atomically(path, buffer.getvalue())
 
 
 def _member_offsets(path: Path) -> Iterator[tuple[str, int, int]]:

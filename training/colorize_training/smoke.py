@@ -116,8 +116,8 @@ def smoke(say: Callable[[object], None], folder: Path | None = None) -> None:
     run("evaluate", folder / "stage2", "--data", folder / "shards", "--split", "report", "--out", folder / "report",
         "--probe-pictures", 1)  # fmt: skip
     model = folder / "smoke.onnx"
-    # After eight steps rounding alone can move the colours by more than a trained model's may; a model of rounded
-    # weights is compared with itself.
+    # After eight steps rounding alone can move the colours by more than the half-precision bar allows a trained model;
+    # a graph of rounded weights is held to that bar against PyTorch with the same weights.
     run("export", folder / "stage2", "--out", model, "--metrics", folder / "report" / "card.json",
         "--mantissa-bits", 9)  # fmt: skip
     seen = json.loads((folder / "report" / "evaluation.json").read_text(encoding="utf-8"))["pictures_seen"]

@@ -22,6 +22,9 @@ HASH_NEIGHBOUR_DISTANCE: Final = 10
 WHOLE_SOURCE_PICTURES: Final = 60
 """Sources of at most so many pictures stay whole."""
 
+TRAINING_SOURCES: Final = ("brianhuster/human-dataset",)
+"""Sources that are only learned from: full of pictures re-exposed and rotated, which no hash takes for the same."""
+
 _CHOOSE_SHARE: Final = 0.025
 _REPORT_SHARE: Final = 0.05
 _CHUNK: Final = 512
@@ -65,7 +68,10 @@ def group_labels(pictures: Sequence[Picture]) -> list[int]:
 
 
 def split_pictures(pictures: Sequence[Picture]) -> dict[str, list[Picture]]:
-    """Assign every picture to ``train``, ``choose`` or ``report``; a group goes to one of them as a whole."""
+    """Assign every picture to ``train``, ``choose`` or ``report``; a group goes to one of them as a whole.
+
+    A group with a picture of :data:`TRAINING_SOURCES` goes to ``train``.
+    """
     groups: dict[int, list[Picture]] = defaultdict(list)
     for picture, label in zip(pictures, group_labels(pictures), strict=True):
         groups[label].append(picture)
@@ -74,7 +80,9 @@ def split_pictures(pictures: Sequence[Picture]) -> dict[str, list[Picture]]:
         # The least key names the group, so that the order of the manifest does not matter.
         name = min(p.key for p in members)
         draw = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") / 2**64
-        if draw < _REPORT_SHARE:
+        if any(p.source in TRAINING_SOURCES for p in members):
+            splits["train"] += members
+        elif draw < _REPORT_SHARE:
             splits["report"] += members
         elif draw < _REPORT_SHARE + _CHOOSE_SHARE:
             splits["choose"] += members

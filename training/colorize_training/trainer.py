@@ -4,8 +4,9 @@ import math
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from colorize_training.checkpoint import Checkpoint, Progress, load_part, optimizer_tensors, restore_optimizer
@@ -122,9 +123,11 @@ class Trainer:
         self._demand_finite(loss, terms)
         self.optimizer.zero_grad(set_to_none=True)
         self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
-        if self.config.optim.clip_norm > 0:
-            self._scaler.unscale_(self.optimizer)
-            nn.utils.clip_grad_norm_(self.generator.parameters(), self.config.optim.clip_norm)
+        self._scaler.unscale_(self.optimizer)
+        limit = self.config.optim.clip_norm or math.inf
+        norm = nn.utils.clip_grad_norm_(self.generator.parameters(), limit)
+        if not self._scaler.is_enabled():  # which leaves such a step out, as it must with float16
+            self._demand_finite(norm, terms)
         self._scaler.step(self.optimizer)
         return terms, chroma.detach()
 
@@ -137,16 +140,18 @@ class Trainer:
         real, fake = logits.float().chunk(2)
         # Halved, which slows the discriminator relative to the generator (Isola et al. 2017, section 3.3).
         loss = (adversarial_loss(real, True) + adversarial_loss(fake, False)) / 2
+        self._demand_finite(loss, {"discriminator": loss})
         self.discriminator_optimizer.zero_grad(set_to_none=True)
         self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         self._scaler.step(self.discriminator_optimizer)
         return loss.detach()
 
-    def _demand_finite(self, loss: Tensor, terms: dict[str, Tensor]) -> None:
-        if not math.isfinite(loss.item()):
+    def _demand_finite(self, value: Tensor, terms: dict[str, Tensor]) -> None:
+        """Raise DivergedError unless a loss, or the norm of its gradient, is finite."""
+        if not math.isfinite(value.item()):
             values = ", ".join(f"{name} {term.item():.4g}" for name, term in terms.items())
             raise DivergedError(
-                f"The loss is not a number after {self.progress.pictures:,} pictures ({values}).",
+                f"The loss or its gradient is not a number after {self.progress.pictures:,} pictures ({values}).",
                 "The last checkpoint is intact: go on with --resume and a smaller learning rate.",
             )
 
@@ -157,11 +162,14 @@ class Trainer:
             The weighted loss terms and the learning-rate factor.
 
         Raises:
-            DivergedError: if the loss is not finite; no weight has changed in this step.
+            DivergedError: if a loss or its gradient is not finite; the network that it is of has not changed.
         """
         factor = self._set_learning_rates()
         batch = to_device(batch, self.device)
         p = self.progress
+        if self.config.model.dropout:  # each step and process has masks of its own, after a resume too
+            rank = distributed.get_rank() if distributed.is_initialized() else 0
+            torch.manual_seed(int(np.random.SeedSequence([self.config.seed, 5, p.pictures, rank]).generate_state(1)[0]))
         has_adversary = self.discriminator is not None and p.pictures >= self.config.loss.adversarial_from
         terms, given = self._generator_step(batch, has_adversary)
         logged = {name: term.item() for name, term in terms.items()}
@@ -191,6 +199,8 @@ class Trainer:
             tensors |= {f"discriminator.{k}": v for k, v in self.discriminator.state_dict().items()}
             names = self._names(self.discriminator)
             tensors |= optimizer_tensors(self.discriminator_optimizer, names, "optimizer.discriminator")
+        if self._scaler.is_enabled():
+            tensors |= {f"scaler.{k}": torch.tensor(v) for k, v in self._scaler.state_dict().items()}
         return tensors
 
     def resume(self, checkpoint: Checkpoint, path: Path) -> None:
@@ -198,7 +208,7 @@ class Trainer:
         # A checkpoint for safe keeping holds the averaged weights only.
         latest = checkpoint.part("generator") or checkpoint.part("ema")
         load_part(self.generator, latest, path)
-        self.average.state = checkpoint.part("ema")
+        self.average.state = {k: v.to(self.device) for k, v in checkpoint.part("ema").items()}
         p = checkpoint.progress
         self.average.steps = p.step
         if self.discriminator is not None and (state := checkpoint.part("discriminator")):
@@ -207,6 +217,8 @@ class Trainer:
             self.progress = Progress(p.step, p.pictures, p.pictures_before, warmup_from=p.pictures)
             return
         self.progress = p
+        if self._scaler.is_enabled() and (scaler := checkpoint.part("scaler")):
+            self._scaler.load_state_dict({k: v.item() for k, v in scaler.items()})
         named = dict(self.generator.named_parameters())
         restore_optimizer(self.optimizer, named, checkpoint.part("optimizer.generator"))
         if self.discriminator is not None and self.discriminator_optimizer is not None:
@@ -226,6 +238,8 @@ class Trainer:
         if batch is None:
             load_part(self.generator, weights, path)
         else:
+            weights = {k: v.to(self.device) for k, v in weights.items()}
+            batch = to_device(batch, self.device)
             load_unfolded(self.generator, weights, batch.luminance, batch.hints)
         self.progress = Progress(0, 0, seen, 0)
         self.average = AveragedWeights(self.generator, self.config.optim.ema)
