@@ -15,7 +15,7 @@ from colorize_server.model import load_model
 from colorize_training import export as export_module
 from colorize_training.config import ModelConfig
 from colorize_training.errors import CheckpointError, ExportError
-from colorize_training.export import CardFacts, export_generator, largest_difference, round_mantissas
+from colorize_training.export import CardFacts, export_generator, largest_difference, round_to_steps
 from colorize_training.networks import build_generator, fold_batch_norms
 from colorize_training.onnx_weights import weights_from_onnx
 from hypothesis import given
@@ -91,23 +91,20 @@ def test_the_way_back_gives_the_same_network(exported):
             assert (one - other * gain).abs().max() < 2e-3
 
 
-@given(arrays(np.float32, 20, elements=st.floats(-30000, 30000, width=32)), st.integers(1, 10))
-def test_rounded_mantissas_are_near_and_end_in_zeros(values, bits):
-    rounded = round_mantissas(values, bits)
-    half = np.abs(values.astype(np.float16).astype(np.float32))
-    step = 2.0**-24 * 2 ** (10 - bits)  # of subnormal numbers
-    assert (np.abs(rounded - values.astype(np.float16)) <= np.maximum(half * 2.0 ** -(bits + 1), step / 2)).all()
-    assert (rounded.astype(np.float16) == rounded).all()
-    assert (rounded.astype(np.float16).view(np.uint16) % 2 ** (10 - bits) == 0).all()
-    assert (round_mantissas(rounded, bits) == rounded).all()
+@given(arrays(np.float32, (3, 4, 5), elements=st.floats(-8, 8, width=32)), st.floats(0.01, 1))
+def test_rounded_weights_are_near_and_held_by_half_precision(weight, share):
+    rounded = round_to_steps(weight, share)
+    spread = np.maximum(weight.reshape(3, -1).std(axis=1) * share, 2.0**-24)[:, None, None]
+    assert (np.abs(rounded - weight) <= spread * 2**0.5 / 2 * (1 + 1e-5)).all()
+    held = np.abs(rounded) <= 2000 * spread  # of so many steps half precision has each
+    assert (rounded.astype(np.float16) == rounded)[held].all()
 
 
-def test_weights_of_fewer_mantissa_bits_compress_better():
+def test_weights_in_coarser_steps_compress_better():
     """That such a model is exported, exact in half precision, is shown by the smoke run."""
-    weights = np.random.default_rng(4).normal(0, 0.05, 50_000).astype(np.float32)
-    packed = [len(zlib.compress(round_mantissas(weights, bits).astype(np.float16).tobytes())) for bits in (10, 8, 6)]
-    assert packed[1] < 0.93 * packed[0]
-    assert packed[2] < 0.81 * packed[0]
+    weights = np.random.default_rng(4).normal(0, 0.05, (50, 1000)).astype(np.float32)
+    packed = [len(zlib.compress(w.astype(np.float16).tobytes())) for w in (weights, round_to_steps(weights, 0.04))]
+    assert packed[1] < 0.7 * packed[0]
 
 
 def test_the_gain_reaches_the_networks_colours_and_not_the_painters(exported):
@@ -141,7 +138,7 @@ def test_the_shipped_file_is_compared_with_the_trained_network_and_its_card_says
     assert 0 < report["mean_chroma"] < report["largest_chroma"] < 3
     assert training["mean_chroma_distance"] == pytest.approx(report["mean_chroma"], abs=0.01)
     assert training["largest_chroma_distance"] == pytest.approx(report["largest_chroma"], abs=0.1)
-    assert training["mantissa_bits"] == 10
+    assert training["weight_step"] == 0
 
 
 def test_rounding_that_changes_the_colours_is_refused(exported, tmp_path, monkeypatch):
@@ -152,9 +149,9 @@ def test_rounding_that_changes_the_colours_is_refused(exported, tmp_path, monkey
         trained.chroma_head.bias += 0.1
     monkeypatch.setattr(export_module, "_onnx_from_torch", lambda network, multiple: onnx.load(path))
     monkeypatch.setattr(export_module, "largest_difference", lambda *_: 0.0)
-    with pytest.raises(ExportError, match=r"With 6 bits .* from those of the trained network") as caught:
-        export_generator(trained, replace(FACTS, mantissa_bits=6), tmp_path / "pale.onnx")
-    assert "--mantissa-bits" in caught.value.remedy
+    with pytest.raises(ExportError, match=r"steps of 0.04 .* from those of the trained network") as caught:
+        export_generator(trained, replace(FACTS, weight_step=0.04), tmp_path / "pale.onnx")
+    assert "--weight-step" in caught.value.remedy
     assert not (tmp_path / "pale.onnx").exists()
 
 

@@ -142,7 +142,7 @@ def _export(arguments: argparse.Namespace) -> None:
         default_size=arguments.default_size,
         licence=arguments.licence,
         gain=arguments.gain,
-        mantissa_bits=arguments.mantissa_bits,
+        weight_step=arguments.weight_step,
         training=_read_json(arguments.training),
         metrics=_read_json(arguments.metrics),
     )
@@ -249,12 +249,12 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--licence", default="Apache-2.0", help="SPDX identifier")
     p.add_argument("--gain", type=float, default=1.0, help="factor on the chroma, put into the graph")
     p.add_argument(
-        "--mantissa-bits",
-        type=int,
-        choices=range(1, 11),
-        metavar="1..10",
-        default=10,
-        help="bits that weights keep of their half-precision mantissa; fewer make a smaller package (default 10: all)",
+        "--weight-step",
+        type=float,
+        default=0.0,
+        metavar="SHARE",
+        help="round large convolutions to steps of this share of their weights' spread, which makes a smaller package "
+        "(0.04 costs a third; default 0: half precision)",
     )
     p.add_argument("--training", type=Path, help="JSON with more facts for the card's training section")
     p.add_argument("--metrics", type=Path, help="card.json of evaluate")

@@ -119,7 +119,7 @@ def smoke(say: Callable[[object], None], folder: Path | None = None) -> None:
     # After eight steps rounding alone can move the colours by more than the half-precision bar allows a trained model;
     # a graph of rounded weights is held to that bar against PyTorch with the same weights.
     run("export", folder / "stage2", "--out", model, "--metrics", folder / "report" / "card.json",
-        "--mantissa-bits", 9)  # fmt: skip
+        "--weight-step", 0.04)  # fmt: skip
     seen = json.loads((folder / "report" / "evaluation.json").read_text(encoding="utf-8"))["pictures_seen"]
     if seen != 32:
         raise ExportError(f"The model says that it saw {seen} pictures, not 32.", "Look at the checkpoints' progress.")
