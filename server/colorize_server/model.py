@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+import platformdirs
+
 from .contract import CARD_KEY, CARD_REQUIRED
 from .errors import ModelError, SizeNotOfferedError
 
@@ -76,6 +78,11 @@ class Model:
 def shipped_model_path() -> Path:
     """Return the path of the model that ships with the package."""
     return MODELS_FOLDER / f"{SHIPPED_MODEL}.onnx"
+
+
+def own_models_folder() -> Path:
+    """Return the folder of a user's own models, which are found by name: `colorize-train finetune` puts NAME.onnx there."""
+    return Path(platformdirs.user_data_dir("colorize-server", appauthor=False)) / "models"
 
 
 def load_model(path: Path) -> Model:

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -168,6 +169,29 @@ def test_a_finetune_of_any_length_reaches_its_learning_rate_stays_there_and_fall
     assert factors[0] < 0.1
     assert factors[-1] < 0.1
     assert factors.index(1.0) * 16 <= 0.1 * pictures + 16
+
+
+def test_a_model_of_ones_own_is_found_by_its_name(capsys, exported, tmp_path, monkeypatch):
+    import platformdirs
+    from colorize_server.cli.model_option import model_path
+    from colorize_server.model import load_model
+    from colorize_training import finetune
+
+    def made(folder, options):
+        shutil.copy(exported[1].with_suffix(".sha256"), options.out / "aunt-ida.sha256")
+        return Path(shutil.copy(exported[1], options.out / "aunt-ida.onnx")), "24 pictures"
+
+    monkeypatch.setattr(platformdirs, "user_data_dir", lambda *_, **__: str(tmp_path / "data"))
+    monkeypatch.setattr(finetune, "finetune", made)
+    arguments = ["finetune", str(tmp_path), "--out", str(tmp_path), "--name"]
+    for _ in range(2):  # made again, it takes the place of the former
+        assert main([*arguments, "aunt-ida"]) == 0
+    assert "colorize --model aunt-ida" in capsys.readouterr().out
+    kept = model_path("aunt-ida")
+    assert kept.parent.parent == tmp_path / "data"
+    assert load_model(kept).sha256 == load_model(exported[1]).sha256
+    for name in ("../evil", "colorize-base", ""):
+        assert "cannot be named" in _fails(capsys, *arguments, name)
 
 
 def test_an_artist_makes_a_model_of_their_own(photos, exported, tmp_path):

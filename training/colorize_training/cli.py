@@ -157,8 +157,9 @@ def _export(arguments: argparse.Namespace) -> None:
 
 
 def _finetune(arguments: argparse.Namespace) -> None:
-    from colorize_training.finetune import FinetuneOptions, finetune
+    from colorize_training.finetune import FinetuneOptions, demand_model_name, finetune, keep_by_name
 
+    demand_model_name(arguments.name)
     options = FinetuneOptions(
         out=arguments.out,
         name=arguments.name,
@@ -169,7 +170,9 @@ def _finetune(arguments: argparse.Namespace) -> None:
     )
     path, report = finetune(arguments.folder, options)
     _say(report)
-    _say(f"written: {path}\nuse it: colorize --model {path} PHOTO")
+    kept = keep_by_name(path)
+    _say(f"written: {path} and {kept}\nuse it: colorize --model {kept.stem} PHOTO")
+    _say(f"or, for the plug-ins: colorize-server stop; colorize-server start --model {kept.stem}")
 
 
 def _smoke(arguments: argparse.Namespace) -> None:

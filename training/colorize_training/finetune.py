@@ -1,13 +1,15 @@
 """An artist's own photographs to a model of their own, in one command: prepare, fit, export."""
 
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from colorize_server.model import load_model, shipped_model_path
+from colorize_server.model import SHIPPED_MODEL, load_model, own_models_folder, shipped_model_path
 
-from colorize_training.checkpoint import read_checkpoint
+from colorize_training.checkpoint import read_checkpoint, write_atomically
 from colorize_training.config import DataConfig, ModelConfig, TrainConfig
+from colorize_training.errors import DataError
 from colorize_training.export import CardFacts, export_checkpoint
 from colorize_training.fit import FitOptions, fit
 from colorize_training.onnx_weights import weights_from_onnx
@@ -67,6 +69,34 @@ def _run_config(options: FinetuneOptions, start: Path, model: ModelConfig, shard
             decay_pictures=int(options.pictures * _DECAY_SHARE),
         ),
     )
+
+
+def demand_model_name(name: str) -> None:
+    """Refuse a name that cannot be a file's, or is taken by the model that ships.
+
+    Raises:
+        DataError: with a remedy.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name) or name == SHIPPED_MODEL:
+        raise DataError(
+            f"A model cannot be named {name!r}.", f"Use letters, digits, - and _ for --name; not {SHIPPED_MODEL}."
+        )
+
+
+def keep_by_name(path: Path) -> Path:
+    """Copy an exported model, and its checksum, to where the server finds it by its name.
+
+    Returns:
+        The copy's path.
+
+    Raises:
+        DiskError: if it cannot be written; a former model of that name is intact.
+    """
+    kept = own_models_folder() / path.name
+    kept.with_suffix(".sha256").unlink(missing_ok=True)  # a checksum beside another file would call it damaged
+    write_atomically(kept, path.read_bytes())
+    write_atomically(kept.with_suffix(".sha256"), path.with_suffix(".sha256").read_bytes())
+    return kept
 
 
 def finetune(folder: Path, options: FinetuneOptions) -> tuple[Path, PrepareReport]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from ..batch import BatchOptions, colorize_files, plan_outputs
 from ..errors import ColorizeError
 from ..options import SATURATION_RANGE, Blend, Host, Options, Output
+from .model_option import add_model_option
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -59,7 +60,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--doubt", type=Path, metavar="FILE", help="also write a grey picture of where the model guesses"
     )
     parser.add_argument("--backend", default="auto", help="what computes: auto, onnxruntime, ... (default: auto)")
-    parser.add_argument("--model", type=Path, metavar="FILE", help="another model than the one that ships")
+    add_model_option(parser)
     parser.add_argument("--overwrite", action="store_true", help="replace files that exist")
     return parser
 

@@ -24,6 +24,7 @@ from ..model import load_model, shipped_model_path
 from ..probe import find_daemon
 from ..settings import DEFAULT_PORT, FALLBACK_PORTS
 from ..state import StateFolder
+from .model_option import add_model_option
 from .start import describe_ports
 
 NEEDED_PACKAGES: Final = (
@@ -87,7 +88,7 @@ def add_parser(subparsers: Any) -> None:
         description="Looks at everything that colorize-server needs, and says how to mend what is wrong.",
     )
     parser.add_argument("--device", type=int, default=0, metavar="N", help="number of the graphics card to look at")
-    parser.add_argument("--model", type=Path, metavar="FILE", help="another model than the one that is included")
+    add_model_option(parser)
     parser.add_argument("--json", action="store_true", help="print the findings for programs")
 
 

@@ -4,7 +4,6 @@ import argparse
 import json
 import time
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -14,6 +13,7 @@ from ..engine.difference import LARGEST_MEAN, LARGEST_P999, ChromaDifference, ch
 from ..errors import ColorizeError
 from ..model import Model, load_model, shipped_model_path
 from ..samples import NetworkInput, network_inputs, sample_paths
+from .model_option import add_model_option
 
 _WARM_UP_RUNS: Final = 3
 """The first compiles, the second records a CUDA graph, the third replays it."""
@@ -58,7 +58,7 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("--backend", default="auto", metavar="X", help=f"auto (default), {', '.join(BACKENDS)}")
     parser.add_argument("--device", type=int, default=0, metavar="N", help="number of the graphics card to use")
-    parser.add_argument("--model", type=Path, metavar="FILE", help="another model than the one that is included")
+    add_model_option(parser)
     parser.add_argument("--json", action="store_true", help="print the numbers for programs")
 
 

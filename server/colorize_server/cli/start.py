@@ -9,7 +9,6 @@ import os
 import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import Any, Final
 
 from .. import __version__
@@ -18,6 +17,7 @@ from ..inference.started import StartedProcess
 from ..probe import Who, ask_to_stop, find_daemon, probe
 from ..settings import DEFAULT_HOST, DEFAULT_PORT, FALLBACK_PORTS, Settings
 from ..state import DaemonState, StateFolder
+from .model_option import add_model_option
 
 _DESCRIPTION: Final = """\
 Starts the server.  It is ready when the plug-ins find it; nothing else needs to be set up.
@@ -59,9 +59,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--quiet", action="store_true", help="write what happens to the log file only")
     parser.add_argument("--device", type=int, default=0, metavar="N", help="number of the graphics card to use")
     parser.add_argument("--require-gpu", action="store_true", help="fail where no graphics card can be used")
-    parser.add_argument(
-        "--model", type=Path, default=None, metavar="FILE", help="another model than the one that is included"
-    )
+    add_model_option(parser)
 
 
 def run(args: argparse.Namespace) -> int:

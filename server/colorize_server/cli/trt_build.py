@@ -11,6 +11,7 @@ from typing import Final
 from ..engine.flavours import FLAVOURS, RTX
 from ..engine.graph import Precision
 from ..errors import BackendError, BadRequestError, ColorizeError
+from .model_option import model_path
 
 _DESCRIPTION: Final = """\
 Builds the TensorRT engine of a model, so that colorize-server computes on an NVIDIA graphics card.
@@ -32,7 +33,9 @@ def parser() -> argparse.ArgumentParser:
     described = argparse.ArgumentParser(
         prog="trt-build", description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    described.add_argument("model", nargs="?", type=Path, metavar="MODEL.onnx", help="default: the included model")
+    described.add_argument(
+        "model", nargs="?", type=model_path, metavar="MODEL", help="name or .onnx file (default: the included model)"
+    )
     described.add_argument("-o", "--output", type=Path, metavar="ENGINE", help="file to write (default: in the cache)")
     described.add_argument("--flavour", choices=sorted(FLAVOURS), default=RTX.name, help="default: %(default)s")
     described.add_argument(
