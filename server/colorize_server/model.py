@@ -81,7 +81,7 @@ def shipped_model_path() -> Path:
 
 
 def own_models_folder() -> Path:
-    """Return the folder of a user's own models, which are found by name: `colorize-train finetune` puts NAME.onnx there."""
+    """Return the folder of a user's own models, found by name: `colorize-train finetune` puts NAME.onnx there."""
     return Path(platformdirs.user_data_dir("colorize-server", appauthor=False)) / "models"
 
 
