@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 from colorize_server import contract
-from colorize_training import skin
+from colorize_training import metrics, skin
 from colorize_training.errors import DataError
-from colorize_training.evaluate import EvaluateOptions, card_metrics, evaluate, skin_intervals, text_table, write_report
+from colorize_training.evaluate import EvaluateOptions, card_metrics, evaluate, text_table, write_report
 from colorize_training.evaluation import (
     degraded_truth,
     evaluate_degradations,
@@ -230,15 +230,21 @@ def test_skin_that_is_blue_or_grey_is_counted(scenes):
         lab[1:] = tan
         person = type(scene)(scene.picture, scene.rgb, lab)
         found.append((person, answer.expand_as(lab[1:]), square))
-    result = skin.evaluate_skin(found)
+
+    def plain(rows):
+        return {name: statistic(rows) for name, statistic in skin.statistics().items()}
+
+    result = plain(skin.skin_rows(found))
     assert result["dark: grey"] == pytest.approx(0.5, abs=0.1)
     assert result["middle: wrong"] == pytest.approx(0.5, abs=0.1)
     assert result["light: wrong"] == result["light: grey"] == 0
     assert result["light: CIEDE2000"] == pytest.approx(0, abs=1e-6)
     # Nothing is exactly true in life; what is, has no ratio of differences.
     found = [(person, given + 0.1, polygons) for person, given, polygons in found]
-    result, intervals = skin.evaluate_skin(found), skin_intervals(found)
-    assert set(intervals) == set(result) - {"pictures"}
+    rows = skin.skin_rows(found)
+    result = plain(rows)
+    intervals = {name: metrics.bootstrap(statistic, rows) for name, statistic in skin.statistics().items()}
+    assert set(intervals) == set(result)
     for name, interval in intervals.items():
         assert interval.value == pytest.approx(result[name]), name
         assert interval.low <= interval.value <= interval.high

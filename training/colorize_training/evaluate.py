@@ -3,13 +3,11 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from colorize_training import metrics, skin
 from colorize_training.checkpoint import write_atomically
@@ -34,8 +32,6 @@ from colorize_training.shards import Picture, PictureStore, read_manifest
 from colorize_training.splits import SPLITS, split_pictures
 
 _FIGURES: Final = 6
-_SKIN_PARTS: Final = ("dark", "middle", "light")
-_DE: Final = "CIEDE2000"
 
 
 @dataclass(frozen=True)
@@ -97,60 +93,13 @@ def evaluate(predictor: Predictor, options: EvaluateOptions) -> tuple[Evaluation
         found.hints[name] = evaluate_hints(predictor, probe)
         found.degradations[name] = evaluate_degradations(predictor, probe)
     masks = skin.masks_for(splits[options.split])
-    if len(masks) >= len(_SKIN_PARTS):
+    if len(masks) >= len(skin.THIRDS):
         skin_store = PictureStore(options.data, list(masks))
         skin_scenes = load_scenes(skin_store, list(masks))
         found.skin_pictures = len(masks)
-        found.skin = skin_intervals([(s, c, masks[s.picture]) for s, c, _ in predict_scenes(predictor, skin_scenes)])
+        rows = skin.skin_rows([(s, c, masks[s.picture]) for s, c, _ in predict_scenes(predictor, skin_scenes)])
+        found.skin = {name: metrics.bootstrap(statistic, rows) for name, statistic in skin.statistics().items()}
     return found, scenes
-
-
-def _skin_part(rows: NDArray[np.float64], name: str) -> NDArray[np.float64]:
-    """Return all rows of (..., pictures, columns), or a third of them by the first column, the skin's lightness."""
-    if name == "all":
-        return rows
-    order = np.argsort(rows[..., 0], axis=-1)[..., None]
-    thirds = np.array_split(np.take_along_axis(rows, order, axis=-2), len(_SKIN_PARTS), axis=-2)
-    return thirds[_SKIN_PARTS.index(name)]
-
-
-def skin_intervals(found: Sequence[tuple[Scene, Tensor, list[skin.Polygon]]]) -> dict[str, metrics.Interval]:
-    """Give the measures of :func:`skin.evaluate_skin` their intervals over pictures.
-
-    Args:
-        found: scene, given a*b* (2, H, W), outlines; three pictures or more.
-
-    Returns:
-        The measures by their names there, but for the number of pictures.
-    """
-    rows = []
-    for scene, given, polygons in found:
-        mask = skin.mask_from_polygons(polygons, *scene.rgb.shape[:2])
-        alone = skin.evaluate_skin([(scene, given, polygons)] * len(_SKIN_PARTS))  # so often, that no third is empty
-        pixels = float(mask.sum())
-        lightness = float(scene.lab[0].numpy()[mask].mean())
-        rows.append(
-            (lightness, pixels, alone["all: wrong"] * pixels, alone["all: grey"] * pixels, alone[f"all: {_DE}"])
-        )
-    columns = np.array(rows)
-
-    def share(column: int, name: str, resampled: NDArray[np.float64]) -> NDArray[np.float64]:
-        members = _skin_part(resampled, name)
-        return members[..., column].sum(axis=-1) / members[..., 1].sum(axis=-1)
-
-    def difference(name: str, resampled: NDArray[np.float64]) -> NDArray[np.float64]:
-        return _skin_part(resampled, name)[..., 4].mean(axis=-1)
-
-    def darkest(resampled: NDArray[np.float64]) -> NDArray[np.float64]:
-        return difference("dark", resampled) / difference("all", resampled)
-
-    result = {}
-    for name in ("all", *_SKIN_PARTS):
-        result[f"{name}: wrong"] = metrics.bootstrap(partial(share, 2, name), columns)
-        result[f"{name}: grey"] = metrics.bootstrap(partial(share, 3, name), columns)
-        result[f"{name}: {_DE}"] = metrics.bootstrap(partial(difference, name), columns)
-    result[f"dark / all {_DE}"] = metrics.bootstrap(darkest, columns)
-    return result
 
 
 def _figures(

@@ -5,9 +5,10 @@ where they are.  Outlines lie well inside the skin, so that hair, eyes, lips and
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,8 @@ HUE_RANGE_DEGREES: Final = (0.0, 100.0)
 _WRONG_CHROMA: Final = 6.0
 _GREY_CHROMA: Final = 5.0
 _TRUE_CHROMA: Final = 12.0
+
+THIRDS: Final = ("dark", "middle", "light")
 
 Polygon = list[list[float]]  # [x, y] as shares of width and height
 
@@ -54,15 +57,15 @@ def _hue_is_wrong(chroma: NDArray[np.float32]) -> NDArray[np.bool_]:
     return ((hue < low) | (hue > high)) & (np.hypot(*chroma) > _WRONG_CHROMA)
 
 
-def evaluate_skin(found: Sequence[tuple[Scene, Tensor, list[Polygon]]]) -> dict[str, Any]:
-    """Measure skin pixels of all pictures together, and by thirds of the pictures' true skin lightness.
+def skin_rows(found: Sequence[tuple[Scene, Tensor, list[Polygon]]]) -> NDArray[np.float64]:
+    """Measure the skin of each picture.
 
     Args:
         found: scene, given a*b* (2, H, W), outlines.
 
     Returns:
-        ``wrong`` (hue outside 0..100 degrees at C* > 6) and ``grey`` (C* < 5 where the truth has > 12) as shares of
-        skin pixels, ``CIEDE2000`` means; each also for the dark, middle and light third of the pictures.
+        (pictures, 5): true mean L*, pixels of skin, those of wrong hue (outside 0..100 degrees at C* > 6), those that
+        are grey (C* < 5 where the truth has > 12), mean CIEDE2000.
     """
     from colorize_server.color.difference import ciede2000
 
@@ -75,16 +78,42 @@ def evaluate_skin(found: Sequence[tuple[Scene, Tensor, list[Polygon]]]) -> dict[
         grey = (np.hypot(chroma[0], chroma[1]) < _GREY_CHROMA) & (true_chroma > _TRUE_CHROMA)
         ours = np.concatenate([lab[:1], chroma])
         difference = ciede2000(ours.T, lab.T)
-        rows.append(
-            (float(lab[0].mean()), mask.sum(), _hue_is_wrong(chroma).sum(), grey.sum(), float(difference.mean()))
-        )
-    table = np.array(sorted(rows), dtype=np.float64)
-    result: dict[str, Any] = {"pictures": float(len(table))}
-    thirds = np.array_split(table, 3)
-    for name, part in (("all", table), ("dark", thirds[0]), ("middle", thirds[1]), ("light", thirds[2])):
-        pixels = part[:, 1].sum()
-        result[f"{name}: wrong"] = float(part[:, 2].sum() / pixels)
-        result[f"{name}: grey"] = float(part[:, 3].sum() / pixels)
-        result[f"{name}: CIEDE2000"] = float(part[:, 4].mean())
-    result["dark / all CIEDE2000"] = result["dark: CIEDE2000"] / result["all: CIEDE2000"]
-    return result
+        rows.append((lab[0].mean(), mask.sum(), _hue_is_wrong(chroma).sum(), grey.sum(), difference.mean()))
+    return np.array(rows, dtype=np.float64)
+
+
+def _part(rows: NDArray[np.float64], name: str) -> NDArray[np.float64]:
+    """Return all rows of (..., pictures, 5), or a third of them by the skin's lightness."""
+    if name == "all":
+        return rows
+    order = np.argsort(rows[..., 0], axis=-1)[..., None]
+    thirds = np.array_split(np.take_along_axis(rows, order, axis=-2), len(THIRDS), axis=-2)
+    return thirds[THIRDS.index(name)]
+
+
+def _share(column: int, name: str, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    members = _part(rows, name)
+    return members[..., column].sum(axis=-1) / members[..., 1].sum(axis=-1)
+
+
+def _difference(name: str, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    return _part(rows, name)[..., 4].mean(axis=-1)
+
+
+def _darkest(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    return _difference("dark", rows) / _difference("all", rows)
+
+
+def statistics() -> dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]]:
+    """Return what is told of skin: functions of (..., pictures, 5) of :func:`skin_rows`, three pictures or more.
+
+    ``wrong`` and ``grey`` as shares of skin pixels, ``CIEDE2000`` means; of all pictures, and of the dark, middle and
+    light third of them by the true lightness of their skin.
+    """
+    named: dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {}
+    for name in ("all", *THIRDS):
+        named[f"{name}: wrong"] = partial(_share, 2, name)
+        named[f"{name}: grey"] = partial(_share, 3, name)
+        named[f"{name}: CIEDE2000"] = partial(_difference, name)
+    named["dark / all CIEDE2000"] = _darkest
+    return named
