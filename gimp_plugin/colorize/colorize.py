@@ -70,6 +70,10 @@ def colorize_photograph(
         chosen = source.choose(image, drawables, config.get_property("scope"), hints)
         connecting = connecting or _connect(_text(config, "server"))
         layer = _colorize(chosen, hints, config, run_mode, connecting)
+        if run_mode == Gimp.RunMode.WITH_LAST_VALS:
+            # Colorize Again waits for this run, and GIMP 3.0 holds the image of a closed window no longer than that.
+            # A returned layer would outlive it, stay in the table of items, and crash GIMP when it is looked up there.
+            layer = None
         values = procedure.new_return_values(Gimp.PDBStatusType.SUCCESS, None)
         values.remove(1)
         values.insert(1, GObject.Value(Gimp.Layer, layer))
@@ -307,7 +311,9 @@ class Colorize(Gimp.PlugIn):
             "server", "Server _address", "Empty for this computer's own server, which is started when it does not run",
             "", READ_WRITE,
         )  # fmt: skip
-        procedure.add_layer_return_value("colour-layer", "Colour layer", "The new layer", False, READ_WRITE)
+        procedure.add_layer_return_value(
+            "colour-layer", "Colour layer", "The new layer; none in a run with the last values", True, READ_WRITE
+        )
         return procedure
 
     def _again(self, name: str) -> Gimp.Procedure:

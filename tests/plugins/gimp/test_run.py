@@ -36,7 +36,7 @@ class Run:
         monkeypatch.setattr(self.module.pixels, "check_unchanged", lambda *_: None)
         monkeypatch.setattr(self.module.launcher, "connect", self._connect)
         monkeypatch.setattr(self.module.client, "colorize", self._colorize)
-        monkeypatch.setattr(self.module.layers, "insert", lambda _: self.inserted.extend(self._called()))
+        monkeypatch.setattr(self.module.layers, "insert", self._insert)
 
     def _connect(self, address: str, tell: Callable[[str], None]) -> tuple[str, object]:
         self.connections.append(f"server {len(self.connections)}")
@@ -46,6 +46,10 @@ class Run:
     def _colorize(self, server: object, request: SimpleNamespace) -> SimpleNamespace:
         self.requests.append((server, request))
         return SimpleNamespace(size=request.size or SIZES[0])
+
+    def _insert(self, insertion: object) -> str:
+        self.inserted.extend(self._called())
+        return "layer"
 
     def _called(self) -> list[str]:
         return [call[0] for call in self.gimp.mock_calls]
@@ -57,6 +61,11 @@ class Run:
         mode = getattr(self.gimp.RunMode, run_mode)
         self.module.colorize_photograph(MagicMock(), mode, image, [], config, None)
         assert len(self.requests) == 1, self.module.GLib.Error.mock_calls
+
+    def returned(self) -> object:
+        """Return the value that was made for the caller."""
+        (made,) = self.module.GObject.Value.call_args_list
+        return made.args[1]
 
     def progress_after_insertion(self) -> list[str]:
         return [name for name in self._called()[len(self.inserted) :] if name.startswith("progress")]
@@ -73,6 +82,15 @@ def test_cancel_is_gone_before_the_image_is_changed(run: Run, run_mode: str) -> 
     run.start(run_mode)
     assert [name for name in run.inserted if name.startswith("progress")][-1] == "progress_end"
     assert run.progress_after_insertion() == []
+
+
+@pytest.mark.parametrize(
+    ("run_mode", "layer"), [("INTERACTIVE", "layer"), ("NONINTERACTIVE", "layer"), ("WITH_LAST_VALS", None)]
+)
+def test_colorize_again_is_given_no_layer(run: Run, run_mode: str, layer: str | None) -> None:
+    """A layer given back to it could outlive its image, and then looking it up crashes GIMP 3.0."""
+    run.start(run_mode)
+    assert run.returned() == layer
 
 
 def test_what_was_found_when_the_dialog_opened_is_looked_for_again(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
