@@ -28,7 +28,7 @@ colorize: $(VENV)/main.stamp  ## colour PHOTO=path/to/photo.jpg with the model t
 	$(BIN)/colorize "$(PHOTO)" $(ARGS)
 
 test: $(VENV)/test.stamp  ## install what the tests need and run them
-	$(BIN)/python -m pytest -m "not gimp and not photoshop"
+	$(BIN)/python -m pytest -m "not gimp and not photoshop" --numprocesses 2 --dist loadfile
 
 lint: $(VENV)/test.stamp  ## style, types
 	$(BIN)/ruff check $(LINTED)

@@ -202,6 +202,10 @@ def cpu_seconds(process: psutil.Process) -> float:
 
 
 def segments() -> set[str]:
-    """Return the names of shared memory segments that there are on this machine."""
+    """Return the names of shared memory segments that there are on this machine, without those of PyTorch and semaphores.
+
+    The training tests, which may run at the same time, make and drop theirs as they like; the server never imports torch.
+    """
     folder = Path("/dev/shm")  # noqa: S108 - looked at, not written to
-    return {file.name for file in folder.iterdir()} if folder.is_dir() else set()
+    names = {file.name for file in folder.iterdir()} if folder.is_dir() else set()
+    return {name for name in names if not name.startswith(("torch_", "sem."))}
