@@ -202,9 +202,9 @@ def cpu_seconds(process: psutil.Process) -> float:
 
 
 def segments() -> set[str]:
-    """Return the names of shared memory segments that there are on this machine, without those of PyTorch and semaphores.
+    """Return the names of shared memory segments on this machine, without semaphores and those of PyTorch.
 
-    The training tests, which may run at the same time, make and drop theirs as they like; the server never imports torch.
+    Tests of training may run at the same time, and make and drop theirs as they like; the server never imports torch.
     """
     folder = Path("/dev/shm")  # noqa: S108 - looked at, not written to
     names = {file.name for file in folder.iterdir()} if folder.is_dir() else set()
