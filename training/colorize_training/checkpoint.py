@@ -1,7 +1,8 @@
 """Checkpoints: safetensors files with the configuration and the count of pictures seen inside; no pickle.
 
 Tensors are named ``generator.*``, ``ema.*``, ``discriminator.*`` and ``optimizer.<network>.<parameter>.<moment>``.
-A half-precision checkpoint leaves the optimisers out: enough to go on from, with a learning-rate warm-up.
+A half-precision checkpoint leaves the optimisers out: enough to go on from, with a learning-rate warm-up.  Its kernels are
+float16; vectors stay float32, because variances of batch normalisation lie outside of float16's range (6e-8 to 65504).
 """
 
 import errno
@@ -90,7 +91,7 @@ def write_checkpoint(
     """
     if is_half:
         tensors = {
-            key: value.half() if value.is_floating_point() else value
+            key: value.half() if value.is_floating_point() and value.ndim > 1 else value
             for key, value in tensors.items()
             if not key.startswith("optimizer.")
         }
