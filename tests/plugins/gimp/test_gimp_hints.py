@@ -68,9 +68,15 @@ def test_the_picture_under_a_thin_stroke_has_the_strokes_colour(
 def test_broad_strokes_of_saturated_colours_are_the_servers(
     gimp: Gimp, session: Session, daemon: Daemon, girl: Opened, precision: str, depth: int, levels: float
 ) -> None:
-    """A quarter of the picture in red, green and blue; in 8 bits only the layer's rounding is left."""
+    """A quarter of the picture in red, green and blue; in 8 bits only the layer's rounding is left.
+
+    The photograph is made grey first: GIMP keeps the lightness of a toned one to fractions of a level, while its
+    luminance, which the server is sent, is rounded to bytes.
+    """
     image, layer = girl
     gimp.call("convert", image=image, precision=precision)
+    for base in ("GRAY", "RGB"):
+        gimp.call("convert", image=image, base=base)
     size = gimp.call("describe", image=image)["layers"][0]["size"]
     grey = dump(gimp, session, layer, size, 1, depth)
     layer_of_hints = draw_hints(gimp, image, size, width_px=150)
