@@ -202,10 +202,10 @@ def cpu_seconds(process: psutil.Process) -> float:
 
 
 def segments() -> set[str]:
-    """Return the names of shared memory segments on this machine, without semaphores and those of PyTorch.
+    """Return the names of shared memory segments on this machine, without those of PyTorch.
 
     Tests of training may run at the same time, and make and drop theirs as they like; the server never imports torch.
     """
     folder = Path("/dev/shm")  # noqa: S108 - looked at, not written to
     names = {file.name for file in folder.iterdir()} if folder.is_dir() else set()
-    return {name for name in names if not name.startswith(("torch_", "sem."))}
+    return {name for name in names if not name.startswith("torch_")}
