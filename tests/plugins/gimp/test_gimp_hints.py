@@ -70,13 +70,14 @@ def test_broad_strokes_of_saturated_colours_are_the_servers(
 ) -> None:
     """A quarter of the picture in red, green and blue; in 8 bits only the layer's rounding is left.
 
-    The photograph is made grey first: GIMP keeps the lightness of a toned one to fractions of a level, while its
-    luminance, which the server is sent, is rounded to bytes.
+    There the toned photograph is made grey first: GIMP keeps a toned one's lightness to fractions of a level, while
+    its luminance, which the server is sent, is rounded to bytes, and strokes at the edge of the gamut enlarge that.
     """
     image, layer = girl
     gimp.call("convert", image=image, precision=precision)
-    for base in ("GRAY", "RGB"):
-        gimp.call("convert", image=image, base=base)
+    if depth == 8:
+        gimp.call("convert", image=image, base="GRAY")
+        gimp.call("convert", image=image, base="RGB")
     size = gimp.call("describe", image=image)["layers"][0]["size"]
     grey = dump(gimp, session, layer, size, 1, depth)
     layer_of_hints = draw_hints(gimp, image, size, width_px=150)
