@@ -1,8 +1,9 @@
 """Checkpoints: safetensors files with the configuration and the count of pictures seen inside; no pickle.
 
 Tensors are named ``generator.*``, ``ema.*``, ``discriminator.*`` and ``optimizer.<network>.<parameter>.<moment>``.
-A half-precision checkpoint leaves the optimisers out: enough to go on from, with a learning-rate warm-up.  Its kernels are
-float16; vectors stay float32, because variances of batch normalisation lie outside of float16's range (6e-8 to 65504).
+A half-precision checkpoint leaves the optimisers out: enough to go on from, with a learning-rate warm-up.
+Its kernels are float16; vectors stay float32, because variances of batch normalisation lie outside of float16's range
+(6e-8 to 65504).
 """
 
 import errno
