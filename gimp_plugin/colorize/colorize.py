@@ -107,9 +107,9 @@ def _colorize(
     request = protocol.Request(
         width=chosen.width,
         height=chosen.height,
-        channels=2 if chosen.has_alpha else 1,
-        depth=chosen.depth,
-        picture=picture,
+        channels=picture.channels,
+        depth=picture.depth,
+        picture=picture.data,
         hints=hints,
         size=_offered_size(config.get_property("size"), health, run_mode),
         saturation=config.get_property("saturation"),

@@ -7,6 +7,7 @@ precision and profile, and ``Y'`` is the sRGB curve of linear luminance, as PROT
 from __future__ import annotations
 
 import contextlib
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import provenance
@@ -25,42 +26,94 @@ GRID_TOLERANCE = 8
 GRID_MAX_CHANGED = 0.05
 """Share of the grid that a small retouch may change."""
 
+FORMATS = {1: "Y'", 2: "Y'A", 3: "R'G'B'", 4: "R'G'B'A"}
+"""Channels, as PROTOCOL.md counts them -> babl's name."""
 
-def read_picture(source: Source, hints: Gimp.Layer | None) -> bytes:
-    """Return the lightness (and alpha) of the source, as a raw body of PROTOCOL.md.
+
+@dataclass(frozen=True)
+class Picture:
+    """A raw body of PROTOCOL.md.
+
+    Attributes:
+        data: rows from the top, no padding, channels interleaved, 16-bit samples little-endian.
+        channels: 1 grey, 2 grey and alpha, 3 RGB, 4 RGB and alpha.
+        depth: bits of a sample, 8 or 16.
+    """
+
+    data: bytes
+    channels: int
+    depth: int
+
+    @property
+    def pixel_bytes(self) -> int:
+        """Length of a pixel."""
+        return self.channels * self.depth // 8
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether there is alpha and all of it is 0; by slices, which need no loop over pixels."""
+        size, sample = self.pixel_bytes, self.depth // 8
+        return self.channels in (2, 4) and not any(
+            self.data[offset::size].strip(b"\0") for offset in range(size - sample, size)
+        )
+
+
+def read_picture(source: Source, hints: Gimp.Layer | None) -> Picture:
+    """Return the lightness (and alpha) of the source; of a toned one in bytes, its colours.
+
+    LCh Color keeps a pixel's lightness, which of a toned one lies between two levels of grey.  Rounded to one of them,
+    the lightness that the server made its colours for is not the one that they are shown at.
 
     Raises:
         RefusalError: if there is nothing but transparency.
     """
+    may_be_toned = source.depth == 8 and source.image.get_base_type() != Gimp.ImageBaseType.GRAY
+    channels = (3 if may_be_toned else 1) + source.has_alpha
     with _opened(source, hints) as buffer:
-        data = _read(buffer, source, 0, 0, source.width, source.height)
-    if source.has_alpha and _is_clear(data, source.depth):
+        picture = Picture(_read(buffer, source, channels, 0, 0, source.width, source.height), channels, source.depth)
+    if may_be_toned:
+        picture = _without_equal_channels(picture)
+    if picture.is_clear:
         what = "layer" if source.layer else "image"
         raise RefusalError(
             f"The {what} is empty: every pixel is transparent. Choose the photograph's layer, then colorize again."
         )
-    return data
+    return picture
 
 
-def check_unchanged(source: Source, hints: Gimp.Layer | None, picture: bytes) -> None:
+def _without_equal_channels(picture: Picture) -> Picture:
+    """Return an RGB picture in bytes as a grey one if it is one, which is a third of the work; else the same."""
+    data, step = picture.data, picture.channels
+    red = data[::step]
+    if red != data[1::step] or red != data[2::step]:
+        return picture
+    if step == 3:
+        return Picture(red, 1, picture.depth)
+    grey = bytearray(2 * len(red))
+    grey[::2] = red
+    grey[1::2] = data[3::4]
+    return Picture(bytes(grey), 2, picture.depth)
+
+
+def check_unchanged(source: Source, hints: Gimp.Layer | None, picture: Picture) -> None:
     """Refuse if the artist changed what was sent, in shape or in content, while the server worked on it.
 
     Args:
         source: what was sent.
         hints: the hints layer, which is no part of it.
-        picture: the body that was sent.
+        picture: what was sent.
 
     Raises:
         RefusalError: if it is another picture now, such as a flipped one; a small retouch is accepted.
     """
     source.check_unchanged()
-    size = (2 if source.has_alpha else 1) * source.depth // 8
+    size = picture.pixel_bytes
     places = [(x, y) for y in _grid(source.height) for x in _grid(source.width)]
     starts = ((y * source.width + x) * size for x, y in places)
-    sent = [picture[start : start + size] for start in starts]
+    sent = [picture.data[start : start + size] for start in starts]
     with _opened(source, hints) as buffer:
-        found = [_read(buffer, source, x, y, 1, 1) for x, y in places]
-    changed = sum(_differs(before, now, source.depth) for before, now in zip(sent, found, strict=True))
+        found = [_read(buffer, source, picture.channels, x, y, 1, 1) for x, y in places]
+    changed = sum(_differs(before, now, picture.depth) for before, now in zip(sent, found, strict=True))
     if changed > GRID_MAX_CHANGED * len(places):
         raise RefusalError(
             "The photograph was edited while its colour was being made, so that the colour does not fit; "
@@ -74,7 +127,7 @@ def _grid(length: int) -> list[int]:
 
 
 def _differs(before: bytes, now: bytes, depth: int) -> bool:
-    """Tell whether lightness or alpha of two pixels differ; of little-endian 16 bits the upper byte is enough."""
+    """Tell whether any sample of two pixels differs; of little-endian 16 bits the upper byte is enough."""
     sample = depth // 8
     levels = zip(before[sample - 1 :: sample], now[sample - 1 :: sample], strict=True)
     return any(abs(one - other) > GRID_TOLERANCE for one, other in levels)
@@ -101,10 +154,9 @@ def read_hints(source: Source, hints: Gimp.Layer) -> bytes | None:
     return data
 
 
-def _read(buffer: Gegl.Buffer, source: Source, x: int, y: int, width: int, height: int) -> bytes:
-    lightness = "Y'A" if source.has_alpha else "Y'"
+def _read(buffer: Gegl.Buffer, source: Source, channels: int, x: int, y: int, width: int, height: int) -> bytes:
     area = Gegl.Rectangle.new(x, y, width, height)
-    return bytes(buffer.get(area, 1.0, f"{lightness} u{source.depth}", Gegl.AbyssPolicy.NONE))
+    return bytes(buffer.get(area, 1.0, f"{FORMATS[channels]} u{source.depth}", Gegl.AbyssPolicy.NONE))
 
 
 @contextlib.contextmanager
@@ -133,9 +185,3 @@ def _opened(source: Source, hints: Gimp.Layer | None) -> Iterator[Gegl.Buffer]:
                 visible.delete()
     finally:
         copy.delete()
-
-
-def _is_clear(data: bytes, depth: int) -> bool:
-    """Tell whether every alpha sample is 0; by slices, which need no loop over pixels."""
-    sample = depth // 8
-    return not any(data[offset :: 2 * sample].strip(b"\0") for offset in range(sample, 2 * sample))

@@ -127,7 +127,7 @@ class Request:
     Attributes:
         width: of the picture, in pixels.
         height: of the picture, in pixels.
-        channels: 1 grey (babl Y'), 2 grey and alpha.
+        channels: 1 grey (babl Y'), 2 grey and alpha, 3 RGB, 4 RGB and alpha.
         depth: bits of a sample, 8 or 16.
         picture: rows from the top, no padding, channels interleaved, 16-bit samples little-endian.
         hints: RGBA8 of the same size, or None.

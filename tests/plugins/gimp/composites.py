@@ -23,6 +23,13 @@ def dump(gimp: Gimp, session: Session, drawable: int, size: list[int], channels:
     return read_raw(file, *size, channels, depth)
 
 
+def dump_source(
+    gimp: Gimp, session: Session, drawable: int, size: list[int], depth: int = 8, has_alpha: bool = False
+) -> np.ndarray:
+    """Return a photograph as exactly as the server can be sent it: in bytes its RGB, which of a grey one are equal."""
+    return dump(gimp, session, drawable, size, (3 if depth == 8 else 1) + has_alpha, depth)
+
+
 def dump_visible(
     gimp: Gimp, session: Session, image: int, size: list[int], channels: int, depth: int = 8
 ) -> np.ndarray:
@@ -39,7 +46,7 @@ def _format(channels: int, depth: int) -> str:
 def server_composite(
     daemon: Daemon, picture: np.ndarray, depth: int = 8, hints: np.ndarray | None = None, **query: object
 ) -> np.ndarray:
-    """Return the server's own composite of a grey picture (with alpha or without), in levels of 255."""
+    """Return the server's own composite of a picture (1 to 4 channels), in levels of 255."""
     height, width, channels = picture.shape
     values = {"width": width, "height": height, "channels": channels, "depth": depth, "host": "gimp", **query}
     body = picture.tobytes()

@@ -8,7 +8,7 @@ from actions import PHOTOGRAPHS, Opened, colorize, open_photograph
 from colorize_server.color.difference import ciede2000
 from colorize_server.color.gamut import chroma_in_gamut
 from colorize_server.color.rgb import SRGB
-from composites import LEVELS, dump, dump_visible, server_composite, worst
+from composites import LEVELS, dump, dump_source, dump_visible, server_composite, worst
 from gimp_root import Gimp, Session
 from real_daemon import Daemon
 
@@ -39,16 +39,16 @@ def test_the_picture_under_a_thin_stroke_has_the_strokes_colour(
     if gimp.call("describe", image=image)["base"] == "gray":
         gimp.call("convert", image=image, base="RGB")  # nobody can paint colours before
     size = gimp.call("describe", image=image)["layers"][0]["size"]
-    grey = dump(gimp, session, layer, size, 1)
+    source = dump_source(gimp, session, layer, size)
     layer_of_hints = draw_hints(gimp, image, size)
     hints = dump(gimp, session, layer_of_hints, size, 4)
     gimp.call("set_visible", layer=layer_of_hints, visible=False)
     colorize(gimp, image, [layer])
     shown = dump_visible(gimp, session, image, size, 3)
     gimp.call("close", image=image)
-    assert worst(shown, server_composite(daemon, grey, hints=hints)) <= LEVELS
-    by_itself = SRGB.lab_from_encoded(server_composite(daemon, grey) / 255)
-    photograph = SRGB.lab_from_encoded(np.repeat(grey, 3, axis=-1) / 255)
+    assert worst(shown, server_composite(daemon, source, hints=hints)) <= LEVELS
+    by_itself = SRGB.lab_from_encoded(server_composite(daemon, source) / 255)
+    photograph = SRGB.lab_from_encoded(source / 255)
     result = SRGB.lab_from_encoded(shown / 255)
     for colour in STROKES.values():
         stroke = (hints == (*colour, 255)).all(axis=-1)
@@ -70,20 +70,17 @@ def test_broad_strokes_of_saturated_colours_are_the_servers(
 ) -> None:
     """A quarter of the picture in red, green and blue; in 8 bits only the layer's rounding is left.
 
-    There the toned photograph is made grey first: GIMP keeps a toned one's lightness to fractions of a level, while
-    its luminance, which the server is sent, is rounded to bytes, and strokes at the edge of the gamut enlarge that.
+    The photograph is toned.  Were its luminance sent as bytes, GIMP would show the colours, at the edge of the gamut,
+    at another lightness than they were made for: 3 levels.
     """
     image, layer = girl
     gimp.call("convert", image=image, precision=precision)
-    if depth == 8:
-        gimp.call("convert", image=image, base="GRAY")
-        gimp.call("convert", image=image, base="RGB")
     size = gimp.call("describe", image=image)["layers"][0]["size"]
-    grey = dump(gimp, session, layer, size, 1, depth)
+    photograph = dump_source(gimp, session, layer, size, depth)
     layer_of_hints = draw_hints(gimp, image, size, width_px=150)
     hints = dump(gimp, session, layer_of_hints, size, 4)
     assert (hints[..., 3] == 255).mean() > 0.2
     gimp.call("set_visible", layer=layer_of_hints, visible=False)
     colorize(gimp, image, [layer])
     shown = dump_visible(gimp, session, image, size, 3, depth) * (255 / (2**depth - 1))
-    assert worst(shown, server_composite(daemon, grey, depth, hints=hints)) <= levels
+    assert worst(shown, server_composite(daemon, photograph, depth, hints=hints)) <= levels

@@ -7,7 +7,7 @@ import pytest
 from actions import PHOTOGRAPHS, Opened, check_layer, colorize, layer_of, open_photograph
 from colorize_server.color.cie import lab_from_relative_xyz
 from colorize_server.color.rgb import SRGB
-from composites import LEVELS, dump, dump_visible, server_composite, worst
+from composites import LEVELS, dump, dump_source, dump_visible, server_composite, worst
 from gimp_root import Gimp, Session
 from PIL import Image
 from real_daemon import Daemon
@@ -29,17 +29,16 @@ def test_a_photograph_is_coloured_as_the_server_would(
     image, layer = open_photograph(gimp, session, photographs / name)
     before = gimp.call("describe", image=image)
     size = before["layers"][0]["size"]
-    grey = dump(gimp, session, layer, size, 1)
-    photograph = dump(gimp, session, layer, size, 3)
+    photograph = dump_source(gimp, session, layer, size)
     colour = colorize(gimp, image, [layer])
     after = gimp.call("describe", image=image)
     check_layer(colour, layer_of(after, layer))
     assert len(after["layers"]) == 2
     assert after["base"] == "rgb"
     assert after["selected"] == [layer]
-    assert (np.abs(dump(gimp, session, layer, size, 3).astype(int) - photograph) <= 0).all()
+    assert (dump(gimp, session, layer, size, 3) == photograph).all()
 
-    expected = server_composite(daemon, grey)
+    expected = server_composite(daemon, photograph)
     assert np.ptp(expected, axis=-1).mean() > 2, "the composite has no colour"
     for file in ("out.png", "out.xcf"):
         gimp.call("save", image=image, path=session.inside(session.folder / file))
@@ -47,7 +46,7 @@ def test_a_photograph_is_coloured_as_the_server_would(
     saved = np.asarray(Image.open(session.folder / "out.png").convert("RGB"))
     assert worst(saved, expected) <= LEVELS
     # The grey values stay: lightness as LCh Color knows it, up to the rounding of 8 bits.
-    assert worst(lightness_d50(saved), lightness_d50(grey)) <= 0.6
+    assert worst(lightness_d50(saved), lightness_d50(photograph)) <= 0.6
     reopened = gimp.call("open_image", path=session.inside(session.folder / "out.xcf"))["image"]
     assert worst(dump_visible(gimp, session, reopened, size, 3), expected) <= LEVELS
     gimp.call("close", image=reopened)
@@ -80,14 +79,14 @@ def test_every_base_type_and_precision(
     assert before["base"] == base.lower()
     size = layer_of(before, layer)["size"]
     depth = 8 if before["precision"] == "u8-non-linear" else 16
-    grey = dump(gimp, session, layer, size, 1, depth)
+    source = dump_source(gimp, session, layer, size, depth)
     colour = colorize(gimp, image, [layer])
     after = gimp.call("describe", image=image)
     assert after["base"] == "rgb"
     assert after["precision"] == before["precision"]
     check_layer(colour, layer_of(after, layer))
     shown = dump_visible(gimp, session, image, size, 3, depth) * (255 / (2**depth - 1))
-    expected = server_composite(daemon, grey, depth)
+    expected = server_composite(daemon, source, depth)
     if precision == "U8_LINEAR":
         # In such an image a level is one of linear light, and GIMP can hold nothing between two of them.
         shown, expected = (255 * SRGB.linear_from_encoded(values / 255) for values in (shown, expected))
@@ -133,13 +132,13 @@ def test_transparent_pixels_stay_transparent(gimp: Gimp, session: Session, daemo
     image, layer = girl
     gimp.call("add_alpha", layer=layer, clear=[100, 100, 200, 150])
     size = gimp.call("describe", image=image)["layers"][0]["size"]
-    source = dump(gimp, session, layer, size, 2)
+    source = dump_source(gimp, session, layer, size, has_alpha=True)
     colour = colorize(gimp, image, [layer])
     assert colour["alpha"]
     pixels = dump(gimp, session, colour["id"], size, 4)
-    assert (pixels[..., 3] == source[..., 1]).all()
+    assert (pixels[..., 3] == source[..., 3]).all()
     assert not pixels[100:250, 100:300, 3].any()
-    opaque = source[..., 1] == 255
+    opaque = source[..., 3] == 255
     shown = dump_visible(gimp, session, image, size, 3)
     assert worst(shown[opaque], server_composite(daemon, source)[opaque]) <= LEVELS
 
@@ -153,12 +152,12 @@ def test_a_layer_with_an_offset(
     gimp.call("set_offsets", layer=layer, x=x, y=y)
     before = gimp.call("describe", image=image)
     width, height = before["layers"][0]["size"]
-    grey = dump(gimp, session, layer, [width, height], 1)
+    source = dump_source(gimp, session, layer, [width, height])
     colour = colorize(gimp, image, [layer])
     check_layer(colour, layer_of(gimp.call("describe", image=image), layer))
     assert colour["offsets"] == [x, y]
     shown = dump_visible(gimp, session, image, [width, height], 3)
-    expected = server_composite(daemon, grey)
+    expected = server_composite(daemon, source)
     left, top, right, bottom = max(x, 0), max(y, 0), min(width, width + x), min(height, height + y)
     part = expected[top - y : bottom - y, left - x : right - x]
     assert worst(shown[top:bottom, left:right], part) <= LEVELS
@@ -169,13 +168,13 @@ def test_a_layer_in_a_group(gimp: Gimp, session: Session, daemon: Daemon, girl: 
     """The colour goes into the same group, and nothing outside it changes."""
     image, layer = girl
     size = gimp.call("describe", image=image)["layers"][0]["size"]
-    grey = dump(gimp, session, layer, size, 1)
+    source = dump_source(gimp, session, layer, size)
     group = gimp.call("add_group", image=image, name="Scans", mode=mode)
     gimp.call("move_into", image=image, layer=layer, group=group)
     colour = colorize(gimp, image, [layer])
     assert colour["parent"] == group
     check_layer(colour, layer_of(gimp.call("describe", image=image), layer))
-    assert worst(dump_visible(gimp, session, image, size, 3), server_composite(daemon, grey)) <= LEVELS
+    assert worst(dump_visible(gimp, session, image, size, 3), server_composite(daemon, source)) <= LEVELS
 
 
 def test_a_group_as_a_whole(gimp: Gimp, session: Session, daemon: Daemon, girl: Opened) -> None:
@@ -183,7 +182,7 @@ def test_a_group_as_a_whole(gimp: Gimp, session: Session, daemon: Daemon, girl: 
     size = gimp.call("describe", image=image)["layers"][0]["size"]
     group = gimp.call("add_group", image=image, name="Scans")
     gimp.call("move_into", image=image, layer=layer, group=group)
-    source = dump(gimp, session, group, size, 2)
+    source = dump_source(gimp, session, group, size, has_alpha=True)
     colour = colorize(gimp, image, [group])
     check_layer(colour, layer_of(gimp.call("describe", image=image), group))
     assert worst(dump_visible(gimp, session, image, size, 3), server_composite(daemon, source)) <= LEVELS
@@ -197,7 +196,7 @@ def test_hints_and_results_in_a_group_are_no_part_of_its_photograph(
     size = gimp.call("describe", image=image)["layers"][0]["size"]
     group = gimp.call("add_group", image=image, name="Scans")
     gimp.call("move_into", image=image, layer=layer, group=group)
-    photograph = dump(gimp, session, group, size, 2)
+    photograph = dump_source(gimp, session, group, size, has_alpha=True)
     colorize(gimp, image, [layer], doubt=True)
     doubt = gimp.call("describe", image=image)["layers"][1]
     assert doubt["parasite"]["kind"] == "doubt"
@@ -207,7 +206,7 @@ def test_hints_and_results_in_a_group_are_no_part_of_its_photograph(
     gimp.call("draw_line", layer=hints, rgb=[200, 30, 30], points=[80, 100, 150, 160], width=40)
     body = photograph.tobytes() + dump(gimp, session, hints, size, 4).tobytes()
     colour = colorize(gimp, image, [group])
-    answer = daemon.ask(f"width={size[0]}&height={size[1]}&channels=2&host=gimp&hints=rgba8", body)
+    answer = daemon.ask(f"width={size[0]}&height={size[1]}&channels=4&host=gimp&hints=rgba8", body)
     expected = np.frombuffer(answer, np.uint8).reshape(size[1], size[0], 4)
     assert worst(dump(gimp, session, colour["id"], size, 4), expected) <= 1
 

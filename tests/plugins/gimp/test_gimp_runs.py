@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from actions import PHOTOGRAPHS, Opened, check_layer, colorize, layer_of, open_photograph
-from composites import LEVELS, dump, dump_visible, server_composite, worst
+from composites import LEVELS, dump, dump_source, dump_visible, server_composite, worst
 from gimp_root import Gimp, Session
 from real_daemon import Daemon
 
@@ -32,7 +32,7 @@ def test_all_arguments_through_the_pdb(gimp: Gimp, session: Session, daemon: Dae
     image, layer = small
     model = daemon.health()["model"]
     size = gimp.call("describe", image=image)["layers"][0]["size"]
-    grey = dump(gimp, session, layer, size, 1)
+    source = dump_source(gimp, session, layer, size)
     values = {
         "size": model["sizes"][0],
         "saturation": 0.5,
@@ -46,7 +46,7 @@ def test_all_arguments_through_the_pdb(gimp: Gimp, session: Session, daemon: Dae
     assert colour["parasite"]["settings"] == {
         "size": model["sizes"][0], "saturation": 0.5, "hints": "", "scope": "layer",
     }  # fmt: skip
-    expected = server_composite(daemon, grey, size=model["sizes"][0], saturation=0.5)
+    expected = server_composite(daemon, source, size=model["sizes"][0], saturation=0.5)
     assert worst(dump_visible(gimp, session, image, size, 3), expected) <= LEVELS
 
 
@@ -157,14 +157,14 @@ def test_doubt_is_a_hidden_layer_above_the_colour(gimp: Gimp, session: Session, 
     """Its grey values are the server's."""
     image, layer = small
     size = gimp.call("describe", image=image)["layers"][0]["size"]
-    grey = dump(gimp, session, layer, size, 1)
+    source = dump_source(gimp, session, layer, size)
     colour = colorize(gimp, image, [layer], doubt=True)
     doubt = gimp.call("describe", image=image)["layers"][0]
     assert not doubt["visible"]
     assert doubt["parasite"]["kind"] == "doubt"
     assert re.match(r"Where .* guesses", doubt["name"])
     assert doubt["position"] == colour["position"] - 1
-    answer = daemon.ask(f"width={size[0]}&height={size[1]}&channels=1&host=gimp&include=doubt", grey.tobytes())
+    answer = daemon.ask(f"width={size[0]}&height={size[1]}&channels=3&host=gimp&include=doubt", source.tobytes())
     expected = np.frombuffer(answer, np.uint8)[-size[0] * size[1] :].reshape(size[1], size[0])
     assert expected.max() > 0
     assert (dump(gimp, session, doubt["id"], size, 1)[..., 0] == expected).all()

@@ -1,4 +1,4 @@
-"""Whether the photograph is still the one that was sent; GIMP's buffers are stood in for.
+"""What is sent of a photograph, and whether it is still that; GIMP's buffers are stood in for.
 
 That GIMP gives the same bytes twice is tested in a real GIMP: there, every run would be refused otherwise.
 """
@@ -24,8 +24,35 @@ def photograph(channels: int, depth: int) -> np.ndarray:
     slope = np.linspace(0.1, 0.9, WIDTH) + np.random.default_rng(0).normal(0, 0.02, (HEIGHT, WIDTH))
     levels = np.clip(slope, 0, 1) * (2**depth - 1)
     picture = np.full((HEIGHT, WIDTH, channels), 2**depth - 1, f"<u{depth // 8}")
-    picture[..., 0] = levels
+    picture[..., : max(1, channels // 3 * 3)] = levels[..., None]
     return picture
+
+
+def toned(channels: int) -> np.ndarray:
+    """The same, with a little less blue than red."""
+    picture = photograph(channels, 8)
+    picture[..., 2] = picture[..., 2] * 0.9
+    return picture
+
+
+def as_picture(pixels: ModuleType, found: np.ndarray) -> object:
+    return pixels.Picture(found.tobytes(), found.shape[2], 8 * found.itemsize)
+
+
+def read(pixels: ModuleType, found: np.ndarray, base: str = "RGB") -> object:
+    """Return what is sent of a layer that holds `found`, given in any format that has its channels."""
+
+    def get(area: object, scale: float, pixel_format: str, *_: object) -> bytes:
+        assert pixel_format == f"{pixels.FORMATS[found.shape[2]]} u{8 * found.itemsize}"
+        return found.tobytes()
+
+    image = SimpleNamespace(get_base_type=lambda: getattr(pixels.Gimp.ImageBaseType, base))
+    layer = SimpleNamespace(is_group=lambda: False, get_buffer=lambda: SimpleNamespace(get=get))
+    source = SimpleNamespace(
+        image=image, layer=layer, width=WIDTH, height=HEIGHT, has_alpha=found.shape[2] in (2, 4),
+        depth=8 * found.itemsize,
+    )  # fmt: skip
+    return pixels.read_picture(source, None)
 
 
 def check(pixels: ModuleType, sent: np.ndarray, found: np.ndarray) -> None:
@@ -37,13 +64,55 @@ def check(pixels: ModuleType, sent: np.ndarray, found: np.ndarray) -> None:
 
     layer = SimpleNamespace(is_group=lambda: False, get_buffer=lambda: SimpleNamespace(get=get))
     source = SimpleNamespace(
-        layer=layer, width=WIDTH, height=HEIGHT, has_alpha=sent.shape[2] == 2, depth=8 * sent.itemsize,
-        check_unchanged=lambda: None,
-    )  # fmt: skip
-    pixels.check_unchanged(source, None, sent.tobytes())
+        layer=layer, width=WIDTH, height=HEIGHT, depth=8 * sent.itemsize, check_unchanged=lambda: None
+    )
+    pixels.check_unchanged(source, None, as_picture(pixels, sent))
 
 
-@pytest.fixture(params=[(1, 8), (2, 8), (1, 16), (2, 16)], ids=str)
+@pytest.mark.parametrize("channels", [3, 4])
+def test_a_toned_photograph_in_bytes_is_sent_in_colour(pixels: ModuleType, channels: int) -> None:
+    """Its lightness lies between the levels of grey."""
+    found = toned(channels)
+    assert read(pixels, found) == as_picture(pixels, found)
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+def test_a_grey_photograph_in_bytes_is_sent_as_grey(pixels: ModuleType, channels: int) -> None:
+    """Whatever its image could hold; alpha goes with it."""
+    found = photograph(channels, 8)
+    if channels == 4:
+        found[:, :100, 3] = np.arange(100)
+    grey = found[..., [0, 3]] if channels == 4 else found[..., :1]
+    assert read(pixels, found) == as_picture(pixels, grey)
+
+
+@pytest.mark.parametrize("place", [(0, 0, 0), (HEIGHT - 1, WIDTH - 1, 1), (HEIGHT // 2, 7, 2)])
+def test_one_toned_pixel_makes_a_toned_photograph(pixels: ModuleType, place: tuple[int, int, int]) -> None:
+    found = photograph(3, 8)
+    found[place] += 1
+    assert read(pixels, found) == as_picture(pixels, found)
+
+
+@pytest.mark.parametrize(
+    ("base", "channels", "depth"), [("GRAY", 1, 8), ("GRAY", 2, 8), ("RGB", 1, 16), ("RGB", 2, 16)]
+)
+def test_grey_images_and_deep_ones_are_sent_as_luminance(
+    pixels: ModuleType, base: str, channels: int, depth: int
+) -> None:
+    """16 bits of it are fine enough for any tone."""
+    found = photograph(channels, depth)
+    assert read(pixels, found, base) == as_picture(pixels, found)
+
+
+@pytest.mark.parametrize("found", [toned(4), photograph(4, 8), photograph(2, 16)], ids=["toned", "grey", "deep"])
+def test_a_transparent_layer_is_refused_in_words(pixels: ModuleType, found: np.ndarray) -> None:
+    found = found.copy()
+    found[..., -1] = 0
+    with pytest.raises(pixels.RefusalError, match="every pixel is transparent"):
+        read(pixels, found)
+
+
+@pytest.fixture(params=[(1, 8), (2, 8), (1, 16), (2, 16), (3, 8), (4, 8)], ids=str)
 def sent(request: pytest.FixtureRequest) -> np.ndarray:
     return photograph(*request.param)
 
@@ -86,12 +155,19 @@ def test_erasing_is_seen_too(pixels: ModuleType, depth: int) -> None:
         check(pixels, sent, found)
 
 
-@pytest.mark.parametrize(("depth", "sample"), [(8, 1), (16, 2)])
-def test_alpha_that_is_all_zero_is_seen(pixels: ModuleType, depth: int, sample: int) -> None:
-    """Whatever grey lies under it; in 16 bits either byte of alpha counts."""
-    clear = (b"\x68" * sample + b"\0" * sample) * 100
-    assert pixels._is_clear(clear, depth)
+@pytest.mark.parametrize(("channels", "depth"), [(2, 8), (2, 16), (4, 8)])
+def test_alpha_that_is_all_zero_is_seen(pixels: ModuleType, channels: int, depth: int) -> None:
+    """Whatever lies under it; in 16 bits either byte of alpha counts."""
+    sample = depth // 8
+    size = channels * sample
+    clear = (b"\x68" * (size - sample) + b"\0" * sample) * 100
+    assert pixels.Picture(clear, channels, depth).is_clear
     for byte in range(sample):
         touched = bytearray(clear)
-        touched[2 * sample * 50 + sample + byte] = 1
-        assert not pixels._is_clear(bytes(touched), depth)
+        touched[size * 50 + size - sample + byte] = 1
+        assert not pixels.Picture(bytes(touched), channels, depth).is_clear
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_black_without_alpha_is_not_clear(pixels: ModuleType, channels: int) -> None:
+    assert not pixels.Picture(bytes(300), channels, 8).is_clear

@@ -8,6 +8,7 @@ from unittest.mock import MagicMock
 import pytest
 
 SIZES = [256, 384]
+PICTURE = SimpleNamespace(data=b"picture", channels=3, depth=8)
 
 
 class Run:
@@ -32,7 +33,7 @@ class Run:
         chosen = SimpleNamespace(width=64, height=48, has_alpha=False, depth=8)
         monkeypatch.setattr(self.dialog, "ask", lambda *_: True)
         monkeypatch.setattr(self.module.source, "choose", lambda *_: chosen)
-        monkeypatch.setattr(self.module.pixels, "read_picture", lambda *_: b"picture")
+        monkeypatch.setattr(self.module.pixels, "read_picture", lambda *_: PICTURE)
         monkeypatch.setattr(self.module.pixels, "check_unchanged", lambda *_: None)
         monkeypatch.setattr(self.module.launcher, "connect", self._connect)
         monkeypatch.setattr(self.module.client, "colorize", self._colorize)
