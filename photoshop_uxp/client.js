@@ -1,21 +1,12 @@
 // @ts-check
 /**
- * PROTOCOL.md over fetch: find the server, prove it is ours, send a job, poll it, fetch the bytes, cancel it.
- *
- * The host's abort signal is documented to work for streams only, so every exchange is also raced against a timer and
- * the Cancel button, and a cancelled job is deleted on the server.  Knows nothing of documents or of the panel.
+ * The jobs of PROTOCOL.md: send one, poll it, fetch the bytes, delete it, whatever happens.  Knows nothing of documents
+ * or of the panel.
  */
 
-const { PanelError, CancelledError } = require("./errors.js");
-const { sha256 } = require("./vendor/sha256.js");
+const { PanelError } = require("./errors.js");
+const { SHORT_TIMEOUT_MS, exchangeProved, exchangeWithToken, jsonOf } = require("./server.js");
 
-const PROTOCOL = 1;
-/** The ports that the manifest names; a panel can reach no other. */
-const PORTS = [47811, 47812, 47813];
-const HOSTS = ["127.0.0.1", "localhost"];
-
-const PROBE_TIMEOUT_MS = 5000;
-const SHORT_TIMEOUT_MS = 15000;
 const TRANSFER_TIMEOUT_MS = 600000;
 /** Seconds that the server holds a poll open while nothing changes. */
 const POLL_WAIT_S = 2;
@@ -23,21 +14,9 @@ const BUSY_ATTEMPTS = 20;
 
 /**
  * @typedef {import("./errors.js").Cancellation} Cancellation
- *
- * @typedef {object} Health what GET /v1/health tells, see PROTOCOL.md
- * @property {string} product
- * @property {number} protocol
- * @property {string} state
- * @property {{active: string | null, device: string | null, reason: string | null}} [backend]
- * @property {{name: string, version: string, sizes: number[], default_size: number} | null} [model]
- * @property {{max_body_bytes: number, max_pixels: number, max_side: number}} [limits]
- * @property {{code: string, message: string, hint: string} | null} [error]
- * @property {string} [proof]
- *
- * @typedef {object} Server what was found at an address
- * @property {"ready" | "starting" | "stopping" | "failed" | "unpaired" | "unproved" | "refused" | "version" | "silent" | "stranger" | "down"} state
- * @property {string} address
- * @property {Health} [health]
+ * @typedef {import("./server.js").Abandoned} Abandoned
+ * @typedef {import("./server.js").Init} Init
+ * @typedef {import("./server.js").Reply} Reply
  *
  * @typedef {object} Picture
  * @property {number} width
@@ -61,171 +40,9 @@ const BUSY_ATTEMPTS = 20;
  * @property {string} backend
  * @property {number} size the network's short side that was used
  *
- * @typedef {object} Reply
- * @property {number} status
- * @property {(name: string) => string} header
- * @property {ArrayBuffer} bytes empty unless the reply is raw
- * @property {string} text empty if the reply is raw
+ * @typedef {(path: string, init: Init, timeoutMs: number, abandoned?: Abandoned) => Promise<Reply>} Ask
+ * `exchangeProved` with one server, cancelled with the run
  */
-
-/** @type {string} */
-const CLIENT_ID = "photoshop/" + randomHex(4);
-
-/**
- * @param {number} bytes
- * @returns {string}
- */
-function randomHex(bytes) {
-  const random = crypto.getRandomValues(new Uint8Array(bytes));
-  return Array.from(random, (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
-
-/**
- * Addresses to look at: the artist's own, or 127.0.0.1 on every port (host names over http fail on some Macs).
- * @param {string} setting
- * @returns {string[]}
- */
-function addressesFor(setting) {
-  return setting ? [setting] : PORTS.map((port) => `http://127.0.0.1:${port}`);
-}
-
-/**
- * @param {string} text what the artist typed as address
- * @returns {string} "" for automatic
- * @throws {PanelError} "address" where the manifest does not let the panel go
- */
-function parseAddress(text) {
-  const address = text.trim().replace(/\/+$/, "");
-  if (!address) return "";
-  const found = /^(?:http:\/\/)?([a-z0-9.]+):(\d+)$/i.exec(address);
-  if (!found || !HOSTS.includes(found[1].toLowerCase()) || !PORTS.includes(Number(found[2]))) {
-    throw new PanelError("address", { ports: PORTS.join(", ") });
-  }
-  return `http://${found[1].toLowerCase()}:${found[2]}`;
-}
-
-/**
- * One exchange, the body read to its end, bounded in time and by the Cancel button.
- * @param {string} url
- * @param {{method?: string, headers?: Record<string, string>, body?: ArrayBuffer}} init
- * @param {number} timeoutMs
- * @param {Cancellation | null} cancellation
- * @param {(late: Reply) => void} [abandoned] gets a reply that came after the exchange was given up
- * @returns {Promise<Reply>}
- */
-async function exchange(url, init, timeoutMs, cancellation, abandoned) {
-  const controller = new AbortController();
-  let isOver = false;
-  const work = (async () => {
-    const response = await fetch(url, { ...init, credentials: "omit", signal: controller.signal });
-    const header = (/** @type {string} */ name) => response.headers.get(name) || "";
-    const isRaw = header("Content-Type").startsWith("application/octet-stream");
-    const reply = {
-      status: response.status,
-      header,
-      bytes: isRaw ? await response.arrayBuffer() : new ArrayBuffer(0),
-      text: isRaw ? "" : await response.text(),
-    };
-    if (isOver && abandoned) abandoned(reply);
-    return reply;
-  })();
-  let release = () => {};
-  const gaveUp = new Promise((_, reject) => {
-    const timer = setTimeout(() => reject(new PanelError("timeout")), timeoutMs);
-    const stopListening = cancellation ? cancellation.onCancel(() => reject(new CancelledError())) : () => {};
-    release = () => {
-      clearTimeout(timer);
-      stopListening();
-    };
-  });
-  try {
-    return /** @type {Reply} */ (await Promise.race([work, gaveUp]));
-  } catch (error) {
-    isOver = true;
-    work.catch(() => {});
-    // A reply that is still to come is wanted if it may name a job that must be deleted.
-    if (!abandoned) controller.abort();
-    if (error instanceof PanelError || error instanceof CancelledError) throw error;
-    // The documentation promises a TypeError for whatever happens on the way; nothing here depends on its kind.
-    throw new PanelError("gone");
-  } finally {
-    release();
-  }
-}
-
-/**
- * @param {Reply} reply
- * @returns {any} the reply's JSON, or null if it is none
- */
-function jsonOf(reply) {
-  try {
-    return JSON.parse(reply.text);
-  } catch (error) {
-    if (error instanceof SyntaxError) return null;
-    throw error;
-  }
-}
-
-/**
- * Ask one address who it is.  Sends neither token nor picture.
- * @param {string} address
- * @param {string} token "" if the panel was never paired
- * @returns {Promise<Server>}
- */
-async function probe(address, token) {
-  const nonce = randomHex(16);
-  let reply;
-  try {
-    reply = await exchange(`${address}/v1/health?nonce=${nonce}`, {}, PROBE_TIMEOUT_MS, null);
-  } catch (error) {
-    if (error instanceof PanelError) return { state: error.key === "timeout" ? "silent" : "down", address };
-    throw error;
-  }
-  const health = /** @type {Health | null} */ (jsonOf(reply));
-  if (reply.status === 403 && health) return { state: "refused", address, health: { ...health, error: jsonOf(reply) } };
-  if (!health || health.product !== "colorize-server") return { state: "stranger", address };
-  if (health.protocol !== PROTOCOL) return { state: "version", address, health };
-  if (!token) return { state: "unpaired", address, health };
-  const port = address.slice(address.lastIndexOf(":") + 1);
-  if (health.proof !== sha256.hmac(token, `${nonce}:${port}`)) return { state: "unproved", address, health };
-  if (health.state === "ready" && health.model) return { state: "ready", address, health };
-  const { state } = health;
-  return { state: state === "failed" || state === "stopping" ? state : "starting", address, health };
-}
-
-/** From what serves best to what helps least; the first found is what the panel speaks of. */
-const ORDER = [
-  "ready",
-  "starting",
-  "stopping",
-  "failed",
-  "unproved",
-  "unpaired",
-  "refused",
-  "version",
-  "silent",
-  "stranger",
-  "down",
-];
-
-/**
- * Look at every address at once and take the best; a ready server is taken without waiting for who does not answer.
- * @param {string[]} addresses
- * @param {string} token
- * @returns {Promise<Server>}
- */
-function findServer(addresses, token) {
-  return new Promise((resolve, reject) => {
-    /** @type {Server[]} */
-    const found = [];
-    const take = (/** @type {Server} */ server) => {
-      found.push(server);
-      found.sort((a, b) => ORDER.indexOf(a.state) - ORDER.indexOf(b.state));
-      if (server.state === "ready" || found.length === addresses.length) resolve(found[0]);
-    };
-    for (const address of addresses) probe(address, token).then(take, reject);
-  });
-}
 
 /**
  * The sentence for an error reply.
@@ -300,47 +117,47 @@ function bodyOf(picture) {
  * @returns {Promise<Answer>}
  */
 async function colorize(address, token, picture, options, cancellation, onStep) {
-  const headers = { "X-Colorize-Token": token, "X-Colorize-Client": CLIENT_ID };
-  const forget = (/** @type {string} */ id) =>
-    exchange(`${address}/v1/jobs/${id}`, { method: "DELETE", headers }, SHORT_TIMEOUT_MS, null).catch((error) => {
+  /** @type {Ask} */
+  const ask = (path, init, timeoutMs, abandoned) =>
+    exchangeProved(address, token, path, init, timeoutMs, cancellation, abandoned);
+  const forget = (/** @type {string} */ id, send = exchangeProved) =>
+    send(address, token, `/v1/jobs/${id}`, { method: "DELETE" }, SHORT_TIMEOUT_MS, null).catch((error) => {
       // The run's own outcome is what the artist is told; a result that stays behind expires by itself.
       if (!(error instanceof PanelError)) throw error;
     });
   onStep({ key: "send", fraction: 0, ahead: 0 });
-  const id = await post(
-    `${address}/v1/jobs?${queryOf(picture, options)}`,
-    headers,
-    bodyOf(picture),
-    cancellation,
-    forget,
-    onStep,
-  );
+  const id = await post(ask, picture, options, cancellation, forget, onStep);
+  let sendLast = exchangeProved;
   try {
-    await finished(`${address}/v1/jobs/${id}`, headers, cancellation, onStep);
+    await finished(ask, id, cancellation, onStep);
     onStep({ key: "fetch", fraction: 1, ahead: 0 });
-    const reply = await exchange(`${address}/v1/jobs/${id}/result`, { headers }, TRANSFER_TIMEOUT_MS, cancellation);
+    const reply = await ask(`/v1/jobs/${id}/result`, {}, TRANSFER_TIMEOUT_MS);
+    // It answered this very moment; and Photoshop, modal for the layer, is not to wait for the network.
+    sendLast = exchangeWithToken;
     if (reply.status !== 200) throw errorOf(reply);
     return answerOf(reply, picture, options);
   } finally {
     // Not awaited: a server that hangs must not keep the artist from hearing how the run ended.
-    forget(id);
+    forget(id, sendLast);
   }
 }
 
 /**
  * Post the job; a busy server is asked again when it says.
- * @param {string} url
- * @param {Record<string, string>} headers
- * @param {ArrayBuffer} body
+ * @param {Ask} ask
+ * @param {Picture} picture
+ * @param {JobOptions} options
  * @param {Cancellation} cancellation
  * @param {(id: string) => Promise<unknown>} forget
  * @param {(step: {key: "busy", fraction: number, ahead: number}) => void} onStep
  * @returns {Promise<string>} the job's id
  */
-async function post(url, headers, body, cancellation, forget, onStep) {
-  const init = { method: "POST", headers: { ...headers, "Content-Type": "application/octet-stream" }, body };
+async function post(ask, picture, options, cancellation, forget, onStep) {
+  const path = `/v1/jobs?${queryOf(picture, options)}`;
+  const headers = { "Content-Type": "application/octet-stream" };
+  const init = { method: "POST", headers, body: bodyOf(picture) };
   for (let attempt = 1; ; attempt++) {
-    const reply = await exchange(url, init, TRANSFER_TIMEOUT_MS, cancellation, (late) => {
+    const reply = await ask(path, init, TRANSFER_TIMEOUT_MS, (late) => {
       if (late.status === 202) forget(jsonOf(late).id);
     });
     const wait = Number(reply.header("Retry-After"));
@@ -353,17 +170,17 @@ async function post(url, headers, body, cancellation, forget, onStep) {
 
 /**
  * Poll a job to its end.
- * @param {string} url
- * @param {Record<string, string>} headers
+ * @param {Ask} ask
+ * @param {string} id of the job
  * @param {Cancellation} cancellation
  * @param {(step: {key: "queue" | "run", fraction: number, ahead: number}) => void} onStep
  */
-async function finished(url, headers, cancellation, onStep) {
+async function finished(ask, id, cancellation, onStep) {
   let failures = 0;
   for (;;) {
     let reply;
     try {
-      reply = await exchange(`${url}?wait=${POLL_WAIT_S}`, { headers }, SHORT_TIMEOUT_MS, cancellation);
+      reply = await ask(`/v1/jobs/${id}?wait=${POLL_WAIT_S}`, {}, SHORT_TIMEOUT_MS);
       failures = 0;
     } catch (error) {
       // One lost poll may be chance; a second says that the server has gone.
@@ -404,4 +221,4 @@ function answerOf(reply, picture, options) {
   };
 }
 
-module.exports = { HOSTS, PORTS, addressesFor, colorize, findServer, parseAddress, probe };
+module.exports = { colorize };

@@ -11,6 +11,7 @@ const layers = require("./layers.js");
 const { asOneStep, inModal } = require("./modal.js");
 const { writeMask, writePixels } = require("./pixels.js");
 const { fullRangeFromHost, hostFromFullRange, rgbFromGrey } = require("./samples.js");
+const { addressesFor, findServer } = require("./server.js");
 const source = require("./source.js");
 
 /**
@@ -18,8 +19,8 @@ const source = require("./source.js");
  * @typedef {import("./errors.js").Cancellation} Cancellation
  * @typedef {import("./source.js").Plan} Plan
  * @typedef {import("./source.js").Taken} Taken
- * @typedef {import("./client.js").Server} Server
- * @typedef {import("./client.js").Health} Health
+ * @typedef {import("./server.js").Server} Server
+ * @typedef {import("./server.js").Health} Health
  * @typedef {import("./client.js").Answer} Answer
  * @typedef {import("./client.js").Picture} Picture
  * @typedef {import("./client.js").JobOptions} JobOptions
@@ -67,7 +68,7 @@ async function colorize(settings, panel, cancellation) {
   panel.progress(label("step.read"), 0.03);
   const onBusy = () => panel.progress(label("step.modal"), 0.03);
   const taken = await inModal(label("command.read"), cancellation, (context) => source.take(context, plan), onBusy);
-  // Again, with a new nonce, directly before anything is sent: whoever holds the port now must be our server.
+  // Again: it may have been started anew while Photoshop was busy, with other limits and sizes.
   const { address, health } = await connect({ ...settings, address: found.address }, panel, cancellation);
   const picture = pictureOf(taken);
   checkLimits(picture, health);
@@ -94,7 +95,7 @@ async function colorize(settings, panel, cancellation) {
  */
 async function connect(settings, panel, cancellation) {
   for (let attempt = 1; ; attempt++) {
-    const server = await client.findServer(client.addressesFor(settings.address), settings.token);
+    const server = await findServer(addressesFor(settings.address), settings.token);
     cancellation.check();
     panel.found(server);
     if (server.state === "ready" && server.health) return { address: server.address, health: server.health };

@@ -103,8 +103,8 @@ const TABLE = {
     de: "Der Server auf {address} kennt das Token dieses Bedienfelds nicht, nichts wurde gesendet: rufen Sie „colorize-server pair photoshop“ auf und fügen Sie das neue Token unter Einstellungen ein.",
   },
   "error.server.refused": {
-    en: "The program at {address} refused this panel, nothing was sent to it: {text}",
-    de: "Das Programm auf {address} hat dieses Bedienfeld abgewiesen, nichts wurde gesendet: {text}",
+    en: "The server at {address} refused this panel, nothing was sent to it: empty the address in Settings; if that does not help, install the panel that came with the server (“colorize-server install photoshop”).",
+    de: "Der Server auf {address} hat dieses Bedienfeld abgewiesen, nichts wurde gesendet: leeren Sie die Adresse unter Einstellungen; hilft das nicht, installieren Sie das zugehörige Bedienfeld („colorize-server install photoshop“).",
   },
   "error.server.version": {
     en: "The server at {address} speaks another version of the protocol: install the panel that came with it (“colorize-server install photoshop”).",
@@ -285,8 +285,8 @@ const TABLE = {
     de: "Die Arbeitsfläche wurde geändert, während der Server arbeitete, nichts wurde geschrieben: drücken Sie noch einmal Kolorieren.",
   },
   "error.changed.mode": {
-    en: "Mode, depth or profile of the document were changed while the server worked, nothing was written: press Colorize again.",
-    de: "Modus, Farbtiefe oder Profil des Dokuments wurden geändert, während der Server arbeitete, nichts wurde geschrieben: drücken Sie noch einmal Kolorieren.",
+    en: "Mode, depth or profile of the document were changed meanwhile, nothing was written: press Colorize again.",
+    de: "Modus, Farbtiefe oder Profil des Dokuments wurden inzwischen geändert, nichts wurde geschrieben: drücken Sie noch einmal Kolorieren.",
   },
   "error.changed.picture": {
     en: "The photograph itself was changed while the server worked, nothing was written: press Colorize again.",

@@ -11,18 +11,18 @@ const { entrypoints, host } = require("uxp");
 // At once: a late call may give an error that cannot be caught (UXP's known issue PS-57605).
 entrypoints.setup({ panels: { colorize: { show() {} } } });
 
-const client = require("./client.js");
 const { colorize, serverTrouble } = require("./colorize.js");
 const { PanelError, CancelledError, Cancellation } = require("./errors.js");
 const { LANGUAGES, label, sentence, setLanguage } = require("./labels.js");
 const { selfTest } = require("./selftest.js");
+const { addressesFor, findServer, parseAddress } = require("./server.js");
 const { loadChoices, loadToken, parseToken, saveChoices, saveToken } = require("./settings.js");
 
 /** How often the panel looks for a server: soon after one is missing, seldom while all is well. */
 const LOOK_AGAIN_MS = { missing: 3000, found: 20000 };
 
 /**
- * @typedef {import("./client.js").Server} Server
+ * @typedef {import("./server.js").Server} Server
  * @typedef {HTMLElement & {value: string | number, checked: boolean, selectedIndex: number}} Widget Spectrum's sp-*
  */
 
@@ -156,7 +156,7 @@ function foundServer(found) {
 async function look() {
   clearTimeout(nextLook);
   if (!running) {
-    const found = await client.findServer(client.addressesFor(choices.address), token);
+    const found = await findServer(addressesFor(choices.address), token);
     if (!running) foundServer(found);
   }
   clearTimeout(nextLook);
@@ -247,7 +247,7 @@ widget("save").addEventListener("click", async () => {
   try {
     const pasted = parseToken(String(widget("token").value || ""));
     if (pasted === null) throw new PanelError("token");
-    choices.address = client.parseAddress(String(widget("address").value || ""));
+    choices.address = parseAddress(String(widget("address").value || ""));
     choices.language = selected("language");
     takeChoices();
     token = pasted;

@@ -19,6 +19,7 @@ const { bytesFromHost, fingerprint, hasPaint, intersection, isSamePicture, paste
  *
  * @typedef {object} Plan
  * @property {number} documentID
+ * @property {string} kind mode, depth and profile
  * @property {boolean} isGrey the document must change to RGB to hold colour
  * @property {number | null} layerID null: everything that is visible
  * @property {boolean} isRendered the source is a group, smart object, text ...: Photoshop must render it alone
@@ -96,6 +97,7 @@ function makePlan(document, settings) {
     throw new PanelError("layer.adjustment", { layer: layer.name });
   return {
     documentID: document.id,
+    kind: kindOf(document),
     isGrey,
     layerID: layer ? layer.id : null,
     isRendered,
@@ -114,10 +116,13 @@ function sourceLayer(document) {
   if (active.length === 0) throw new PanelError("layer.none");
   if (active.length > 1) throw new PanelError("layer.many");
   const siblings = layers.placeOf(document, active[0]).siblings;
-  let index = siblings.findIndex((layer) => layer.id === active[0].id);
-  while (index < siblings.length && isNoPhotograph(siblings[index])) index++;
-  if (index >= siblings.length) throw new PanelError("layer.photograph");
-  return siblings[index];
+  // A clipped layer of ours lies directly above its photograph; another one above all that is clipped to it.
+  let isAboveStack = false;
+  for (const layer of siblings.slice(siblings.findIndex(({ id }) => id === active[0].id))) {
+    if (isNoPhotograph(layer)) isAboveStack = !layer.isClippingMask;
+    else if (!isAboveStack || !layer.isClippingMask) return layer;
+  }
+  throw new PanelError("layer.photograph");
 }
 
 /**
@@ -167,6 +172,8 @@ async function take(context, plan) {
   const document = layers.documentById(plan.documentID);
   if (!document) throw new PanelError("changed.closed");
   const snapshot = snapshotOf(document, plan);
+  // Reading a document of another mode than was refused or asked about may end Photoshop.
+  if (snapshot.kind !== plan.kind) throw new PanelError("changed.mode");
   const { pixels, profile, isForeign } = await readSource(context, document, plan);
   const hints = plan.hintsID === null ? null : await readHints(document, plan.hintsID, pixels.bounds);
   const selected = plan.wantsMask ? document.selection.bounds : null;
@@ -258,6 +265,14 @@ function canvasOf(document) {
 
 /**
  * @param {Document} document
+ * @returns {string}
+ */
+function kindOf(document) {
+  return [document.mode, document.bitsPerChannel, document.colorProfileName].join();
+}
+
+/**
+ * @param {Document} document
  * @param {Plan} plan
  * @returns {Snapshot}
  */
@@ -269,7 +284,7 @@ function snapshotOf(document, plan) {
   return {
     width: document.width,
     height: document.height,
-    kind: [document.mode, document.bitsPerChannel, document.colorProfileName].join(),
+    kind: kindOf(document),
     layerBounds: bounds && [bounds.left, bounds.top, bounds.right, bounds.bottom].join(),
     appearance: JSON.stringify([document.activeHistoryState.id, look]),
   };

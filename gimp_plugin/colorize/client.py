@@ -6,12 +6,15 @@ Every error is a `ServerError` whose text tells a painter what happened and what
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import http.client
 import json
 import os
 import secrets
+import socket
+import threading
 import urllib.parse
 from typing import TYPE_CHECKING
 
@@ -84,12 +87,41 @@ def colorize(server: Server, request: Request) -> Answer:
         return connection.colorize(request)
 
 
+@contextlib.contextmanager
+def _deadline(connection: socket.socket, seconds: float) -> Iterator[None]:
+    """Bound a whole exchange: a socket's own limit starts anew with every byte that a slow program sends.
+
+    Raises:
+        TimeoutError: if the exchange took longer, whatever it ended with.
+    """
+    late = threading.Event()
+
+    def end() -> None:
+        late.set()
+        with contextlib.suppress(OSError):
+            connection.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(seconds, end)
+    timer.start()
+    try:
+        yield
+    except (OSError, http.client.HTTPException):
+        if late.is_set():
+            raise TimeoutError from None
+        raise
+    finally:
+        timer.cancel()
+        timer.join()
+    if late.is_set():
+        raise TimeoutError
+
+
 class Connection:
     """One TCP connection to a server that has proved that it knows the token.
 
     Args:
         server: where it listens.
-        timeout_s: how long connecting and the health answer may take.
+        timeout_s: how long connecting may take, and the whole health answer.
 
     Attributes:
         health: what the server said of itself on this connection.
@@ -100,6 +132,7 @@ class Connection:
 
     def __init__(self, server: Server, timeout_s: float) -> None:
         self._server = server
+        self._timeout_s = timeout_s
         self._http = http.client.HTTPConnection(server.host, server.port, timeout=timeout_s)
         try:
             self.health = self._prove()
@@ -121,9 +154,10 @@ class Connection:
         where = f"port {self._server.port}"
         nonce = secrets.token_hex(16)
         try:
-            self._http.request("GET", f"/v1/health?nonce={nonce}", headers={"X-Colorize-Client": CLIENT_NAME})
-            response = self._http.getresponse()
-            body = response.read(MAX_JSON_BYTES)
+            self._http.connect()
+            with _deadline(self._http.sock, self._timeout_s):
+                self._http.request("GET", f"/v1/health?nonce={nonce}", headers={"X-Colorize-Client": CLIENT_NAME})
+                body = self._http.getresponse().read(MAX_JSON_BYTES)
         except TimeoutError:
             raise ServerError(
                 f"The program on {where} does not answer.",

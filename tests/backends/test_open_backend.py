@@ -1,9 +1,12 @@
 """Which backend is taken, what is said of the others, and what happens when a GPU is required."""
 
+import json
 import logging
 import os
+import shlex
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -233,6 +236,7 @@ def test_libraries_and_bindings_of_different_versions_are_refused(rtx: Any, monk
         ("/home/a/.local/pipx/venvs/colorize-server", "pycuda", "pipx inject colorize-server pycuda"),
         ("/home/a/.local/share/uv/tools/colorize-server", "colorize-server[rtx]", "uv tool install --force "),
         ("/home/a/.local/share/uv/tools/colorize-server", "pycuda", "uv tool install --force --with pycuda "),
+        ("/home/a/venv", "colorize-server", " -m pip install "),
         ("/home/a/venv", "pycuda", " -m pip install pycuda"),
     ],
 )
@@ -241,3 +245,21 @@ def test_the_command_that_installs_fits_this_installation(
 ) -> None:
     monkeypatch.setattr(sys, "prefix", prefix)
     assert command in packages.install_command(what)
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_an_extra_comes_from_where_the_program_came_from(
+    is_there: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the wheel that was handed over, not from whoever has the name on the index."""
+    wheel = tmp_path / "of mine" / "colorize_server-0.1.0-py3-none-any.whl"
+    wheel.parent.mkdir()
+    if is_there:
+        wheel.touch()
+    record = json.dumps({"url": wheel.as_uri(), "archive_info": {}})
+    distribution = SimpleNamespace(read_text=lambda name: record if name == "direct_url.json" else None)
+    monkeypatch.setattr(packages.importlib.metadata, "distribution", lambda _: distribution)
+    monkeypatch.setattr(sys, "prefix", "/home/a/.local/share/pipx/venvs/colorize-server")
+    source = str(wheel) if is_there else "colorize-server"
+    assert packages.install_command("colorize-server[rtx]") == f"pipx install --force {shlex.quote(source + '[rtx]')}"
+    assert packages.install_command("pycuda") == "pipx inject colorize-server pycuda"

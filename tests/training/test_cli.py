@@ -5,12 +5,20 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from colorize_training.cli import main
-from colorize_training.config import TrainConfig, config_from_dict, config_from_toml, config_to_dict, preset_config
+from colorize_training.config import (
+    ModelConfig,
+    TrainConfig,
+    config_from_dict,
+    config_from_toml,
+    config_to_dict,
+    preset_config,
+)
 from colorize_training.errors import ConfigError
 
 
@@ -23,7 +31,7 @@ def _fails(capsys, *words):
     return error
 
 
-def test_errors_are_one_line_with_cause_and_remedy(capsys, tmp_path, shards):
+def test_errors_are_one_line_with_cause_and_remedy(capsys, tmp_path, shards, exported):
     empty = tmp_path / "empty"
     empty.mkdir()
     assert "There is no picture" in _fails(capsys, "prepare", empty, "--out", tmp_path / "o")
@@ -33,6 +41,10 @@ def test_errors_are_one_line_with_cause_and_remedy(capsys, tmp_path, shards):
     assert "There is no checkpoint" in _fails(capsys, "export", empty, "--out", tmp_path / "m.onnx")
     assert "cannot be read" in _fails(capsys, "evaluate", tmp_path / "no.onnx", "--data", shards)
     assert "--photos" in _fails(capsys, "preview", tmp_path / "x", "--out", tmp_path / "s.png")
+    model = exported[1]
+    no_folder = ("--photos", tmp_path / "no", "--out", tmp_path / "s.png")
+    assert "There is no folder" in _fails(capsys, "preview", model, *no_folder)
+    assert "Use 1 or more, or --quick" in _fails(capsys, "evaluate", model, "--data", shards, "--probe-pictures", 0)
     broken = tmp_path / "broken.toml"
     broken.write_text("[data\n")
     assert "not valid TOML" in _fails(capsys, "fit", broken)
@@ -152,23 +164,55 @@ def test_a_few_steps_of_the_paper_preset(tiny_config, shards, tmp_path):
 
 
 @pytest.mark.parametrize("pictures", [400, 4000, 40_000])
-def test_a_finetune_of_any_length_reaches_its_learning_rate_stays_there_and_falls(
-    pictures, exported, tmp_path, monkeypatch
-):
+def test_a_finetune_of_any_length_reaches_its_learning_rate_stays_there_and_falls(pictures, tmp_path):
     from colorize_training import finetune as module
     from colorize_training.schedule import learning_rate_factor
 
-    configs = []
-    monkeypatch.setattr(module, "prepare", lambda *_: module.PrepareReport())
-    monkeypatch.setattr(module, "export_checkpoint", lambda *_: None)
-    monkeypatch.setattr(module, "fit", lambda config, _: configs.append(config))
-    module.finetune(tmp_path, module.FinetuneOptions(tmp_path, "own", exported[1], pictures))
-    factors = [learning_rate_factor(configs[0].optim, seen, pictures) for seen in range(0, pictures, 16)]
+    options = module.FinetuneOptions(tmp_path, "own", pictures=pictures)
+    optim = module._run_config(options, tmp_path / "base.onnx", ModelConfig(), tmp_path).optim
+    factors = [learning_rate_factor(optim, seen, pictures) for seen in range(0, pictures, 16)]
     at_full = [factor == 1.0 for factor in factors]
     assert 0.3 < sum(at_full) / len(at_full) < 0.6
     assert factors[0] < 0.1
     assert factors[-1] < 0.1
     assert factors.index(1.0) * 16 <= 0.1 * pictures + 16
+
+
+def test_what_the_command_line_changes_is_checked_before_any_work(capsys, exported, photos, tmp_path):
+    """Else a run would write checkpoints whose configuration nothing reads back."""
+    grown = tmp_path / "grown.toml"
+    grown.write_text("pictures = 100\n[data]\ncrop_px_end = 256\ngrowth_pictures = 50\n", encoding="utf-8")
+    said = _fails(capsys, "fit", grown, "--data", tmp_path / "no", "--pictures", 20)
+    assert "growth_pictures is 50. Use 0 up to the pictures of the run." in said
+    own = ("finetune", photos, "--out", tmp_path / "own", "--start-from", exported[1])
+    for option, value, remedy in (
+        ("--crop", 100, "multiple of 32"),
+        ("--pictures", 0, "above 0"),
+        ("--batch", 0, "1 or"),
+    ):
+        assert remedy in _fails(capsys, *own, option, value)
+    assert not (tmp_path / "own").exists()
+
+
+def test_a_finetune_that_was_stopped_makes_no_model_and_goes_on(exported, photos, tmp_path, monkeypatch):
+    from colorize_server.model import load_model
+    from colorize_training import finetune as module
+    from colorize_training.errors import TrainingError
+    from colorize_training.fit import fit
+
+    options = module.FinetuneOptions(
+        tmp_path / "own", "aunt-ida", exported[1], 8, "float32", batch=2, crop_px=32, workers=0, is_quiet=True
+    )
+    stopped = lambda config, run: fit(config, replace(run, max_steps=2))  # noqa: E731  (as Ctrl+C would)
+    said = []
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "fit", stopped)
+        with pytest.raises(TrainingError, match=r"Stopped after 4 of 8 pictures.+Run the same command again to go on"):
+            module.finetune(photos, options, said.append)
+    assert not list((tmp_path / "own").glob("*.onnx"))
+    path = module.finetune(photos, options, said.append)
+    assert str(said[-1]).startswith("going on with the photographs")
+    assert load_model(path).card.rest["training"]["pictures_seen"] == 1234 + 8
 
 
 def test_a_model_of_ones_own_is_found_by_its_name(capsys, exported, tmp_path, monkeypatch):
@@ -177,9 +221,9 @@ def test_a_model_of_ones_own_is_found_by_its_name(capsys, exported, tmp_path, mo
     from colorize_server.model import load_model
     from colorize_training import finetune
 
-    def made(folder, options):
+    def made(folder, options, say):
         shutil.copy(exported[1].with_suffix(".sha256"), options.out / "aunt-ida.sha256")
-        return Path(shutil.copy(exported[1], options.out / "aunt-ida.onnx")), "24 pictures"
+        return Path(shutil.copy(exported[1], options.out / "aunt-ida.onnx"))
 
     monkeypatch.setattr(platformdirs, "user_data_dir", lambda *_, **__: str(tmp_path / "data"))
     monkeypatch.setattr(finetune, "finetune", made)
@@ -211,10 +255,13 @@ def test_an_artist_makes_a_model_of_their_own(photos, exported, tmp_path):
         workers=0,
         is_quiet=True,
     )
-    path, report = finetune(photos, options)
+    said = []
+    path = finetune(photos, options, said.append)
+    (report,) = said
     assert report.kept + report.dropped["tiny"] == report.found == 24
     assert report.kept > 0
     card = load_model(path).card
+    assert card.rest["training"]["own_pictures"] == report.kept
     assert card.name == "aunt-ida"
     assert card.sizes == (256, 320)
     assert card.rest["training"]["pictures_seen"] == 1234 + 4  # those of the model that it started from, and its own

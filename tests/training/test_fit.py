@@ -1,5 +1,6 @@
 """The loop: it learns, resumes exactly, goes on from half weights, stops, pauses, and fails in words."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -14,7 +15,7 @@ from colorize_training import fit as fit_module
 from colorize_training.checkpoint import Progress, checkpoints, read_checkpoint, write_checkpoint
 from colorize_training.config import DataConfig, HintConfig, LossConfig, ModelConfig, OptimConfig, TrainConfig
 from colorize_training.dataset import Samples, batches
-from colorize_training.errors import CheckpointError, DataError, DivergedError
+from colorize_training.errors import CheckpointError, DataError, DiskError, DivergedError
 from colorize_training.fit import PAUSE_NAME, FitOptions, fit
 from colorize_training.schedule import crop_side, learning_rate_factor
 from colorize_training.trainer import Trainer
@@ -98,9 +99,20 @@ def test_a_run_goes_on_from_an_exported_model_with_live_batch_normalisation(tiny
             fit(other, _options(shards, tmp_path / "b", max_steps=2))
 
 
-def test_a_loss_that_is_not_a_number_stops_with_the_checkpoint_intact(tiny_config, shards, tmp_path):
-    fit(tiny_config, _options(shards, tmp_path / "a", max_steps=2))
-    before = checkpoints(tmp_path / "a")
+def test_a_loss_that_is_not_a_number_stops_with_the_checkpoint_intact(tiny_config, shards, tmp_path, monkeypatch):
+    last = fit(tiny_config, _options(shards, tmp_path / "a", max_steps=2))
+    kept = last.read_bytes()
+    step = Trainer.step
+
+    def poisoned(self, batch, world):
+        batch.luminance[0, 0, 0, 0] = float("nan")
+        return step(self, batch, world)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "step", poisoned)
+        with pytest.raises(DivergedError, match=r"not a number.*smaller learning rate"):
+            fit(tiny_config, _options(shards, tmp_path / "a", resume=True))
+    assert [path.read_bytes() for path in checkpoints(tmp_path / "a")] == [kept]
     trainer = Trainer(tiny_config, torch.device("cpu"), "float32")
     batch = Samples(shards, tiny_config).batch([0, 1])
     batch.luminance[0, 0, 0, 0] = float("nan")
@@ -108,7 +120,6 @@ def test_a_loss_that_is_not_a_number_stops_with_the_checkpoint_intact(tiny_confi
     with pytest.raises(DivergedError, match=r"not a number.*smaller learning rate"):
         trainer.step(batch)
     assert all(torch.equal(weights[k], v) for k, v in trainer.generator.named_parameters())
-    assert checkpoints(tmp_path / "a") == before
 
 
 def test_an_infinite_gradient_stops_before_the_weights_change(tiny_config, shards):
@@ -126,6 +137,16 @@ def test_the_discriminator_stops_too_before_its_weights_change(tiny_config, shar
     batch.chroma[0] = float("nan")  # seen by the discriminator alone, once the generator's loss has been taken
     weights = {k: v.clone() for k, v in trainer.discriminator.named_parameters()}
     with pytest.raises(DivergedError, match="discriminator nan"):
+        trainer._discriminator_step(batch, torch.zeros_like(batch.chroma))
+    assert all(torch.equal(weights[k], v) for k, v in trainer.discriminator.named_parameters())
+
+
+def test_an_infinite_gradient_of_the_discriminator_stops_too(tiny_config, shards):
+    trainer = Trainer(replace(tiny_config, loss=LossConfig(adversarial_weight=0.05)), torch.device("cpu"), "float32")
+    trainer.discriminator.layers[0].weight.register_hook(lambda gradient: gradient * float("inf"))
+    batch = Samples(shards, tiny_config).batch([0, 1])
+    weights = {k: v.clone() for k, v in trainer.discriminator.named_parameters()}
+    with pytest.raises(DivergedError, match="gradient is not a number"):
         trainer._discriminator_step(batch, torch.zeros_like(batch.chroma))
     assert all(torch.equal(weights[k], v) for k, v in trainer.discriminator.named_parameters())
 
@@ -153,6 +174,10 @@ def test_a_run_is_never_overwritten_and_never_resumed_from_nothing(tiny_config, 
     for config, out, settings in ((tiny_config, "a", {}), (second, "b", {}), (tiny_config, "b", {"resume_from": last})):
         with pytest.raises(CheckpointError, match="already holds a run"):
             fit(config, _options(shards, tmp_path / out, max_steps=1, **settings))
+    # Going back to an older checkpoint in the same folder would drop each new one in favour of those further on.
+    back = {"resume": True, "resume_from": last}
+    with pytest.raises(CheckpointError, match=r"holds a run\. Choose another folder with --out\.$"):
+        fit(tiny_config, _options(shards, tmp_path / "a", max_steps=1, **back))
 
 
 def test_a_missing_stage_one_and_another_network_are_named(tiny_config, shards, tmp_path):
@@ -167,6 +192,32 @@ def test_a_missing_stage_one_and_another_network_are_named(tiny_config, shards, 
 def test_an_empty_folder_is_named(tiny_config, tmp_path):
     with pytest.raises(DataError, match=r"There is no manifest\.csv"):
         fit(tiny_config, _options(tmp_path, tmp_path / "a"))
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_damaged_picture_is_named_from_a_loading_process_too(tiny_config, shards, tmp_path, monkeypatch, workers):
+    def damaged(*_):
+        raise DataError("A shard is damaged.", "Make it anew.")
+
+    monkeypatch.setattr(Samples, "batch", damaged)  # loading processes are forked, and have it too
+    with pytest.raises(DataError, match=r"^A shard is damaged\. Make it anew\.$"):
+        fit(tiny_config, _options(shards, tmp_path / "a", max_steps=1, workers=workers))
+
+
+def test_curves_that_cannot_be_written_cost_no_checkpoint(tiny_config, shards, tmp_path, monkeypatch, capsys):
+    from torch.utils.tensorboard import SummaryWriter
+
+    def full(*_arguments, **_settings):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    for name in ("add_scalar", "add_image", "close"):
+        monkeypatch.setattr(SummaryWriter, name, full)
+    last = fit(tiny_config, _options(shards, tmp_path / "a", max_steps=2))
+    assert read_checkpoint(last).progress.step == 2
+    assert capsys.readouterr().err.count("no curves from here on") == 1
+    monkeypatch.setattr(SummaryWriter, "__init__", full)
+    with pytest.raises(DiskError, match="Choose another folder with --out"):
+        fit(tiny_config, _options(shards, tmp_path / "b", max_steps=2))
 
 
 def test_the_loop_sleeps_while_the_pause_file_exists(tiny_config, shards, tmp_path, monkeypatch):

@@ -158,6 +158,15 @@ def test_blur_keeps_the_mean_and_touches_only_the_chosen():
     assert blurred[1].std() < 0.5 * planes[1].std()
 
 
+def test_a_blur_does_not_depend_on_the_other_pictures_of_its_batch():
+    """Which other ones there are differs with the number of processes."""
+    planes = torch.rand(3, 1, 48, 48, generator=torch.Generator().manual_seed(0)) * 100
+    together = gaussian_blur(planes, [0.7, 1.0, 2.2])
+    for index, sigma in enumerate((0.7, 1.0, 2.2)):
+        alone = gaussian_blur(planes[index : index + 1], [sigma])
+        assert (alone[0] - together[index]).abs().max() < 1e-4
+
+
 def test_each_degradation_can_be_switched_off():
     off = DegradeConfig(**dict.fromkeys(DegradeConfig.__dataclass_fields__, 0.0))
     for seed in range(30):

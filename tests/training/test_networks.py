@@ -5,12 +5,13 @@ import copy
 import numpy as np
 import pytest
 import torch
+from colorize_training import unet256
 from colorize_training.config import ModelConfig
 from colorize_training.efficientnet import EfficientNetLite, load_imagenet_weights
 from colorize_training.networks import build_generator, fold_batch_norms, freeze_encoder_start, load_unfolded
 from colorize_training.patchgan import PatchGAN
 from colorize_training.predictor import TorchPredictor, predict_padded
-from colorize_training.unet_efficientnet import UNetEfficientNet, hint_pyramid
+from colorize_training.unet_efficientnet import HintAttention, UNetEfficientNet, hint_pyramid
 from torch.nn import functional
 
 
@@ -167,6 +168,46 @@ def test_unfolding_keeps_the_function_and_gives_the_weights_their_own_size_back(
         # On the batch that the statistics are of, live normalisation gives the same.
         live, _ = network.train()(luminance, hints)
         assert (live - folded(luminance, hints)[0]).abs().max() < 1e-3
+
+
+@pytest.mark.parametrize("upsampling", ["resize", "transposed"])
+def test_the_papers_network_is_folded_and_unfolded_too(upsampling, monkeypatch):
+    """Its decoder enlarges in the convolution or before it, has a bias there, and normalises after."""
+    monkeypatch.setattr(unet256, "_CHANNELS", (8,) * 8)
+    torch.manual_seed(0)
+    network = unet256.UNet256(upsampling, dropout=True).eval()
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            torch.nn.init.uniform_(module.running_mean, -0.1, 0.1)
+            torch.nn.init.uniform_(module.running_var, 0.5, 1.5)
+    luminance, hints = _inputs(256, 256, batch=2, with_hints=True)
+    folded = fold_batch_norms(network)
+    assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in folded.modules())
+    other = unet256.UNet256(upsampling, dropout=True)
+    assert load_unfolded(other, dict(folded.state_dict()), luminance, hints) == []
+    assert any(isinstance(m, torch.nn.BatchNorm2d) for m in other.modules())
+    with torch.inference_mode():
+        expected = network(luminance, hints)
+        for found in (folded, other.eval()):
+            for one, two in zip(found(luminance, hints), expected, strict=True):
+                assert (one - two).abs().max() < 1e-4
+
+
+@pytest.mark.parametrize("precision", [torch.float16, torch.bfloat16])
+def test_hints_spread_in_half_precision_too(precision):
+    """The attention's weights reach exp(30), which float16 does not hold: it computes in float32."""
+    torch.manual_seed(0)
+    attention = HintAttention(16).eval()
+    torch.nn.init.constant_(attention.query.bias, 10.0)
+    torch.nn.init.constant_(attention.key.bias, 10.0)
+    features, pooled = torch.rand(1, 16, 4, 4), torch.rand(1, 4, 4, 4)
+    with torch.inference_mode():
+        expected = attention(features, pooled)
+        with torch.autocast("cpu", precision):
+            found = attention(features.to(precision), pooled)
+    assert found.dtype == precision
+    assert expected.abs().max() > 0.01
+    assert (found.float() - expected).abs().max() < 0.02
 
 
 def test_unfolding_names_the_layers_that_do_not_fit_and_leaves_them_as_they_were():

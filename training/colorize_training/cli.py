@@ -168,8 +168,7 @@ def _finetune(arguments: argparse.Namespace) -> None:
         crop_px=arguments.crop,
         batch=arguments.batch,
     )
-    path, report = finetune(arguments.folder, options)
-    _say(report)
+    path = finetune(arguments.folder, options, _say)
     kept = keep_by_name(path)
     _say(f"written: {path} and {kept}\nuse it: colorize --model {kept.stem} PHOTO")
     _say(f"or, for the plug-ins: colorize-server stop; colorize-server start --model {kept.stem}")

@@ -108,7 +108,7 @@ class OptimConfig:
     clip_norm: float = 1.0  # 0 = no clipping
     schedule: str = "warmup-stable-decay"
     warmup_pictures: int = 3000
-    decay_pictures: int = 40000  # the last so many pictures of the run fall to zero
+    decay_pictures: int = 40000  # while the last so many pictures of the run are seen, the rates fall to 1 %
     ema: float = 0.9995  # decay of the averaged weights a step; 0 = off
     batch: int = 16
 
@@ -162,6 +162,19 @@ def config_from_dict(values: dict[str, Any], where: str = "The configuration") -
         ConfigError: on an unknown key, a wrong type or a value out of range.
     """
     config: TrainConfig = _build(TrainConfig, values, where)
+    return checked(config, where)
+
+
+def checked(config: TrainConfig, where: str) -> TrainConfig:
+    """Return a configuration that was put together from parts.
+
+    Args:
+        config: to check.
+        where: what the message is about.
+
+    Raises:
+        ConfigError: if a value is out of range, alone or beside another one.
+    """
     _check(config, where)
     return config
 

@@ -23,7 +23,7 @@ from torch.utils.data import DataLoader, Dataset
 from colorize_training import color
 from colorize_training.config import DataConfig, TrainConfig
 from colorize_training.degrade import backdrop_masks, degrade, draw_plan
-from colorize_training.errors import DataError
+from colorize_training.errors import DataError, TrainingError
 from colorize_training.faces import dark_faces, oversampled
 from colorize_training.hints import draw_hints, turn_hue
 from colorize_training.schedule import crop_side
@@ -193,15 +193,21 @@ def batch_indices(seen: int, batch: int, rank: int = 0) -> list[int]:
     return list(range(first, first + batch))
 
 
-class _Steps(Dataset[Batch]):
-    """The batches of one process, by the pictures that all processes have seen before."""
+class _Steps(Dataset[Batch | TrainingError]):
+    """The batches of one process, by the pictures that all processes have seen before.
+
+    An error is returned: what a loading process raises, PyTorch raises again as another one, without its words.
+    """
 
     def __init__(self, samples: Samples, batch: int, rank: int) -> None:
         self._samples, self._batch, self._rank = samples, batch, rank
 
-    def __getitem__(self, seen: int) -> Batch:
+    def __getitem__(self, seen: int) -> Batch | TrainingError:
         side = crop_side(self._samples.config, seen)  # the same in every process
-        return self._samples.batch(batch_indices(seen, self._batch, self._rank), side)
+        try:
+            return self._samples.batch(batch_indices(seen, self._batch, self._rank), side)
+        except TrainingError as error:
+            return error
 
 
 def _start_worker(_index: int) -> None:
@@ -226,8 +232,11 @@ def batches(
         rank: of this process.
         world: number of processes.
         workers: loading processes; 0 prepares batches in this one.
+
+    Raises:
+        DataError: if a picture or a shard is damaged.
     """
-    loader: DataLoader[Batch] = DataLoader(
+    loader: DataLoader[Batch | TrainingError] = DataLoader(
         _Steps(samples, batch, rank),
         sampler=itertools.count(seen, batch * world),  # endless: the caller decides when to stop
         batch_size=None,
@@ -235,4 +244,7 @@ def batches(
         prefetch_factor=3 if workers else None,
         worker_init_fn=_start_worker,
     )
-    yield from loader
+    for found in loader:
+        if isinstance(found, TrainingError):
+            raise found
+        yield found

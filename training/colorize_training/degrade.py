@@ -99,8 +99,9 @@ def draw_plan(rng: np.random.Generator, config: DegradeConfig) -> DegradePlan:
 
 
 def _gaussian_kernel(sigma: float, radius: int) -> Tensor:
+    """Return 2 x radius + 1 weights; they end at 3 sigma, so that a blur does not depend on other pictures' radius."""
     x = torch.arange(-radius, radius + 1, dtype=torch.float32)
-    kernel = torch.exp(-0.5 * (x / max(sigma, 1e-3)) ** 2)
+    kernel = torch.exp(-0.5 * (x / max(sigma, 1e-3)) ** 2) * (x.abs() <= np.ceil(3 * sigma))
     return kernel / kernel.sum()
 
 

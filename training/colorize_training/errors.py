@@ -21,9 +21,12 @@ class TrainingError(Exception):
     """
 
     def __init__(self, cause: str, remedy: str) -> None:
-        super().__init__(f"{cause} {remedy}")
+        super().__init__(cause, remedy)  # its own arguments, so that it can be sent to another process
         self.cause = cause
         self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.cause} {self.remedy}"
 
 
 class ConfigError(TrainingError):

@@ -46,7 +46,7 @@ class EvaluateOptions:
 
 
 def _chosen(pictures: Sequence[Picture], limit: int) -> list[Picture]:
-    """Take the first pictures of each set in a fixed random order (that of their keys' digests)."""
+    """Take the first pictures of each set in a random order that depends on the manifest alone."""
     sets: dict[str, list[Picture]] = {}
     rng_order = np.random.default_rng(0).permutation(len(pictures))
     for index in rng_order:
@@ -68,10 +68,12 @@ def evaluate(predictor: Predictor, options: EvaluateOptions) -> tuple[Evaluation
         The evaluation and the scenes that were measured.
 
     Raises:
-        DataError: if the split is unknown or empty.
+        DataError: if the split is unknown or empty, or nothing is to be measured.
     """
     if options.split not in SPLITS:
         raise DataError(f"There is no split {options.split!r}.", f"Use one of {', '.join(SPLITS)}.")
+    if options.probe_pictures < 1:
+        raise DataError("No picture is left to try sizes, hints and degradations on.", "Use 1 or more, or --quick.")
     splits = split_pictures(read_manifest(options.data))
     pictures = _chosen(splits[options.split], options.pictures)
     if not pictures:
@@ -106,7 +108,7 @@ def _figures(
     predictor: Predictor, scenes: Sequence[Scene], rows: Sequence[Row]
 ) -> dict[str, list[tuple[str, NDArray[np.uint8]]]]:
     """Draw the best, the worst and some middling pictures of each set, by cosine."""
-    scene_of = {s.picture.key: s for s in scenes}
+    scene_of = {(s.picture.set, s.picture.key): s for s in scenes}
     figures: dict[str, list[tuple[str, NDArray[np.uint8]]]] = {}
     for name, members in by_set(rows).items():
         ordered = sorted(members, key=lambda row: row.cosine)
@@ -119,7 +121,7 @@ def _figures(
         for title, chosen in picks.items():
             figures[title] = []
             for row in chosen:
-                scene, chroma, doubt = next(iter(predict_scenes(predictor, [scene_of[row.key]])))
+                scene, chroma, doubt = next(iter(predict_scenes(predictor, [scene_of[row.set, row.key]])))
                 caption = f"{row.key}: cosine {row.cosine:.2f}, rmse {row.mse**0.5:.1f}"
                 figures[title].append((caption, figure_png(scene, chroma, doubt)))
     return figures

@@ -287,10 +287,16 @@ def export_generator(
         ``bytes``: the size of the file; ``opset``.
 
     Raises:
-        ExportError: if the exported graph disagrees with PyTorch, the rounding of the weights changes the colours too
-            much, or the file is too large.
+        ExportError: if the card contradicts itself, the exported graph disagrees with PyTorch, the rounding of the
+            weights changes the colours too much, or the file is too large.
         DiskError: if it cannot be written.
     """
+    multiple = generator.multiple_of
+    if facts.default_size not in facts.sizes or any(size <= 0 or size % multiple for size in facts.sizes):
+        raise ExportError(
+            f"The sizes {', '.join(map(str, facts.sizes))}, {facts.default_size} by default, do not suit this model.",
+            f"Use multiples of {multiple} for --sizes, and one of them as --default-size.",
+        )
     folded = fold_batch_norms(generator)
     trained = network = WithGain(generator.eval(), facts.gain).eval()
     if facts.weight_step > 0:

@@ -1,19 +1,21 @@
 """An artist's own photographs to a model of their own, in one command: prepare, fit, export."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from colorize_server.model import SHIPPED_MODEL, load_model, own_models_folder, shipped_model_path
 
-from colorize_training.checkpoint import read_checkpoint, write_atomically
-from colorize_training.config import DataConfig, ModelConfig, TrainConfig
-from colorize_training.errors import DataError
+from colorize_training.checkpoint import checkpoints, read_checkpoint, write_atomically
+from colorize_training.config import DataConfig, ModelConfig, TrainConfig, checked
+from colorize_training.errors import DataError, TrainingError
 from colorize_training.export import CardFacts, export_checkpoint
 from colorize_training.fit import FitOptions, fit
 from colorize_training.onnx_weights import weights_from_onnx
-from colorize_training.prepare import PrepareOptions, PrepareReport, prepare
+from colorize_training.prepare import PrepareOptions, prepare
+from colorize_training.shards import MANIFEST_NAME, read_manifest
 
 _LR_FACTOR: Final = 0.2
 """A trained network is bent, not rebuilt."""
@@ -52,7 +54,7 @@ def _start(options: FinetuneOptions) -> tuple[Path, ModelConfig, tuple[int, ...]
 def _run_config(options: FinetuneOptions, start: Path, model: ModelConfig, shards: Path) -> TrainConfig:
     """Configure the run: up to the full learning rate, a while there, and down in the second half."""
     base = TrainConfig()
-    return replace(
+    config = replace(
         base,
         name=options.name,
         stage=3,
@@ -69,6 +71,7 @@ def _run_config(options: FinetuneOptions, start: Path, model: ModelConfig, shard
             decay_pictures=int(options.pictures * _DECAY_SHARE),
         ),
     )
+    return checked(config, "The command line")
 
 
 def demand_model_name(name: str) -> None:
@@ -99,31 +102,46 @@ def keep_by_name(path: Path) -> Path:
     return kept
 
 
-def finetune(folder: Path, options: FinetuneOptions) -> tuple[Path, PrepareReport]:
-    """Train on an artist's own photographs.
+def finetune(folder: Path, options: FinetuneOptions, say: Callable[[object], None]) -> Path:
+    """Train on an artist's own photographs.  A run that was stopped goes on where it was, with what it had prepared.
 
     Args:
         folder: colour photographs.
         options: where to and how long.
+        say: told what is done.
 
     Returns:
-        The path of the new model, and what was prepared.
+        The path of the new model.
 
     Raises:
-        TrainingError: with cause and remedy.
+        TrainingError: with cause and remedy; also when Ctrl+C stops the run, which makes no model.
     """
     start, model, sizes, default_size, licence = _start(options)
-    shards = options.out / "shards"
-    report = prepare(folder, shards, PrepareOptions(set="own"))
+    shards, run = options.out / "shards", options.out / "run"
     config = _run_config(options, start, model, shards)
-    run = options.out / "run"
+    if (shards / MANIFEST_NAME).is_file():
+        say(f"going on with the photographs that {shards} holds")
+    else:
+        say(prepare(folder, shards, PrepareOptions(set="own")))
     last = fit(
         config,
         FitOptions(
-            out=run, data=shards, precision=options.precision, workers=options.workers, is_quiet=options.is_quiet
+            out=run,
+            data=shards,
+            resume=bool(checkpoints(run)),
+            precision=options.precision,
+            workers=options.workers,
+            is_quiet=options.is_quiet,
         ),
     )
+    seen = read_checkpoint(last).progress.pictures
+    if seen < options.pictures:
+        raise TrainingError(
+            f"Stopped after {seen:,} of {options.pictures:,} pictures; they are kept, but make no model yet.",
+            "Run the same command again to go on.",
+        )
     path = options.out / f"{options.name}.onnx"
-    facts = CardFacts(options.name, "1", sizes, default_size, licence, training={"own_pictures": report.kept})
+    own = len(read_manifest(shards))
+    facts = CardFacts(options.name, "1", sizes, default_size, licence, training={"own_pictures": own})
     export_checkpoint(last, facts, path)
-    return path, report
+    return path

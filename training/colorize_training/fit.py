@@ -12,9 +12,9 @@ from typing import Final
 
 import torch
 from torch import distributed
-from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
+from colorize_training.board import Board
 from colorize_training.checkpoint import (
     checkpoint_path,
     checkpoints,
@@ -23,7 +23,7 @@ from colorize_training.checkpoint import (
     read_checkpoint,
     write_checkpoint,
 )
-from colorize_training.config import TrainConfig
+from colorize_training.config import TrainConfig, checked
 from colorize_training.dataset import Samples, batches
 from colorize_training.errors import CheckpointError
 from colorize_training.machine import default_device, default_precision, world_of_torchrun
@@ -39,6 +39,7 @@ _LOG_EVERY_STEPS: Final = 20
 _GRID_EVERY_STEPS: Final = 500
 _RATE_WINDOW_STEPS: Final = 50
 _STATISTICS_PICTURES: Final = 64
+_REMEDY_FOR_A_RUN: Final = "Go on with --resume, or choose another folder with --out."
 
 
 @dataclass(frozen=True)
@@ -81,10 +82,10 @@ def _stop_on_signals() -> Iterator[_StopRequest]:
 
 
 def _prepare_trainer(config: TrainConfig, options: FitOptions, samples: Samples, is_distributed: bool) -> Trainer:
-    if not options.resume and checkpoints(options.out):
-        raise CheckpointError(
-            f"{options.out} already holds a run.", "Go on with --resume, or choose another folder with --out."
-        )
+    if checkpoints(options.out) and (options.resume_from or not options.resume):
+        # The run's own checkpoints may be of more pictures, and of those only the latest are kept.
+        remedy = "Choose another folder with --out." if options.resume_from else _REMEDY_FOR_A_RUN
+        raise CheckpointError(f"{options.out} already holds a run.", remedy)
     device = default_device()
     trainer = Trainer(config, device, options.precision or default_precision(device), is_distributed)
     if options.resume or options.resume_from:
@@ -188,7 +189,7 @@ def _fit(config: TrainConfig, options: FitOptions, rank: int, world: int) -> Pat
     trainer = _prepare_trainer(config, options, samples, world > 1)
     batch = config.optim.batch
     saver = _Saver(trainer, options)
-    writer = SummaryWriter(str(options.out / "tensorboard")) if rank == 0 else None
+    board = Board(options.out / "tensorboard") if rank == 0 else None
     loader = batches(samples, trainer.progress.pictures, batch, rank, world, options.workers)
     bar = tqdm(
         total=config.pictures,
@@ -211,16 +212,16 @@ def _fit(config: TrainConfig, options: FitOptions, rank: int, world: int) -> Pat
                     break
                 recent.append(trainer.step(data, world))
                 bar.update(batch * world)
-                if writer is not None:
-                    _log(writer, bar, trainer, recent)
+                if board is not None:
+                    _log(board, bar, trainer, recent)
                     if trainer.progress.step % _GRID_EVERY_STEPS == 1:
                         grid = sample_grid(trainer.averaged_generator(), data)
-                        writer.add_image("input | ours | truth", grid, trainer.progress.pictures)
+                        board.picture("input | ours | truth", grid, trainer.progress.pictures)
                     saver.save_if_due()
     finally:
         bar.close()
-        if writer is not None:
-            writer.close()
+        if board is not None:
+            board.close()
     if rank == 0:
         last = saver.save()
         if trainer.progress.pictures >= config.pictures:
@@ -228,21 +229,25 @@ def _fit(config: TrainConfig, options: FitOptions, rank: int, world: int) -> Pat
     return last
 
 
-def _log(writer: SummaryWriter, bar: "tqdm[object]", trainer: Trainer, recent: deque[dict[str, float]]) -> None:
+def _log(board: Board, bar: "tqdm[object]", trainer: Trainer, recent: deque[dict[str, float]]) -> None:
     if trainer.progress.step % _LOG_EVERY_STEPS:
         return
     for name in recent[-1]:
         values = [terms[name] for terms in recent if name in terms]
         mean = sum(values) / len(values)
-        writer.add_scalar(f"train/{name}", mean, trainer.progress.pictures)
+        board.scalar(f"train/{name}", mean, trainer.progress.pictures)
         if name == "pixel":
             bar.set_postfix(pixel=f"{mean:.3f}", refresh=False)
 
 
 def with_overrides(config: TrainConfig, pictures: int | None, start_from: str | None) -> TrainConfig:
-    """Apply the command line's overrides."""
+    """Apply the command line's overrides.
+
+    Raises:
+        ConfigError: if a setting does not suit them, such as crops that grow for longer than the run.
+    """
     if pictures is not None:
         config = replace(config, pictures=pictures)
     if start_from is not None:
         config = replace(config, start_from=start_from)
-    return config
+    return checked(config, "The configuration with the command line's options")

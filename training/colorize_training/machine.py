@@ -29,7 +29,7 @@ def default_device() -> torch.device:
 def default_precision(device: torch.device) -> str:
     """Choose the autocast precision: bfloat16 where the hardware has it, float16 on older GPUs, else float32."""
     if device.type == "cuda":
-        return "bfloat16" if torch.cuda.is_bf16_supported() else "float16"
+        return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float16"
     return "bfloat16" if has_cpu_bfloat16() else "float32"
 
 

@@ -17,9 +17,6 @@ from torch.nn import functional
 from colorize_training import color
 from colorize_training.degrade import gaussian_blur
 
-BLOTCH_SIDE_PX: Final = 256
-"""The short side at which blotch is defined."""
-
 _BLOTCH_CHROMA_SIGMA: Final = 3.0
 _BLOTCH_LIGHTNESS_SIGMA: Final = 2.0
 _BLOTCH_FLAT_SHARE: Final = 0.3

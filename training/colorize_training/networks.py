@@ -2,6 +2,8 @@
 
 import copy
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
 from typing import TypeVar
 
 import torch
@@ -82,31 +84,62 @@ def freeze_batch_norm(network: nn.Module) -> None:
             module.eval()
 
 
-def _convolutions_before_norms(
-    network: nn.Module,
-) -> Iterator[tuple[nn.Sequential, int, str, nn.Conv2d, nn.BatchNorm2d]]:
-    """Yield (sequence, index, name, convolution, normalisation) wherever one directly follows the other."""
-    for prefix, module in network.named_modules():
-        if isinstance(module, nn.Sequential):
-            layers = list(module)
-            for index in range(len(layers) - 1):
-                conv, norm = layers[index], layers[index + 1]
-                inner = getattr(conv, "conv", conv)  # the depthwise wrapper holds its convolution so
-                if isinstance(inner, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
-                    name = f"{prefix}.{index}" if inner is conv else f"{prefix}.{index}.conv"
-                    yield module, index, name, inner, norm
+@dataclass(frozen=True)
+class _NormalisedConvolution:
+    """A convolution and the batch normalisation that directly follows it.
+
+    Attributes:
+        name: of the convolution in the network.
+        owner: module that the convolution is an attribute of, under ``key``.
+        sequence: that the normalisation is in, at ``place``.
+    """
+
+    name: str
+    owner: nn.Module
+    key: str
+    conv: nn.Conv2d | nn.ConvTranspose2d
+    sequence: nn.Sequential
+    place: int
+    norm: nn.BatchNorm2d
+
+    @property
+    def weight_by_output(self) -> Tensor:
+        """View of the weights as (output channels, ...)."""
+        weight = self.conv.weight
+        return weight.transpose(0, 1) if isinstance(self.conv, nn.ConvTranspose2d) else weight
+
+
+def _last_convolution(layer: nn.Module, name: str) -> tuple[str, nn.Module, str] | None:
+    """Return name, owner and key of the convolution that ends a layer made of several modules, if one does."""
+    if isinstance(layer, nn.Sequential):  # enlargement, then convolution
+        key = str(len(layer) - 1)
+    elif hasattr(layer, "conv"):  # padding, then depthwise convolution
+        key = "conv"
+    else:
+        return None
+    return f"{name}.{key}", layer, key
+
+
+def _normalised_convolutions(network: nn.Module) -> Iterator[_NormalisedConvolution]:
+    for prefix, sequence in network.named_modules():
+        if not isinstance(sequence, nn.Sequential):
+            continue
+        for index, (layer, norm) in enumerate(pairwise(sequence)):
+            name = f"{prefix}.{index}"
+            name, owner, key = _last_convolution(layer, name) or (name, sequence, str(index))
+            conv = getattr(owner, key)
+            if isinstance(conv, nn.Conv2d | nn.ConvTranspose2d) and isinstance(norm, nn.BatchNorm2d):
+                yield _NormalisedConvolution(name, owner, key, conv, sequence, index + 1, norm)
 
 
 def fold_batch_norms(network: _Network) -> _Network:
     """Return a copy, in evaluation mode, in which every batch normalisation after a convolution is part of it."""
     network = copy.deepcopy(network).eval()
-    for sequence, index, _, conv, norm in list(_convolutions_before_norms(network)):
-        fused = fuse_conv_bn_eval(conv, norm)
-        if sequence[index] is conv:
-            sequence[index] = fused
-        else:
-            sequence[index].conv = fused
-        sequence[index + 1] = nn.Identity()
+    for found in list(_normalised_convolutions(network)):
+        is_transposed = isinstance(found.conv, nn.ConvTranspose2d)
+        fused = fuse_conv_bn_eval(found.conv, found.norm, transpose=is_transposed)
+        setattr(found.owner, found.key, fused)
+        found.sequence[found.place] = nn.Identity()
     return network
 
 
@@ -129,23 +162,26 @@ def load_unfolded(network: nn.Module, folded: dict[str, Tensor], luminance: Tens
     """
     state = network.state_dict()
     fresh = [k for k in state if k not in folded or folded[k].shape != state[k].shape]
-    pairs = {name: (conv, norm) for _, _, name, conv, norm in _convolutions_before_norms(network)}
-    fit = {name: pair for name, pair in pairs.items() if f"{name}.weight" not in fresh}
-    sizes = {name: conv.weight.flatten(1).norm(dim=1) for name, (conv, _) in fit.items()}
+    fit = [found for found in _normalised_convolutions(network) if f"{found.name}.weight" not in fresh]
+    sizes = {found.name: found.weight_by_output.flatten(1).norm(dim=1) for found in fit}
     network.load_state_dict({k: v for k, v in folded.items() if k in state and k not in fresh}, strict=False)
     hooks = []
-    for name, (conv, norm) in fit.items():
-        size = conv.weight.flatten(1).norm(dim=1)
-        scale = torch.where(size > 0, sizes[name] / size.clamp_min(1e-12), torch.ones_like(size))
-        conv.weight.mul_(scale[:, None, None, None])
-        hooks.append(norm.register_forward_pre_hook(_identity_with_statistics(scale, folded[f"{name}.bias"])))
+    for found in fit:
+        weight = found.weight_by_output
+        size = weight.flatten(1).norm(dim=1)
+        scale = torch.where(size > 0, sizes[found.name] / size.clamp_min(1e-12), torch.ones_like(size))
+        weight.mul_(scale[:, None, None, None])
+        if found.conv.bias is not None:  # which the normalisation has instead
+            found.conv.bias.zero_()
+        identity = _identity_with_statistics(scale, folded[f"{found.name}.bias"])
+        hooks.append(found.norm.register_forward_pre_hook(identity))
     was_training = network.training
     network.eval()
     network(luminance, hints)
     network.train(was_training)
     for hook in hooks:
         hook.remove()
-    set_here = {norm for _, norm in fit.values()}
+    set_here = {found.norm for found in fit}
     prefixes = tuple(f"{name}." for name, module in network.named_modules() if module in set_here)
     return [k for k in fresh if not k.startswith(prefixes)]
 

@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-HASH_BITS: Final = 64
 _HASH_SIDE: Final = 8
 _THUMBNAIL_SIDE: Final = 32
 _IGNORED_BIT: Final = np.uint64(1 << 63)  # the mean brightness, which every picture has

@@ -122,8 +122,10 @@ def folder_sheet(predictor: Predictor, folder: Path, size: int, height: int = 20
     """Colorize every photograph of a folder, before and after side by side, in the order of their names.
 
     Raises:
-        DataError: if the folder holds no picture, or one that is damaged.
+        DataError: if there is no such folder, or it holds no picture, or one that is damaged.
     """
+    if not folder.is_dir():
+        raise DataError(f"There is no folder {folder}.", "Name a folder with photographs.")
     groups = []
     for path in sorted(folder.iterdir()):
         if path.suffix.lower() in PICTURE_SUFFIXES:

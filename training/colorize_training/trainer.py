@@ -143,6 +143,10 @@ class Trainer:
         self._demand_finite(loss, {"discriminator": loss})
         self.discriminator_optimizer.zero_grad(set_to_none=True)
         self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+        self._scaler.unscale_(self.discriminator_optimizer)
+        norm = nn.utils.clip_grad_norm_(self._wrapped_discriminator.parameters(), math.inf)
+        if not self._scaler.is_enabled():
+            self._demand_finite(norm, {"discriminator": loss})
         self._scaler.step(self.discriminator_optimizer)
         return loss.detach()
 

@@ -101,9 +101,8 @@ class HintAttention(nn.Module):
     key is coverage x exp(q . k - falloff x distance^2).  Without hints the result is exactly zero.
     """
 
-    def __init__(self, channels: int, stride: int) -> None:
+    def __init__(self, channels: int) -> None:
         super().__init__()
-        self.stride = stride
         self.query = nn.Conv2d(channels, _ATTENTION_CHANNELS, 1)
         self.key = nn.Conv2d(channels, _ATTENTION_CHANNELS, 1)
         self.estimate = nn.Conv2d(channels, 2, 1)
@@ -121,6 +120,13 @@ class HintAttention(nn.Module):
         Returns:
             (N, 16, h, w) features of the colours that reach each cell.
         """
+        kind = features.device.type
+        if torch.is_autocast_enabled(kind):  # products of up to exp(30) are beyond float16
+            with torch.autocast(kind, enabled=False):
+                return self._spread(features.float(), pooled.float()).to(features.dtype)
+        return self._spread(features, pooled)
+
+    def _spread(self, features: Tensor, pooled: Tensor) -> Tensor:
         query = (self.query(features) / _ATTENTION_CHANNELS**0.5).flatten(2).float()
         key = self.key(features).flatten(2).float()
         chroma = pooled[:, :2].flatten(2).float() * 2
@@ -165,7 +171,7 @@ class UNetEfficientNet(nn.Module):
             self.hint_encoders.append(HintEncoder())
             self.blocks.append(ConvBlock(below + skip + _HINT_CHANNELS, channels))
             below = channels
-        self.attention = HintAttention(DECODER_CHANNELS[1], stride=16)
+        self.attention = HintAttention(DECODER_CHANNELS[1])
         self.attention_join = nn.Conv2d(_HINT_CHANNELS, DECODER_CHANNELS[1], 1, bias=False)
         self.chroma_head = nn.Conv2d(below, 2, 3, padding=1)
         self.doubt_head = nn.Sequential(

@@ -8,6 +8,7 @@ import re
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -180,6 +181,27 @@ def silent(exchange: Exchange) -> None:
     """Accepts and never answers."""
     exchange.read_head()
     exchange.read_head()
+
+
+def drips(exchange: Exchange) -> None:
+    """Never stops to answer: a byte now and then, for ten seconds."""
+    exchange.read_head()
+    exchange.connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+    _drip(exchange)
+
+
+def drips_headers(exchange: Exchange) -> None:
+    """The same, before the answer proper."""
+    exchange.read_head()
+    exchange.connection.sendall(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+    _drip(exchange)
+
+
+def _drip(exchange: Exchange) -> None:
+    with contextlib.suppress(OSError):  # the client has given up
+        for _ in range(100):
+            exchange.connection.sendall(b"x")
+            time.sleep(0.1)
 
 
 def other_protocol(exchange: Exchange) -> None:

@@ -178,9 +178,13 @@ def test_a_connection_that_breaks_while_the_picture_is_sent_is_told_in_words() -
     assert caught.value.hint
 
 
-def test_a_server_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("behave", [faults.silent, faults.drips, faults.drips_headers], ids=lambda f: f.__name__)
+def test_a_server_that_hangs_is_given_up(
+    behave: Callable[[faults.Exchange], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether it sends nothing, or a byte now and then."""
     monkeypatch.setattr(client, "HEALTH_TIMEOUT_S", 0.3)
-    with misbehaving(faults.silent) as (server, _), pytest.raises(ServerError, match="does not answer"):
+    with misbehaving(behave) as (server, _), pytest.raises(ServerError, match="does not answer"):
         client.check_health(server)
 
 

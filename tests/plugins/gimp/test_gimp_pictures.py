@@ -269,7 +269,8 @@ def test_the_visible_image_without_hints_and_earlier_colour(
         "add_layer", image=image, name="retouch", width=80, height=60, x=50, y=40,
         pixels=session.inside(patch), pixel_format="R'G'B' u8",
     )  # fmt: skip
-    expected = server_composite(daemon, dump_visible(gimp, session, image, size, 2))
+    photograph = dump_visible(gimp, session, image, size, 4)
+    expected = server_composite(daemon, photograph)
     hints = gimp.call("add_layer", image=image, name="other", width=size[0], height=size[1])
     gimp.call("draw_line", layer=hints, rgb=[255, 0, 0], points=[10, 10, 600, 800], width=30)
     first = colorize(gimp, image, [layer], scope="visible", **{"hints-layer": ""})
@@ -278,9 +279,13 @@ def test_the_visible_image_without_hints_and_earlier_colour(
     assert worst(dump_visible(gimp, session, image, size, 3), expected) > LEVELS, "the stroke should have been seen"
     gimp.call("set_visible", layer=hints, visible=True)
     # Named as hints, the same stroke is no part of the photograph, and neither is the colour of the first run.
-    gimp.call("colorize", image=image, drawables=[layer], scope="visible", **{"hints-layer": "other"})
-    second = gimp.call("describe", image=image)["layers"][0]
+    body = photograph.tobytes() + dump(gimp, session, hints, size, 4).tobytes()
+    second = colorize(gimp, image, [layer], scope="visible", **{"hints-layer": "other"})
+    assert second["id"] != first["id"]
     assert second["parasite"]["source"] == 0
+    answer = daemon.ask(f"width={size[0]}&height={size[1]}&channels=4&host=gimp&hints=rgba8", body)
+    layer_of_server = np.frombuffer(answer, np.uint8).reshape(size[1], size[0], 4)
+    assert worst(dump(gimp, session, second["id"], size, 4), layer_of_server) <= 1
 
 
 @pytest.mark.parametrize("base", ["GRAY", "INDEXED"])

@@ -165,6 +165,12 @@ const host = {
       for (let x = 0; x < side; x++) pixels.data.fill(0, (y * width + x) * 4, (y * width + x) * 4 + 3);
     noteEdit(documentOf(id), "Healing Brush");
   },
+  /** Image > Mode; samples stay as they are, because nothing may read them any more. */
+  setMode(id, mode) {
+    whileIdle();
+    documentOf(id).mode = mode;
+    noteEdit(documentOf(id), "Mode");
+  },
   resizeCanvas(id, width, height) {
     whileIdle();
     Object.assign(documentOf(id), { width, height });

@@ -139,7 +139,7 @@ function exchange({ url, method, headers, body }, { shut, origin }) {
 export async function openPanel(browser, options) {
   const { ports, shut = [], token, origin, locale = "en_US", theme = "dark", patches = [] } = options;
   const sources = panelSources(patches);
-  sources["./client.js"] = moved(sources["./client.js"], ports);
+  sources["./server.js"] = moved(sources["./server.js"], ports);
   const context = await browser.newContext({ viewport: { width: 290, height: 760 }, deviceScaleFactor: 1 });
   const page = await context.newPage();
   const requests = [];

@@ -8,7 +8,7 @@ export const conductControls = {
     scenario: "plain",
     patches: [
       {
-        file: "client.js",
+        file: "server.js",
         find: "return JSON.parse(reply.text);",
         replace: "new TextDecoder(); return JSON.parse(reply.text);",
       },
@@ -19,7 +19,7 @@ export const conductControls = {
     scenario: "plain",
     patches: [
       {
-        file: "client.js",
+        file: "server.js",
         find: "health.proof !== sha256.hmac(token, `${nonce}:${port}`)",
         replace: "health.proof !== String(crypto.subtle)",
       },
@@ -41,7 +41,7 @@ export const conductControls = {
     scenario: "plain",
     patches: [
       {
-        file: "client.js",
+        file: "server.js",
         find: "const PORTS = [47811, 47812, 47813];",
         replace: "const PORTS = [47811, 47812, 47814];",
       },
@@ -119,7 +119,7 @@ export const conductControls = {
     scenario: "a stranger who passes for the server",
     patches: [
       {
-        file: "client.js",
+        file: "server.js",
         find: "if (health.proof !== sha256.hmac(token, `${nonce}:${port}`))",
         replace: "if (`${nonce}:${port}` === token)",
       },
@@ -130,7 +130,7 @@ export const conductControls = {
     scenario: "a stranger relays the health of our server",
     patches: [
       {
-        file: "client.js",
+        file: "server.js",
         find: 'const port = address.slice(address.lastIndexOf(":") + 1);',
         replace: 'const port = Object(health).port || address.slice(address.lastIndexOf(":") + 1);',
       },
@@ -139,7 +139,7 @@ export const conductControls = {
   },
   "telling the server of a cancel": {
     scenario: "cancel while the server works",
-    patches: [{ file: "client.js", find: "    forget(id);\n  }\n}", replace: "    void id;\n  }\n}" }],
+    patches: [{ file: "client.js", find: "    forget(id, sendLast);\n  }\n}", replace: "    void sendLast;\n  }\n}" }],
     fails: /waited in vain for the job's end|dropped the job/,
   },
   "deleting a job that was cancelled while it was sent": {
@@ -151,7 +151,7 @@ export const conductControls = {
     scenario: "cancel while the server works",
     patches: [
       {
-        file: "client.js",
+        file: "server.js",
         find: "cancellation.onCancel(() => reject(new CancelledError()))",
         replace: "cancellation.onCancel(() => controller.abort())",
       },
@@ -162,7 +162,7 @@ export const conductControls = {
     scenario: "a stranger who never answers",
     patches: [
       {
-        file: "client.js",
+        file: "server.js",
         find: 'setTimeout(() => reject(new PanelError("timeout")), timeoutMs)',
         replace: "setTimeout(() => controller.abort(), timeoutMs)",
       },

@@ -159,6 +159,18 @@ export const controls = {
     patches: [{ file: "colorize.js", find: "if (plan.isGrey) await layers.convertToRgb(document);\n", replace: "" }],
     fails: /blend mode is not possible/,
   },
+  "the mode that was looked at": {
+    scenario: "greyscale, another mode chosen at the question",
+    patches: [{ file: "source.js", find: "if (snapshot.kind !== plan.kind)", replace: "if (!snapshot.kind)" }],
+    fails: /did not match/,
+  },
+  "the base of a clipping stack": {
+    scenario: "clipping stack",
+    patches: [
+      { file: "source.js", find: "else if (!isAboveStack || !layer.isClippingMask) return layer;", replace: "else return layer;" },
+    ],
+    fails: /Expected|deep-equal|same colours/,
+  },
   "a converted copy for greyscale": {
     scenario: "greyscale",
     patches: [

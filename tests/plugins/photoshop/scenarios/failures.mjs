@@ -121,6 +121,26 @@ export const failures = {
     await assertRefused(panel, before, await panel.text("status"), /^Cancelled/);
     assert.equal(await panel.isShown("question"), false);
   },
+  async "greyscale, another mode chosen at the question"(kit) {
+    // The question is not modal: the artist may answer it himself meanwhile, or choose a mode that must not be read.
+    for (const mode of ["RGBColorMode", "CMYKColorMode"]) {
+      const panel = await kit.readyPanel();
+      const layers = [layerOf("Photograph", plain(40, 40, [90, 90, 90, 255]), { isGrey: true })];
+      const id = await panel.open({ width: 40, height: 40, mode: "grayscaleMode", profile: "Gray Gamma 2.2", layers });
+      await panel.press("colorize");
+      await panel.untilAsked();
+      await panel.artist("setMode", id, mode);
+      const before = await panel.report(false);
+      await panel.press("yes");
+      await panel.untilIdle();
+      assert.match(await panel.text("status"), /^Mode, depth or profile of the document were changed/);
+      const after = await panel.report(false);
+      assert.deepEqual(after.calls, before.calls, "nothing was read or written");
+      assert.ok(!after.isCrashed);
+      await panel.close();
+      kit.panels = [];
+    }
+  },
   async "greyscale, Cancel at the question"(kit) {
     const panel = await kit.readyPanel();
     const layers = [layerOf("Photograph", plain(40, 40, [90, 90, 90, 255]), { isGrey: true })];

@@ -213,7 +213,7 @@ export const network = {
   },
   async "the host sends a web Origin"(kit) {
     const panel = await kit.panel({ origin: "http://127.0.0.1:47811" });
-    await panel.untilServerSays(/refused this panel, nothing was sent to it: Web pages may not use this server/);
+    await panel.untilServerSays(/refused this panel, nothing was sent to it: empty the address in Settings/);
     await refusedUnsent(kit, panel, /refused this panel/);
   },
   async "an answer that does not fit"(kit) {
@@ -221,7 +221,7 @@ export const network = {
     kit.patches = [
       ...kit.patches,
       {
-        file: "client.js",
+        file: "server.js",
         find: "const isRaw = ",
         replace:
           "if (url.endsWith('/result')) await response.arrayBuffer().then((bytes) => { response.arrayBuffer = async () => bytes.slice(1); });\n    const isRaw = ",

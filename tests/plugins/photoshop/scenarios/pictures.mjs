@@ -131,11 +131,17 @@ export const pictures = {
     const tone = layerOf("Tone", plain(60, 60, [90, 90, 90, 255]), { left: 40, top: 40, isClipped: true, opacity: 40 });
     spec.layers.unshift(tone);
     spec.active = [1];
-    const { before, document, colour } = await colorized(kit, spec);
+    const { panel, id, before, document, colour } = await colorized(kit, spec);
     assert.deepEqual(names(document.layers), [colour.name, "Tone", "Photograph", "Background"]);
     assert.equal(colour.isClipped, false);
     assertOthersUntouched(before, document);
     kit.savePsd("result", document, { blend: "color", clipped: ["Tone"] });
+    // The result selected: below it the stack's base is the photograph, not what is clipped to it.
+    await panel.artist("select", id, [colour.name]);
+    assert.match(await panel.colorize(), /^Done/);
+    const [second] = (await panel.orderlyReport()).documents;
+    assert.deepEqual(names(second.layers), [colour.name, colour.name, "Tone", "Photograph", "Background"]);
+    assert.equal(second.layers[0].pixels.data, colour.pixels.data, "the same colours from the same source");
   },
 
   async doubt(kit) {
@@ -319,10 +325,16 @@ export const pictures = {
       }),
       spec.layers[1],
     ];
-    const { before, document, colour } = await colorized(kit, spec);
+    const { panel, id, before, document, colour } = await colorized(kit, spec);
     assert.deepEqual(names(document.layers), [colour.name, "Photograph", "Frame", "Background"]);
     assert.equal(colour.isClipped, true, "outside the frame nothing is tinted");
     assertOthersUntouched(before, document);
+    // From the result, which is clipped too, it is the layer directly below.
+    await panel.artist("select", id, [colour.name]);
+    assert.match(await panel.colorize(), /^Done/);
+    const [second] = (await panel.orderlyReport()).documents;
+    assert.deepEqual(names(second.layers), [colour.name, colour.name, "Photograph", "Frame", "Background"]);
+    assert.equal(second.layers[0].pixels.data, colour.pixels.data, "the same colours from the same source");
     const within = [23, 19, 23 + photograph.width - 20, 19 + photograph.height - 20];
     kit.savePsd("result", document, { blend: "color", clipped: ["Photograph"], within });
     await saveReference(kit, pictureOf(photograph));

@@ -6,6 +6,7 @@ import { createServer } from "node:http";
 import test from "node:test";
 import client from "../../../../photoshop_uxp/client.js";
 import errors from "../../../../photoshop_uxp/errors.js";
+import panelServer from "../../../../photoshop_uxp/server.js";
 
 const TOKEN = "0123456789abcdef".repeat(4);
 const PICTURE = {
@@ -78,7 +79,9 @@ const result =
       ...more,
     },
   });
+const proved = (request) => ({ json: health({ proof: proof(request) }) });
 const work = {
+  "GET /v1/health": proved,
   "POST /v1/jobs": accepted,
   "GET /v1/jobs/j1": done,
   "GET /v1/jobs/j1/result": result(new Uint8Array(24)),
@@ -106,13 +109,16 @@ test("probe tells apart what can be at an address, and never sends the token", a
     ["unproved", (request) => ({ json: health({ proof: proof(request, 47812) }) }), TOKEN],
     ["version", (request) => ({ json: health({ protocol: 2, proof: proof(request) }) }), TOKEN],
     ["refused", () => ({ status: 403, json: { code: "origin_refused", message: "No.", hint: "" } }), TOKEN],
+    ["refused", () => ({ status: 403, json: { code: "host_refused", message: "No.", hint: "" } }), TOKEN],
+    ["stranger", () => ({ status: 403, json: { detail: "Forbidden", message: "Visit us." } }), TOKEN],
+    ["stranger", () => ({ status: 403, json: null }), TOKEN],
     ["stranger", () => ({ bytes: Buffer.from("hello") }), TOKEN],
     ["stranger", () => ({ json: ["x"] }), TOKEN],
     ["stranger", () => ({ json: null }), TOKEN],
     ["down", () => "cut", TOKEN],
   ]) {
     await serving({ "GET /v1/health": route }, async (address, requests) => {
-      assert.equal((await client.probe(address, token)).state, state);
+      assert.equal((await panelServer.probe(address, token)).state, state);
       assert.ok(requests.every(({ headers }) => headers["x-colorize-token"] === undefined));
       assert.match(requests[0].query.nonce, /^[0-9a-f]{32}$/);
     });
@@ -123,8 +129,8 @@ test("every probe has a nonce of its own, so that an old proof is worth nothing"
   let first = "";
   const route = (request) => ({ json: health({ proof: (first = first || proof(request)) }) });
   await serving({ "GET /v1/health": route }, async (address) => {
-    assert.equal((await client.probe(address, TOKEN)).state, "ready");
-    assert.equal((await client.probe(address, TOKEN)).state, "unproved");
+    assert.equal((await panelServer.probe(address, TOKEN)).state, "ready");
+    assert.equal((await panelServer.probe(address, TOKEN)).state, "unproved");
   });
 });
 
@@ -132,7 +138,7 @@ test("a ready server is taken although another port is held by someone who never
   await serving({ "GET /v1/health": (request) => ({ json: health({ proof: proof(request) }) }) }, async (ours) => {
     await serving({ "GET /v1/health": () => new Promise(() => {}) }, async (silent) => {
       const began = Date.now();
-      assert.equal((await client.findServer([silent, ours], TOKEN)).address, ours);
+      assert.equal((await panelServer.findServer([silent, ours], TOKEN)).address, ours);
       assert.ok(Date.now() - began < 4000);
     });
   });
@@ -141,8 +147,8 @@ test("a ready server is taken although another port is held by someone who never
 test("the best of several addresses is taken", async () => {
   await serving({ "GET /v1/health": (request) => ({ json: health({ proof: proof(request) }) }) }, async (ours) => {
     await serving({ "GET /v1/health": () => ({ bytes: Buffer.from("x") }) }, async (stranger) => {
-      assert.equal((await client.findServer([stranger, ours], TOKEN)).address, ours);
-      assert.equal((await client.findServer(["http://127.0.0.1:1", stranger], TOKEN)).state, "stranger");
+      assert.equal((await panelServer.findServer([stranger, ours], TOKEN)).address, ours);
+      assert.equal((await panelServer.findServer(["http://127.0.0.1:1", stranger], TOKEN)).state, "stranger");
     });
   });
 });
@@ -163,7 +169,7 @@ test("a job: query, body and headers as PROTOCOL.md wants them, and the result f
     assert.deepEqual(answer.picture, new Uint8Array(24).fill(5));
     assert.deepEqual(answer.doubt, new Uint8Array(8).fill(6));
     assert.deepEqual([answer.model, answer.backend, answer.size], ["m 1", "cpu", 256]);
-    const [post] = requests;
+    const post = requests.find(({ line }) => line === "POST /v1/jobs");
     assert.deepEqual(post.query, {
       width: "4",
       height: "2",
@@ -181,10 +187,11 @@ test("a job: query, body and headers as PROTOCOL.md wants them, and the result f
     assert.deepEqual(post.body, Buffer.concat([Buffer.from(PICTURE.bytes), Buffer.from(hints)]));
     assert.equal(post.headers["content-type"], "application/octet-stream");
     assert.match(post.headers["x-colorize-client"], /^photoshop\/[0-9a-f]{8}$/);
-    assert.ok(requests.every(({ headers }) => headers["x-colorize-token"] === TOKEN));
     await new Promise((resolve) => setTimeout(resolve, 50));
     assert.equal(requests.at(-1).line, "DELETE /v1/jobs/j1");
     assert.deepEqual(steps, ["send", "fetch"]);
+    for (const { line, headers } of requests)
+      assert.equal(headers["x-colorize-token"], line === "GET /v1/health" ? undefined : TOKEN);
   });
 });
 
@@ -224,9 +231,9 @@ test("refusals are told by their code", async () => {
     [503, "model_unavailable"],
   ]) {
     const refuse = () => ({ status, json: { code, message: "No.", hint: "Do." } });
-    await serving({ "POST /v1/jobs": refuse }, (address) => assert.rejects(run(address), failsWith("server", code)));
+    await serving({ ...work, "POST /v1/jobs": refuse }, (address) => assert.rejects(run(address), failsWith("server", code)));
   }
-  await serving({ "POST /v1/jobs": () => ({ status: 502, bytes: Buffer.from("<html>") }) }, (address) =>
+  await serving({ ...work, "POST /v1/jobs": () => ({ status: 502, bytes: Buffer.from("<html>") }) }, (address) =>
     assert.rejects(run(address), failsWith("server", "internal")),
   );
 });
@@ -252,6 +259,32 @@ test("one lost poll is chance, two in a row are a server that has gone", async (
   await serving({ ...work, "GET /v1/jobs/j1": () => "cut" }, (address) =>
     assert.rejects(run(address), failsWith("gone")),
   );
+});
+
+test("a stranger who takes the port during a run gets neither token nor picture", async () => {
+  // From the second, third ... exchange on somebody else answers on the port, who knows what our server says of itself.
+  const busy = () => ({ status: 503, json: { code: "queue_full" }, headers: { "Retry-After": "1" } });
+  const running = () => ({ json: { state: "running" } });
+  for (const [ownExchanges, routes, seen] of [
+    [0, {}, []],
+    [1, { "POST /v1/jobs": busy }, ["POST /v1/jobs"]],
+    [1, { "GET /v1/jobs/j1": running }, ["POST /v1/jobs"]],
+    [2, { "GET /v1/jobs/j1": running }, ["POST /v1/jobs", "GET /v1/jobs/j1"]],
+    [2, {}, ["POST /v1/jobs", "GET /v1/jobs/j1"]],
+  ]) {
+    let proofs = 0;
+    const route = (request) => (++proofs > ownExchanges ? { json: health({ proof: "0".repeat(64) }) } : proved(request));
+    await serving({ ...work, ...routes, "GET /v1/health": route }, async (address, requests) => {
+      await assert.rejects(run(address), failsWith("gone"));
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      const withToken = requests.filter(({ headers }) => headers["x-colorize-token"] !== undefined);
+      assert.deepEqual(
+        withToken.map(({ line }) => line),
+        seen,
+      );
+      assert.ok(proofs > ownExchanges, "the stranger was asked");
+    });
+  }
 });
 
 test("Cancel while the server works deletes the job at once", async () => {
@@ -297,9 +330,9 @@ test("an answer of a wrong length or description is thrown away", async () => {
 });
 
 test("addresses: loopback on the manifest's ports, with or without http and a slash; empty is automatic", () => {
-  assert.equal(client.parseAddress("  "), "");
-  assert.equal(client.parseAddress("http://127.0.0.1:47811/"), "http://127.0.0.1:47811");
-  assert.equal(client.parseAddress("LOCALHOST:47813"), "http://localhost:47813");
+  assert.equal(panelServer.parseAddress("  "), "");
+  assert.equal(panelServer.parseAddress("http://127.0.0.1:47811/"), "http://127.0.0.1:47811");
+  assert.equal(panelServer.parseAddress("LOCALHOST:47813"), "http://localhost:47813");
   for (const text of [
     "http://127.0.0.1",
     "127.0.0.1:80",
@@ -307,14 +340,14 @@ test("addresses: loopback on the manifest's ports, with or without http and a sl
     "http://evil.example:47811",
     "http://127.0.0.1:47811@evil.example:47811",
   ]) {
-    assert.throws(() => client.parseAddress(text), failsWith("address"));
+    assert.throws(() => panelServer.parseAddress(text), failsWith("address"));
   }
-  assert.deepEqual(client.addressesFor(""), [
+  assert.deepEqual(panelServer.addressesFor(""), [
     "http://127.0.0.1:47811",
     "http://127.0.0.1:47812",
     "http://127.0.0.1:47813",
   ]);
-  assert.deepEqual(client.addressesFor("http://localhost:47812"), ["http://localhost:47812"]);
+  assert.deepEqual(panelServer.addressesFor("http://localhost:47812"), ["http://localhost:47812"]);
 });
 
 test("a pause ends at once when the run is cancelled, and listeners do not pile up", async () => {

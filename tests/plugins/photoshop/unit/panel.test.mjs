@@ -5,7 +5,7 @@ import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import test from "node:test";
 import { fileURLToPath } from "node:url";
-import client from "../../../../photoshop_uxp/client.js";
+import server from "../../../../photoshop_uxp/server.js";
 import errors from "../../../../photoshop_uxp/errors.js";
 import labels from "../../../../photoshop_uxp/labels.js";
 import { panelSources } from "../host/page.mjs";
@@ -19,7 +19,7 @@ const html = read("index.html");
 const manifest = JSON.parse(read("manifest.json"));
 
 test("the manifest lets the panel reach loopback on the ports that the client tries, and nothing else", () => {
-  const expected = client.HOSTS.flatMap((host) => client.PORTS.map((port) => `http://${host}:${port}`));
+  const expected = server.HOSTS.flatMap((host) => server.PORTS.map((port) => `http://${host}:${port}`));
   assert.deepEqual(manifest.requiredPermissions, { network: { domains: expected } });
 });
 
@@ -29,7 +29,7 @@ test("the server's default and fallback ports are the manifest's", () => {
   const fallbacks = JSON.parse(
     /^FALLBACK_PORTS: Final = \((.+)\)/m.exec(settings)[1].replace(/^/, "[").replace(/$/, "]"),
   );
-  assert.deepEqual([port, ...fallbacks], client.PORTS);
+  assert.deepEqual([port, ...fallbacks], server.PORTS);
 });
 
 test("the version is the server's", () => {
@@ -68,7 +68,7 @@ test("every error is one sentence that ends with a full stop", () => {
 
 test("every state of a server but ready has a sentence", () => {
   const states = /ORDER = \[([^\]]+)\]/
-    .exec(read("client.js"))[1]
+    .exec(read("server.js"))[1]
     .match(/"\w+"/g)
     .map((state) => state.slice(1, -1));
   for (const state of states.filter((each) => each !== "ready"))
