@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Final, TextIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .backends import open_backend
 from .colorizer import Colorizer
 from .decode import decode_hints, decode_picture
 from .encode import ENCODED_TYPES, encode_grey, encode_picture
-from .errors import ColorizeError, OutOfMemoryError, OutputError, PictureError
+from .errors import ColorizeError, HintsError, OutOfMemoryError, OutputError, PictureError
 from .model import load_model, shipped_model_path
 from .options import Options, Output
 
@@ -107,9 +108,22 @@ def plan_outputs(photos: Iterable[Path], output: Path | None, options: BatchOpti
     single = len(sources) == 1
     if not single and (options.hints or options.doubt):
         raise OutputError("--hints and --doubt go with a single photograph.", code="bad_parameter")
+    if options.doubt is not None and options.doubt.suffix.lower() != ".png":
+        raise OutputError(
+            f"{options.doubt} cannot be written: the doubt picture is a PNG.",
+            "Give --doubt a name that ends in .png.",
+            code="bad_parameter",
+        )
     as_file = output is not None and single and output.suffix.lower() in ENCODED_TYPES and not output.is_dir()
-    if output is not None and not as_file and len(named) == 1 and not named[0].is_dir():
-        _check_folder(output)
+    if output is not None and not as_file:
+        if not single and output.suffix.lower() in ENCODED_TYPES and not output.is_dir():
+            raise OutputError(
+                f"{output} is the name of one picture, and there are {len(sources)} photographs.",
+                "Name a folder with -o, or colour them one by one.",
+                code="bad_parameter",
+            )
+        if len(named) == 1 and not named[0].is_dir():
+            _check_folder(output)
     mark = _MARKS[options.options.output]
     jobs = []
     for source, below in sources:
@@ -221,12 +235,11 @@ def _colorize_file(colorizer: Colorizer, job: Job, batch: BatchOptions) -> Done:
     for target in targets:
         if target.exists() and not batch.overwrite:
             raise OutputError(f"{target} exists already.", "Use --overwrite to replace it.", code="output_exists")
-        if target.exists() and job.source.exists() and target.samefile(job.source):
-            raise OutputError(
-                f"{target} is the photograph itself.", "Write the result elsewhere.", code="output_exists"
-            )
+        for read, what in ((job.source, "the photograph itself"), (batch.hints, "the picture of the hints")):
+            if read is not None and target.exists() and read.exists() and target.samefile(read):
+                raise OutputError(f"{target} is {what}.", "Write the result elsewhere.", code="output_exists")
     photograph = decode_picture(_read(job.source))
-    hints = None if batch.hints is None else decode_hints(_read(batch.hints))
+    hints = None if batch.hints is None else _hints(batch.hints)
     doubt = np.empty((photograph.height, photograph.width), np.uint8) if batch.doubt else None
     pixels, _ = colorizer.colorize(photograph, batch.options, hints=hints, doubt_out=doubt, keep_profile=False)
     media_type = ENCODED_TYPES[job.target.suffix.lower()]
@@ -234,6 +247,13 @@ def _colorize_file(colorizer: Colorizer, job: Job, batch: BatchOptions) -> Done:
     if batch.doubt is not None and doubt is not None:
         write_whole(batch.doubt, encode_grey(doubt))
     return Done(job.source, job.target, photograph.width, photograph.height, time.monotonic() - began)
+
+
+def _hints(path: Path) -> NDArray[np.uint8]:
+    try:
+        return decode_hints(_read(path))
+    except ColorizeError as error:
+        raise HintsError(f"The hints, {path}: {error.message}", error.hint) from error
 
 
 def _read(path: Path) -> bytes:

@@ -1,9 +1,13 @@
 """Progress and cancellation of one piece of work (stdlib only)."""
 
+import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Final
 
 from .errors import CancelledError
+
+_BEAT_S: Final = 1.0
 
 
 class Control:
@@ -12,7 +16,7 @@ class Control:
     The picture path calls `report` and `check` between strips; another thread may call `cancel` at any time.
 
     Args:
-        on_progress: called with a fraction 0..1 on the working thread; keep it short.
+        on_progress: called with a fraction 0..1, on the working thread or on that of `alive`; keep it short.
     """
 
     def __init__(self, on_progress: Callable[[float], None] | None = None) -> None:
@@ -54,3 +58,23 @@ class Control:
         self.check()
         if self._on_progress is not None:
             self._on_progress(fraction)
+
+    @contextlib.contextmanager
+    def alive(self) -> Iterator[None]:
+        """Give a sign of life every second while one long call, such as a decoder's, cannot tell how far it is."""
+        if self._on_progress is None:
+            yield
+            return
+        over = threading.Event()
+        thread = threading.Thread(target=self._beat, args=(self._on_progress, over), name="alive", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+
+    @staticmethod
+    def _beat(on_progress: Callable[[float], None], over: threading.Event) -> None:
+        while not over.wait(_BEAT_S):
+            on_progress(0.0)  # which takes back nothing of what was told before

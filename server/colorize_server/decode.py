@@ -15,7 +15,7 @@ from typing import Any, Final
 import imagecodecs
 import numpy as np
 import tifffile
-from PIL import ExifTags, Image, ImageCms
+from PIL import ExifTags, Image, ImageCms, PngImagePlugin
 
 from .color.icc import GreyProfile, UnreadableProfileError, read_profile
 from .color.rgb import SRGB
@@ -32,9 +32,15 @@ _STRIP_PIXELS: Final = 1 << 18
 """Pixels that are converted at a time where that takes several times the memory of the picture itself."""
 _MAX_TIFF_SAMPLES: Final = 5
 """CMYK and alpha."""
+_BILEVEL_OR_PALETTE: Final = (1, 2, 4)
+"""Bits of a sample that Pillow knows; 8 to 16 are tifffile's."""
+_DAMAGED_EXIF: Final = (SyntaxError, struct.error, ValueError, TypeError, KeyError, OverflowError)
+"""What reading a damaged block raises: common in old scans, where the picture matters more."""
 
 # Pillow's bound on pixels only warns at first and cannot be set per call; `PictureLimits` is checked instead, always.
 Image.MAX_IMAGE_PIXELS = None
+# Profiles of scanners and monitors that hold tables are larger than the megabyte that Pillow takes in a PNG.
+PngImagePlugin.MAX_TEXT_CHUNK = 16 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +181,9 @@ def _decode_with_pillow(data: bytes | memoryview, media_type: str, limits: Pictu
     with Image.open(io.BytesIO(data), formats=[MEDIA_TYPES[media_type]]) as image:
         limits.check(*image.size)
         icc = image.info.get("icc_profile")
-        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+        if media_type == "image/png" and "exif" not in image.info:
+            image.load()  # the block may come after the pixels
+        orientation = _orientation(image)
         metadata = _metadata(image)
         if media_type == "image/png" and _png_bit_depth(data) == 16:
             pixels = _as_channels(imagecodecs.png_decode(bytes(data)))
@@ -270,12 +278,24 @@ def _cmyk_to_srgb(image: Image.Image, icc: bytes | None) -> Image.Image:
     return image.convert("RGB")
 
 
+def _orientation(image: Image.Image) -> int:
+    with contextlib.suppress(*_DAMAGED_EXIF):
+        return _whole_number(image.getexif().get(ExifTags.Base.Orientation))
+    return 1
+
+
+def _whole_number(value: object) -> int:
+    """Return an orientation as it should be written; 1 for what is none, the first of several."""
+    first = value[0] if isinstance(value, tuple) and value else value
+    return int(first) if isinstance(first, int) else 1
+
+
 def _metadata(image: Image.Image) -> Metadata:
-    exif = image.getexif()  # in a PNG the block may come after the pixels, which this reads then
     block = image.info.get("exif")
-    if block is None and exif:  # from an old PNG's text
-        with contextlib.suppress(struct.error, ValueError, TypeError, KeyError, OverflowError):
-            block = exif.tobytes()
+    if block is None:  # from an old PNG's text
+        with contextlib.suppress(*_DAMAGED_EXIF):
+            exif = image.getexif()
+            block = exif.tobytes() if exif else None
     return Metadata(_dpi(image), clean_block(block.removeprefix(PREFIX)) if block else None)
 
 
@@ -315,10 +335,10 @@ def _decode_tiff(data: bytes | memoryview, limits: PictureLimits) -> Photograph:
         tag = page.tags.get(34675)
         icc = bytes(tag.value) if tag is not None and isinstance(tag.value, bytes) else None
         orientation_tag = page.tags.get(274)
-        orientation = int(orientation_tag.value) if orientation_tag is not None else 1
+        orientation = 1 if orientation_tag is None else _whole_number(orientation_tag.value)
         photometric = int(page.photometric)
-        simple = page.bitspersample in (8, 16) and photometric in (0, 1, 2)
-        pixels = page.asarray() if simple else None
+        simple = 8 <= page.bitspersample <= 16 and photometric in (0, 1, 2)
+        pixels = _full_range(page.asarray(), page.bitspersample) if simple else None
         extra = tuple(int(e) for e in page.extrasamples)
         planar = int(page.planarconfig)
     metadata = _tiff_metadata(data)
@@ -357,15 +377,26 @@ def _check_tiff_samples(page: tifffile.TiffPage) -> None:
             code="unsupported_media_type",
             status=415,
         )
-    kind = int(page.sampleformat)
-    if kind == 3 or page.bitspersample > 16:
-        name = "floating point" if kind == 3 else "integers"
+    kind, bits = int(page.sampleformat), page.bitspersample
+    if kind in (2, 3) or bits > 16 or (bits < 8 and bits not in _BILEVEL_OR_PALETTE):
+        name = {2: "signed integers", 3: "floating point"}.get(kind, "integers")
         raise PictureError(
-            f"The TIFF picture has {page.bitspersample} bits of {name} a channel.",
+            f"The TIFF picture has {bits} bits of {name} a channel.",
             "Save it with 8 or 16 bits a channel.",
             code="unsupported_media_type",
             status=415,
         )
+
+
+def _full_range(pixels: Pixels, bits: int) -> Pixels:
+    """Spread samples of 9 to 15 bits, as some scanners write them, over all 16."""
+    top = (1 << bits) - 1
+    if bits not in (8, 16):
+        rows = max(1, _STRIP_PIXELS // pixels.shape[1])
+        for start in range(0, len(pixels), rows):
+            strip = pixels[start : start + rows].astype(np.uint32)
+            pixels[start : start + rows] = (strip * 65535 + top // 2) // top
+    return pixels
 
 
 def _straight(pixels: Pixels) -> Pixels:

@@ -137,6 +137,19 @@ ATTACKS = [
     Attack("decimal address", request(host="2130706433:{port}"), 403, "host_refused"),
     # web pages
     Attack("foreign page", request(headers=("Origin: https://evil.example",)), 403, "origin_refused"),
+    Attack(
+        "foreign page that expects something",
+        request(HEALTH, method="GET", headers=("Origin: https://evil.example", "Expect: what"), body=b""),
+        403,
+        "origin_refused",
+    ),
+    Attack("waits to be asked, no token", request(token=None, headers=("Expect: 100-continue",)), 401, "token_missing"),
+    Attack(
+        "waits to be asked, rebound name",
+        request(host="evil.example:{port}", headers=("Expect: 100-continue",)),
+        403,
+        "host_refused",
+    ),
     Attack("page of our own address", request(headers=("Origin: http://127.0.0.1:{port}",)), 403, "origin_refused"),
     Attack("page, capitals", request(headers=("Origin: HTTPS://EVIL.EXAMPLE",)), 403, "origin_refused"),
     Attack(

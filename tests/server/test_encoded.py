@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import time
 from collections.abc import AsyncIterator
 from email.parser import BytesParser
 from pathlib import Path
@@ -204,6 +205,51 @@ def test_a_picture_that_decodes_to_more_than_is_left(tiny_model: Path, monkeypat
         )
         with pytest.raises(OutOfMemoryError):
             engine.run(task, [body], Control())
+
+
+def test_a_decoder_that_takes_long_is_not_taken_for_hung(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There are signs of life while it, or the encoder, works; and none afterwards."""
+    from colorize_server import control, decode, encode
+    from colorize_server.inference.child import EngineRequest
+    from colorize_server.inference.engine import open_engine
+
+    monkeypatch.setattr(control, "_BEAT_S", 0.01)
+    told: list[tuple[str, float]] = []
+    now = "network"
+
+    def slowly(name: str, work: Any) -> Any:
+        def call(*arguments: Any, **options: Any) -> Any:
+            nonlocal now
+            before, now = now, name
+            time.sleep(0.2)
+            try:
+                return work(*arguments, **options)
+            finally:
+                now = before
+
+        return call
+
+    monkeypatch.setattr(decode, "decode_picture", slowly("decode", decode.decode_picture))
+    monkeypatch.setattr(encode, "encode_picture", slowly("encode", encode.encode_picture))
+    data = encoded(photograph())
+    with SharedBuffer.create(len(data)) as body:
+        body.view[:] = data
+        task = Task(
+            options=Options(),
+            media_type="image/png",
+            raw=None,
+            wants_doubt=False,
+            answer_type="image/png",
+            max_pixels=10**6,
+            max_side=10**4,
+        )
+        engine = open_engine(EngineRequest("auto", 0, False, tiny_model))
+        _, answer = engine.run(task, [body], Control(lambda fraction: told.append((now, fraction))))
+        answer.close()
+    assert {name for name, fraction in told if fraction == 0.0} >= {"decode", "encode"}
+    count = len(told)
+    time.sleep(0.1)
+    assert len(told) == count
 
 
 async def test_cancelling_an_encoded_picture(daemon: Rig) -> None:

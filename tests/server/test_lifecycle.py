@@ -400,6 +400,33 @@ def test_idle_exit_waits_for_work(folder: StateFolder, port: int) -> None:
     assert folder.load() is None
 
 
+@pytest.mark.parametrize("end", ["idle", "shutdown", "signal"])
+def test_an_answer_on_its_way_is_sent_to_its_end(folder: StateFolder, port: int, end: str) -> None:
+    """To a client that reads slower than the daemon would end."""
+    idle_exit = ["--idle-exit", "0.005"] if end == "idle" else []  # 0.3 s
+    side, piece = 3000, 1 << 20
+    with Started(folder, "--port", str(port), *idle_exit) as daemon:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        connection.sock = socket.socket()
+        connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)  # else much of it waits in the system
+        connection.sock.connect(("127.0.0.1", port))
+        headers = {"X-Colorize-Token": daemon.state.token, "Content-Type": "application/octet-stream"}
+        body = bytes([NORMAL]) * (side * side)
+        connection.request("POST", f"/v1/colorize?width={side}&height={side}&channels=1", body, headers)
+        answer = connection.getresponse()
+        if end == "shutdown":
+            assert daemon.ask("POST", "/v1/shutdown")[0] == 202
+        elif end == "signal":
+            daemon.process.send_signal(signal.SIGTERM)
+        received = 0
+        while part := answer.read(piece):
+            received += len(part)
+            time.sleep(0.15)
+        connection.close()
+        assert received == side * side * 3
+        assert daemon.process.wait(30) == 0
+
+
 def test_rotating_the_token_shuts_out_the_old_one(folder: StateFolder, port: int) -> None:
     """Without a restart; clients find the new one in the state file."""
     with Started(folder, "--port", str(port)) as daemon:
@@ -414,6 +441,13 @@ def test_rotating_the_token_shuts_out_the_old_one(folder: StateFolder, port: int
         connection.request("GET", "/v1/jobs/x", headers={"X-Colorize-Token": old})
         assert connection.getresponse().status == 401
         connection.close()
+
+
+def test_status_without_a_server_is_json_for_programs(folder: StateFolder) -> None:
+    status = call("status", "--json")
+
+    assert status.returncode == 3
+    assert json.loads(status.stdout) == {"state": "not running"}
 
 
 def test_pairing_shows_the_token(folder: StateFolder) -> None:

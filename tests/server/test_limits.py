@@ -2,15 +2,20 @@
 
 import asyncio
 import contextlib
+import io
 import time
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import psutil
 import pytest
 from colorize_server.daemon.keys import CONNECTIONS
 from colorize_server.daemon.scheduler import TurnedAway
+from colorize_server.settings import CHILD_COMMAND
 from daemon_rig import QUICK, RAW, TOKEN, Rig, running, until
+from PIL import Image
 from scripted_child import NORMAL, SLOW
 
 
@@ -129,6 +134,49 @@ async def test_a_picture_that_can_never_fit_is_out_of_memory() -> None:
         assert rig.is_quiet
 
 
+async def test_a_picture_whose_body_and_answer_do_not_fit_together_can_never_fit() -> None:
+    """Nobody else holds memory; trying again would not help."""
+    async with running(replace(QUICK, max_held_bytes=1_500_000)) as rig:
+        refused = await rig.colorize(bytes([NORMAL]), width=640, height=640)  # 1.2 and 0.4 MB
+
+        assert (refused.status, refused.code) == (503, "out_of_memory")
+        assert "Retry-After" not in refused.headers
+        assert rig.is_quiet
+
+
+async def test_a_body_of_unknown_length_needs_no_more_than_its_last_buffers(tiny_model: Path) -> None:
+    """Those that it has outgrown are given back."""
+    noise = np.random.default_rng(0).integers(0, 256, (1250, 1200, 3), np.uint8)
+    stream = io.BytesIO()
+    Image.fromarray(noise).save(stream, "PNG", compress_level=0)
+    png = stream.getvalue()
+    assert 4_400_000 < len(png) < 4_700_000  # buffers of 1, 2, 4 and 8 MiB
+
+    async def chunks():  # type: ignore[no-untyped-def]
+        for start in range(0, len(png), 1 << 16):
+            yield png[start : start + (1 << 16)]
+
+    limits = replace(QUICK, max_held_bytes=13_000_000)
+    async with running(limits, child=CHILD_COMMAND, model=tiny_model) as rig:
+        reply = await rig.ask("POST", "/v1/colorize", chunks(), {"Content-Type": "image/png"})
+
+        assert reply.status == 200, reply.body
+        assert rig.is_quiet
+
+
+async def test_a_client_that_waits_to_be_asked_for_its_body_is_asked(rig: Rig) -> None:
+    """As curl does, with larger bodies."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", rig.port)
+    writer.write(_head(rig, 256)[:-2] + b"Expect: 100-continue\r\n\r\n")
+    asked = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+    assert asked == b"HTTP/1.1 100 Continue\r\n\r\n"
+    writer.write(bytes([NORMAL]) * 256)
+    answer = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert len(await asyncio.wait_for(reader.readexactly(256 * 3), 10)) == 256 * 3
+    writer.close()
+
+
 async def test_a_picture_that_does_not_fit_now_may_try_again() -> None:
     """Other pictures hold the memory: 503 with Retry-After."""
     async with running(replace(QUICK, max_held_bytes=20_000)) as rig:
@@ -147,6 +195,11 @@ async def test_a_machine_without_memory(rig: Rig, monkeypatch: pytest.MonkeyPatc
     real = psutil.virtual_memory
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=QUICK.min_free_bytes + 100))
     assert (await rig.colorize(bytes([NORMAL]))).code == "out_of_memory"
+
+    # The body would fit, and so would the answer, but not both: no page of either has been touched yet.
+    free = SimpleNamespace(available=QUICK.min_free_bytes + 1_500_000)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: free)
+    assert (await rig.colorize(bytes([NORMAL]), width=640, height=640)).code == "out_of_memory"
 
     monkeypatch.setattr(psutil, "virtual_memory", real)
     assert (await rig.colorize(bytes([NORMAL]))).status == 200

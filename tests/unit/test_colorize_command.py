@@ -131,6 +131,41 @@ def test_a_kind_of_file_that_cannot_be_written_is_no_folder(run, photo: Path, ca
     assert run(scans, "-o", photo.with_name("out.2026")) == 0
 
 
+def test_one_name_for_several_photographs_is_refused(run, photo: Path, capsys) -> None:
+    """It would become a folder that is called out.png."""
+    other = Path(shutil.copy(photo, photo.with_name("ida.jpg")))
+    out = photo.with_name("out.png")
+    for sources in ([photo, other], [photo.parent]):
+        assert run(*sources, "-o", out) == 1
+        assert "is the name of one picture, and there are 2 photographs. Name a folder" in capsys.readouterr().err
+        assert not out.exists()
+    out.mkdir()
+    assert run(photo, other, "-o", out) == 0
+    assert files(out) == ["abe.colour.png", "ida.colour.png"]
+
+
+def test_the_doubt_picture_is_a_png(run, photo: Path, capsys) -> None:
+    assert run(photo, "--doubt", photo.with_name("doubt.jpg")) == 1
+    assert "Give --doubt a name that ends in .png" in capsys.readouterr().err
+    assert files(photo.parent) == ["abe.jpg"]
+
+
+def test_hints_are_named_when_they_are_what_is_wrong_and_never_replaced(run, photo: Path, capsys) -> None:
+    hints = photo.with_name("hints.png")
+    assert run(photo, "--hints", hints) == 1
+    assert f"The hints, {hints}: It cannot be read: No such file" in capsys.readouterr().err
+    hints.write_bytes(b"\x89PNG\r\n\x1a\n and no more")
+    assert run(photo, "--hints", hints) == 1
+    assert f"The hints, {hints}: The PNG picture is damaged or cut off." in capsys.readouterr().err
+    with Image.open(photo) as image:
+        Image.new("RGBA", image.size).save(hints)
+    before = hints.read_bytes()
+    for option in ("-o", "--doubt"):
+        assert run(photo, "--hints", hints, option, hints, "--overwrite") == 1
+        assert "is the picture of the hints" in capsys.readouterr().err
+    assert hints.read_bytes() == before
+
+
 def test_the_doubt_picture_does_not_replace_the_result(run, photo: Path, capsys) -> None:
     out = photo.with_name("out.png")
     same = photo.parent / "." / "other" / ".." / "out.png"

@@ -245,6 +245,24 @@ def test_jpeg_is_444_and_of_quality_95() -> None:
         assert max(opened.quantization[0]) <= 12
 
 
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "JPEG"])
+def test_a_damaged_exif_block_does_not_cost_the_picture(kind: str) -> None:
+    image = Image.fromarray(pixels(3).astype(np.uint8))
+    for block in (b"Exif\0\0nothing that makes sense", b"Exif\0\0II*\0\xff\xff\xff\x7f"):
+        photograph = decode_picture(saved(image, kind, exif=block))
+        assert photograph.pixels.shape == (20, 30, 3)
+        assert photograph.metadata.exif is None
+
+
+def test_a_profile_of_more_than_a_megabyte_in_a_png_does_not_cost_the_picture() -> None:
+    """Those that hold tables are as long; this one is damaged, which makes it as good as none."""
+    values = pixels(3)
+    profile = RNG.integers(0, 256, 3_000_000).astype(np.uint8).tobytes()
+    deep = png16(values.astype(np.uint16) * 257, icc_chunk(profile))
+    for data in (saved(Image.fromarray(values), "PNG", icc_profile=profile), deep):
+        assert decode_picture(data).pixels.shape == values.shape
+
+
 def test_a_thumbnail_is_dropped() -> None:
     """The old thumbnail would show the picture grey."""
     thumbnail = saved(Image.new("L", (16, 16), 99), "JPEG")

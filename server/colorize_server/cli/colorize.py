@@ -77,7 +77,7 @@ def _saturation(text: str) -> float:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the command; return 0, or 1 if any photograph failed, or 2 if the command makes no sense."""
+    """Run the command; return 0, or 1 if anything failed, or 2 if the arguments cannot be read."""
     parser = build_parser()
     args = parser.parse_args(argv)
     options = BatchOptions(

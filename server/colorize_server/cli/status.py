@@ -14,13 +14,18 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "status", help="say whether the server runs", description="Says whether the server runs, and what computes."
     )
-    parser.add_argument("--json", action="store_true", help="print what the server says of itself, for programs")
+    parser.add_argument(
+        "--json", action="store_true", help="print what the server says of itself as JSON, for programs"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the status; the exit code is 0 if the daemon is ready, 3 if it does not run, 1 otherwise."""
     folder = StateFolder()
     running = find_daemon(folder)
+    if running is None and args.json:
+        print(json.dumps({"state": "not running"}))
+        return 3
     if running is None:
         print("colorize-server does not run.")
         state = folder.load()

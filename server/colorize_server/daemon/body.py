@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
-from typing import Final, TypeVar
+from collections.abc import AsyncIterator, Awaitable, Collection
+from typing import Final, Protocol, TypeVar
 
 from aiohttp import BodyPartReader, web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -12,6 +12,7 @@ from ..errors import BadRequestError, PictureError, RefusedError
 from ..inference.memory import SharedBuffer
 from ..inference.task import ENCODED, PNG, Task
 from ..settings import Limits
+from .connections import EXPECTS_CONTINUE
 from .parameters import MULTIPART
 
 _FIRST_BYTES: Final = 1 << 20
@@ -19,8 +20,15 @@ _PART_TYPES: Final = {"photo": ENCODED, "hints": (PNG,)}
 
 _Result = TypeVar("_Result")
 
-GrowMemory = Callable[[int], None]
-"""Told how many bytes of memory a body needs, before they are taken; raises if there are none left."""
+
+class Memory(Protocol):
+    """Counts the memory that a body takes."""
+
+    def hold(self, n_bytes: int) -> None:
+        """Count so much more, before it is taken; raises if there is none left."""
+
+    def release(self, n_bytes: int) -> None:
+        """Count so much as given back."""
 
 
 class ReceivedBody:
@@ -47,13 +55,13 @@ class BodyReader:
     Args:
         request: whose body is read.
         limits: the daemon's.
-        grow: told about the memory that the body needs.
+        memory: told about the memory that the body needs.
     """
 
-    def __init__(self, request: web.Request, limits: Limits, grow: GrowMemory) -> None:
+    def __init__(self, request: web.Request, limits: Limits, memory: Memory) -> None:
         self._request = request
         self._limits = limits
-        self._grow = grow
+        self._memory = memory
         self._started = time.monotonic()
         self._received_bytes = 0
 
@@ -64,6 +72,7 @@ class BodyReader:
             ColorizeError: if it is too long, too short, too slow, or not what its type says.
         """
         body = ReceivedBody(task.media_type)
+        await self._invite()
         try:
             if task.media_type == MULTIPART:
                 await self._read_multipart(body)
@@ -76,12 +85,17 @@ class BodyReader:
             raise
         return body
 
+    async def _invite(self) -> None:
+        """Ask a client for its body that waits to be asked; not before it is known that the body is wanted."""
+        if EXPECTS_CONTINUE in self._request:
+            await self._request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self._request.writer.output_size = 0  # the answer proper has not begun
+
     async def _read_raw(self, body: ReceivedBody, expected_bytes: int) -> None:
         announced = self._request.content_length
         if announced is not None and announced != expected_bytes:
             raise _wrong_length(announced, expected_bytes)
-        self._grow(expected_bytes)
-        buffer = SharedBuffer.create(expected_bytes)
+        buffer = self._room(expected_bytes)
         body.buffers.append(buffer)
         filled = 0
         async for chunk in self._chunks():
@@ -102,6 +116,7 @@ class BodyReader:
                     larger = self._room(max(2 * buffer.n_bytes, filled + len(chunk)))
                     larger.view[:filled] = buffer.view[:filled]
                     buffer.close()
+                    self._memory.release(buffer.n_bytes)
                     buffer = larger
                 buffer.view[filled : filled + len(chunk)] = chunk
                 filled += len(chunk)
@@ -109,6 +124,7 @@ class BodyReader:
                 raise BadRequestError(
                     "The request has no picture in it.", "Send the picture as its body.", code="bad_body"
                 )
+            self._memory.release(buffer.n_bytes - filled)
             buffer.shorten(filled)
         except BaseException:
             buffer.close()
@@ -116,7 +132,7 @@ class BodyReader:
         return buffer
 
     def _room(self, n_bytes: int) -> SharedBuffer:
-        self._grow(n_bytes)
+        self._memory.hold(n_bytes)
         return SharedBuffer.create(n_bytes)
 
     async def _read_multipart(self, body: ReceivedBody) -> None:

@@ -3,16 +3,22 @@
 import asyncio
 import logging
 from collections import OrderedDict
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Final
 
-from aiohttp import web
+from aiohttp import hdrs, web
+from aiohttp.http_parser import RawRequestMessage
 from aiohttp.typedefs import Handler
 from aiohttp.web_request import BaseRequest
+from multidict import CIMultiDict, CIMultiDictProxy
 
 from ..settings import Limits
 from .failures import failure, malformed_request
 
 _LOG = logging.getLogger(__name__)
+
+EXPECTS_CONTINUE: Final = web.RequestKey("expects_continue", bool)
+"""Set for a request whose client sends its body once it is asked to."""
 
 _NO_ACCESS_LOG = logging.getLogger(f"{__name__}.access")
 _NO_ACCESS_LOG.disabled = True
@@ -60,6 +66,26 @@ class Connections:
                 self._open.move_to_end(connection)
 
 
+def _without_expectation(make: Callable[..., BaseRequest]) -> Callable[..., BaseRequest]:
+    """Return what makes requests without their Expect header.
+
+    aiohttp answers the header before any check of ours is made, and would ask everybody for a body.
+    """
+
+    def make_request(message: RawRequestMessage, *arguments: Any) -> BaseRequest:
+        expected = message.headers.get(hdrs.EXPECT)
+        if expected is None:
+            return make(message, *arguments)
+        headers = CIMultiDict(message.headers)
+        del headers[hdrs.EXPECT]
+        request = make(message._replace(headers=CIMultiDictProxy(headers)), *arguments)
+        if expected.lower() == "100-continue":
+            request[EXPECTS_CONTINUE] = True
+        return request
+
+    return make_request
+
+
 class Connection(web.RequestHandler):
     """One connection; aiohttp's own, with our bounds and our errors."""
 
@@ -77,6 +103,7 @@ class Connection(web.RequestHandler):
             auto_decompress=False,
         )
         self._connections = connections
+        self._request_factory = _without_expectation(server.request_factory)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See `asyncio.Protocol`."""

@@ -81,18 +81,24 @@ async def health(request: web.Request) -> web.Response:
 
 async def colorize(request: web.Request) -> web.StreamResponse:
     """Colorize a picture in one exchange; a client that goes away takes its work with it."""
+    scheduler = request.app[SCHEDULER]
     async with _received(request) as work:
         try:
-            await work.finished()
-            if work.error is not None:
-                raise work.error
-            info = request.app[INFERENCE].info
-            if work.state is not State.DONE or info is None:
-                raise ColorizeError("The work was cancelled.", "Send the picture again.", code="stopping", status=503)
-            return await send_result(request, work, info, request.app[SETTINGS].limits)
+            with scheduler.answering():
+                return await _answer(request, work)
         finally:
-            request.app[SCHEDULER].cancel(work)
+            scheduler.cancel(work)
             work.drop()
+
+
+async def _answer(request: web.Request, work: Work) -> web.StreamResponse:
+    await work.finished()
+    if work.error is not None:
+        raise work.error
+    info = request.app[INFERENCE].info
+    if work.state is not State.DONE or info is None:
+        raise ColorizeError("The work was cancelled.", "Send the picture again.", code="stopping", status=503)
+    return await send_result(request, work, info, request.app[SETTINGS].limits)
 
 
 async def create_job(request: web.Request) -> web.Response:
@@ -128,7 +134,8 @@ async def fetch_result(request: web.Request) -> web.StreamResponse:
         )
     if work.output is None:
         raise expired_error()
-    response = await send_result(request, work, info, request.app[SETTINGS].limits)
+    with request.app[SCHEDULER].answering():
+        response = await send_result(request, work, info, request.app[SETTINGS].limits)
     jobs.fetched(work)
     return response
 
@@ -175,7 +182,7 @@ async def _received(request: web.Request) -> AsyncIterator[Work]:
             if task.raw is not None:
                 doubt_bytes = task.raw.width * task.raw.height if task.wants_doubt else 0
                 work.hold(task.raw.answer_bytes + doubt_bytes)
-            body = await BodyReader(request, limits, work.hold).read(task)
+            body = await BodyReader(request, limits, work).read(task)
             work.inputs = body.buffers
             if task.raw is None:
                 chosen = answer_type(body.media_type, request.headers.get("Accept", ""))

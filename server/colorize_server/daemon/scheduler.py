@@ -128,6 +128,7 @@ class Scheduler:
         self._dispatcher: asyncio.Task[None] | None = None
         self._mean_run_s = 1.0
         self._turned_away = TurnedAway(limits.max_connections)
+        self._answering = 0
         self.is_stopping = False
 
     @property
@@ -142,8 +143,17 @@ class Scheduler:
 
     @property
     def is_idle(self) -> bool:
-        """Whether there is nothing to do, not even a body being received."""
-        return not self._admitted and not self.running and not self.waiting
+        """Whether there is nothing to do, not even a body being received, or an answer being sent."""
+        return not self._admitted and not self.running and not self.waiting and not self._answering
+
+    @contextlib.contextmanager
+    def answering(self) -> Iterator[None]:
+        """Keep the daemon from ending, within the time that it may take to end, before a client has its answer."""
+        self._answering += 1
+        try:
+            yield
+        finally:
+            self._answering -= 1
 
     def open(self) -> None:
         """Start serving."""
@@ -160,7 +170,7 @@ class Scheduler:
             self._drop(work, State.FAILED, stopping_error())
 
     async def drain(self, timeout_s: float) -> None:
-        """Take nothing new and wait until what was taken is done, but not longer than `timeout_s`."""
+        """Take nothing new and wait until what was taken is done and sent, but not longer than `timeout_s`."""
         self.is_stopping = True
         end = time.monotonic() + timeout_s
         while not self.is_idle and time.monotonic() < end:  # noqa: ASYNC110 - bounded, once in a daemon's life

@@ -42,20 +42,26 @@ class HeldMemory:
         self._limit_bytes = limits.max_held_bytes or psutil.virtual_memory().total // 2
         self.held_bytes = 0
 
-    def take(self, n_bytes: int) -> None:
+    def take(self, n_bytes: int, own_bytes: int = 0) -> None:
         """Count `n_bytes` more as held.
+
+        Args:
+            n_bytes: to be taken.
+            own_bytes: what the same picture holds already; the machine may not have given it yet, because memory is
+                taken when it is first written to.
 
         Raises:
             OutOfMemoryError: if the machine does not have so much.
             BusyError: if it would fit once other work is done.
         """
         free_bytes = psutil.virtual_memory().available - self._limits.min_free_bytes
-        if n_bytes > self._limit_bytes or (n_bytes > free_bytes and not self.held_bytes):
+        needed_bytes = own_bytes + n_bytes
+        if needed_bytes > self._limit_bytes or (needed_bytes > free_bytes and self.held_bytes <= own_bytes):
             raise OutOfMemoryError(
-                f"The picture needs {n_bytes / 1e6:.0f} MB of memory, which is more than there is left.",
+                f"The picture needs {needed_bytes / 1e6:.0f} MB of memory, which is more than there is left.",
                 "Close other programs, or use a smaller picture.",
             )
-        if self.held_bytes + n_bytes > self._limit_bytes or n_bytes > free_bytes:
+        if self.held_bytes + n_bytes > self._limit_bytes or needed_bytes > free_bytes:
             raise BusyError(
                 "Other pictures hold the memory that this one needs.", "Try again in a moment.", retry_after_s=3
             )
@@ -114,8 +120,13 @@ class Work:
 
     def hold(self, n_bytes: int) -> None:
         """Count `n_bytes` of memory for this work; see `HeldMemory.take`."""
-        self.memory.take(n_bytes)
+        self.memory.take(n_bytes, self._input_bytes)
         self._input_bytes += n_bytes
+
+    def release(self, n_bytes: int) -> None:
+        """Count so much of what `hold` counted as free again."""
+        self.memory.give_back(n_bytes)
+        self._input_bytes -= n_bytes
 
     def notify(self) -> None:
         """Wake everyone who waits for a change."""

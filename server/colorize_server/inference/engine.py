@@ -112,7 +112,8 @@ class ShippedEngine:
         affordable = psutil.virtual_memory().available // _BYTES_PER_ENCODED_PIXEL
         limits = PictureLimits(min(task.max_pixels, affordable), task.max_side)
         try:
-            photograph = decode_picture(inputs[0].view, task.media_type, limits)
+            with control.alive():
+                photograph = decode_picture(inputs[0].view, task.media_type, limits)
         except PictureError as error:
             if error.code == "picture_too_large" and affordable < task.max_pixels:
                 raise OutOfMemoryError(
@@ -130,8 +131,9 @@ class ShippedEngine:
         )
         began = time.perf_counter()
         control.check()
-        picture = encode_picture(pixels, photograph.metadata, task.answer_type)
-        doubt_picture = b"" if doubt is None else encode_grey(doubt)
+        with control.alive():
+            picture = encode_picture(pixels, photograph.metadata, task.answer_type)
+            doubt_picture = b"" if doubt is None else encode_grey(doubt)
         buffer = SharedBuffer.create(len(picture) + len(doubt_picture))
         buffer.view[: len(picture)] = picture
         buffer.view[len(picture) :] = doubt_picture

@@ -135,7 +135,7 @@ export const failures = {
       await panel.untilIdle();
       assert.match(await panel.text("status"), /^Mode, depth or profile of the document were changed/);
       const after = await panel.report(false);
-      assert.deepEqual(after.calls, before.calls, "nothing was read or written");
+      assert.deepEqual(after.calls, [...before.calls, "executeAsModal"], "nothing was read or written");
       assert.ok(!after.isCrashed);
       await panel.close();
       kit.panels = [];

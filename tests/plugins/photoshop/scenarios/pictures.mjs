@@ -141,6 +141,7 @@ export const pictures = {
     assert.match(await panel.colorize(), /^Done/);
     const [second] = (await panel.orderlyReport()).documents;
     assert.deepEqual(names(second.layers), [colour.name, colour.name, "Tone", "Photograph", "Background"]);
+    assert.equal(second.layers[1].id, colour.id, "the new one lies above the first");
     assert.equal(second.layers[0].pixels.data, colour.pixels.data, "the same colours from the same source");
   },
 
@@ -334,6 +335,7 @@ export const pictures = {
     assert.match(await panel.colorize(), /^Done/);
     const [second] = (await panel.orderlyReport()).documents;
     assert.deepEqual(names(second.layers), [colour.name, colour.name, "Photograph", "Frame", "Background"]);
+    assert.equal(second.layers[1].id, colour.id, "the new one lies above the first");
     assert.equal(second.layers[0].pixels.data, colour.pixels.data, "the same colours from the same source");
     const within = [23, 19, 23 + photograph.width - 20, 19 + photograph.height - 20];
     kit.savePsd("result", document, { blend: "color", clipped: ["Photograph"], within });
