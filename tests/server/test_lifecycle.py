@@ -403,7 +403,7 @@ def test_idle_exit_waits_for_work(folder: StateFolder, port: int) -> None:
 @pytest.mark.parametrize("end", ["idle", "shutdown", "signal"])
 def test_an_answer_on_its_way_is_sent_to_its_end(folder: StateFolder, port: int, end: str) -> None:
     """To a client that reads slower than the daemon would end."""
-    idle_exit = ["--idle-exit", "0.005"] if end == "idle" else []  # 0.3 s
+    idle_exit = ["--idle-exit", "0.02"] if end == "idle" else []  # 1.2 s
     side, piece = 3000, 1 << 20
     with Started(folder, "--port", str(port), *idle_exit) as daemon:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
@@ -421,7 +421,7 @@ def test_an_answer_on_its_way_is_sent_to_its_end(folder: StateFolder, port: int,
         received = 0
         while part := answer.read(piece):
             received += len(part)
-            time.sleep(0.15)
+            time.sleep(0.25)
         connection.close()
         assert received == side * side * 3
         assert daemon.process.wait(30) == 0
