@@ -11,7 +11,7 @@ const layers = require("./layers.js");
 const { asOneStep, inModal } = require("./modal.js");
 const { writeMask, writePixels } = require("./pixels.js");
 const { fullRangeFromHost, hostFromFullRange, rgbFromGrey } = require("./samples.js");
-const { addressesFor, findServer } = require("./server.js");
+const { addressesFor, findServer, nameOf } = require("./server.js");
 const source = require("./source.js");
 
 /**
@@ -114,7 +114,7 @@ function serverTrouble(server) {
   const text =
     server.health && server.health.error ? `${server.health.error.message} ${server.health.error.hint || ""}` : "";
   return new PanelError(`server.${server.state}`, {
-    address: server.address.replace("http://", ""),
+    address: nameOf(server.address),
     text: text.trim(),
   });
 }

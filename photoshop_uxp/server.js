@@ -174,6 +174,14 @@ async function probe(address, token, timeoutMs = PROBE_TIMEOUT_MS, cancellation 
   return { state: state === "failed" || state === "stopping" ? state : "starting", address, health };
 }
 
+/**
+ * @param {string} address
+ * @returns {string} as the artist would write it
+ */
+function nameOf(address) {
+  return address.replace("http://", "");
+}
+
 /** What a server is that has proved itself. */
 const PROVED = ["ready", "starting", "stopping", "failed"];
 
@@ -207,7 +215,9 @@ function exchangeWithToken(address, token, path, init, timeoutMs, cancellation, 
  */
 async function exchangeProved(address, token, path, init, timeoutMs, cancellation, abandoned) {
   const server = await probe(address, token, SHORT_TIMEOUT_MS, cancellation);
-  if (!PROVED.includes(server.state)) throw new PanelError("gone");
+  if (server.state === "down") throw new PanelError("gone");
+  if (server.state === "silent") throw new PanelError("timeout");
+  if (!PROVED.includes(server.state)) throw new PanelError(`server.${server.state}`, { address: nameOf(address) });
   return exchangeWithToken(address, token, path, init, timeoutMs, cancellation, abandoned);
 }
 
@@ -254,6 +264,7 @@ module.exports = {
   exchangeWithToken,
   findServer,
   jsonOf,
+  nameOf,
   parseAddress,
   probe,
 };

@@ -116,11 +116,11 @@ function sourceLayer(document) {
   if (active.length === 0) throw new PanelError("layer.none");
   if (active.length > 1) throw new PanelError("layer.many");
   const siblings = layers.placeOf(document, active[0]).siblings;
-  // A clipped layer of ours lies directly above its photograph; another one above all that is clipped to it.
+  // A clipped result lies directly above its photograph; another one above all that is clipped to it.
   let isAboveStack = false;
   for (const layer of siblings.slice(siblings.findIndex(({ id }) => id === active[0].id))) {
-    if (isNoPhotograph(layer)) isAboveStack = !layer.isClippingMask;
-    else if (!isAboveStack || !layer.isClippingMask) return layer;
+    if (isOurs(layer)) isAboveStack = !layer.isClippingMask;
+    else if (!isHints(layer) && !(isAboveStack && layer.isClippingMask)) return layer;
   }
   throw new PanelError("layer.photograph");
 }

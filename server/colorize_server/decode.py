@@ -15,25 +15,20 @@ from typing import Any, Final
 import imagecodecs
 import numpy as np
 import tifffile
-from PIL import ExifTags, Image, ImageCms, PngImagePlugin
+from PIL import ExifTags, Image, ImageCms, PngImagePlugin, UnidentifiedImageError
 
 from .color.icc import GreyProfile, UnreadableProfileError, read_profile
 from .color.rgb import SRGB
 from .errors import HintsError, PictureError
 from .exif import PREFIX, block_from_tiff, clean_block
 from .photograph import GREY_PROFILES, Metadata, Photograph, Pixels, Profile
+from .tiff import STRIP_PIXELS, check_samples, full_range, straight
 
 _LYING: Final = (5, 6, 7, 8)
 """Orientations that exchange width and height."""
 MEDIA_TYPES: Final = {"image/png": "PNG", "image/jpeg": "JPEG", "image/tiff": "TIFF", "image/webp": "WEBP"}
 """Media type to Pillow's name of the format."""
 
-_STRIP_PIXELS: Final = 1 << 18
-"""Pixels that are converted at a time where that takes several times the memory of the picture itself."""
-_MAX_TIFF_SAMPLES: Final = 5
-"""CMYK and alpha."""
-_BILEVEL_OR_PALETTE: Final = (1, 2, 4)
-"""Bits of a sample that Pillow knows; 8 to 16 are tifffile's."""
 _DAMAGED_EXIF: Final = (SyntaxError, struct.error, ValueError, TypeError, KeyError, OverflowError)
 """What reading a damaged block raises: common in old scans, where the picture matters more."""
 
@@ -149,7 +144,7 @@ def _colours_in_srgb(photograph: Photograph) -> np.ndarray[Any, np.dtype[np.uint
     if not isinstance(profile, GreyProfile):
         matrix = np.linalg.inv(SRGB.to_relative_xyz) @ profile.to_relative_xyz
     colours = np.empty((photograph.height, photograph.width, 3), np.uint8)
-    rows = max(1, _STRIP_PIXELS // photograph.width)
+    rows = max(1, STRIP_PIXELS // photograph.width)
     for start in range(0, photograph.height, rows):
         linear = np.tensordot(matrix.astype(np.float32), photograph.linear_rgb(start, start + rows), 1)
         encoded = SRGB.encoded_from_linear(np.clip(np.moveaxis(linear, 0, -1), 0, 1))
@@ -178,7 +173,7 @@ def _decoder_errors(media_type: str) -> Iterator[None]:
 
 def _decode_with_pillow(data: bytes | memoryview, media_type: str, limits: PictureLimits) -> Photograph:
     # Our own limits are checked below; Pillow's would only warn.
-    with Image.open(io.BytesIO(data), formats=[MEDIA_TYPES[media_type]]) as image:
+    with _opened_by_pillow(data, media_type) as image:
         limits.check(*image.size)
         icc = image.info.get("icc_profile")
         if media_type == "image/png" and "exif" not in image.info:
@@ -192,6 +187,17 @@ def _decode_with_pillow(data: bytes | memoryview, media_type: str, limits: Pictu
             return _upright(_photograph(pixels, icc, metadata), orientation)
         image.load()
         return _upright(_from_pillow(image, icc, metadata), orientation)
+
+
+def _opened_by_pillow(data: bytes | memoryview, media_type: str) -> Image.Image:
+    formats = [MEDIA_TYPES[media_type]]
+    try:
+        return Image.open(io.BytesIO(data), formats=formats)
+    except UnidentifiedImageError:
+        if media_type != "image/jpeg" or PREFIX not in bytes(data):
+            raise
+    # Pillow looks for the resolution in EXIF, and takes a JPEG for none where it stumbles over it.
+    return Image.open(io.BytesIO(bytes(data).replace(PREFIX, b"none\0\0", 1)), formats=formats)
 
 
 def _png_bit_depth(data: bytes | memoryview) -> int:
@@ -331,14 +337,14 @@ def _decode_tiff(data: bytes | memoryview, limits: PictureLimits) -> Photograph:
         if not isinstance(page, tifffile.TiffPage):
             raise PictureError("The TIFF file has no picture.")
         limits.check(page.imagewidth, page.imagelength)
-        _check_tiff_samples(page)
+        check_samples(page)
         tag = page.tags.get(34675)
         icc = bytes(tag.value) if tag is not None and isinstance(tag.value, bytes) else None
         orientation_tag = page.tags.get(274)
         orientation = 1 if orientation_tag is None else _whole_number(orientation_tag.value)
         photometric = int(page.photometric)
         simple = 8 <= page.bitspersample <= 16 and photometric in (0, 1, 2)
-        pixels = _full_range(page.asarray(), page.bitspersample) if simple else None
+        pixels = full_range(page.asarray(), page.bitspersample) if simple else None
         extra = tuple(int(e) for e in page.extrasamples)
         planar = int(page.planarconfig)
     metadata = _tiff_metadata(data)
@@ -357,62 +363,8 @@ def _decode_tiff(data: bytes | memoryview, limits: PictureLimits) -> Photograph:
     wanted = (1 if photometric in (0, 1) else 3) + (1 if extra and extra[0] in (1, 2) else 0)
     pixels = pixels[..., :wanted]
     if extra and extra[0] == 1:
-        pixels = _straight(pixels)
+        pixels = straight(pixels)
     return _upright(_photograph(np.ascontiguousarray(pixels), icc, metadata), orientation)
-
-
-def _check_tiff_samples(page: tifffile.TiffPage) -> None:
-    # Each would take memory that the check of width and height knows nothing of.
-    if page.samplesperpixel > _MAX_TIFF_SAMPLES:
-        raise PictureError(
-            f"The TIFF picture has {page.samplesperpixel} channels.",
-            "Save it without the channels beside its colours and one for transparency.",
-            code="unsupported_media_type",
-            status=415,
-        )
-    if page.imagedepth != 1:
-        raise PictureError(
-            f"The TIFF picture is {page.imagedepth} layers deep.",
-            "Save one of them as a picture of its own.",
-            code="unsupported_media_type",
-            status=415,
-        )
-    kind, bits = int(page.sampleformat), page.bitspersample
-    if kind in (2, 3) or bits > 16 or (bits < 8 and bits not in _BILEVEL_OR_PALETTE):
-        name = {2: "signed integers", 3: "floating point"}.get(kind, "integers")
-        raise PictureError(
-            f"The TIFF picture has {bits} bits of {name} a channel.",
-            "Save it with 8 or 16 bits a channel.",
-            code="unsupported_media_type",
-            status=415,
-        )
-
-
-def _full_range(pixels: Pixels, bits: int) -> Pixels:
-    """Spread samples of 9 to 15 bits, as some scanners write them, over all 16."""
-    top = (1 << bits) - 1
-    if bits not in (8, 16):
-        rows = max(1, _STRIP_PIXELS // pixels.shape[1])
-        for start in range(0, len(pixels), rows):
-            strip = pixels[start : start + rows].astype(np.uint32)
-            pixels[start : start + rows] = (strip * 65535 + top // 2) // top
-    return pixels
-
-
-def _straight(pixels: Pixels) -> Pixels:
-    """Divide premultiplied colour by its alpha (TIFF 6.0, ExtraSamples 1)."""
-    top = int(np.iinfo(pixels.dtype).max)
-    straight = np.empty_like(pixels)
-    rows = max(1, _STRIP_PIXELS // pixels.shape[1])
-    for start in range(0, len(pixels), rows):
-        strip = pixels[start : start + rows].astype(np.uint32)  # 65535 * 65535 and half as much fit
-        alpha = strip[..., -1:]
-        colour = strip[..., :-1] * np.uint32(top)
-        colour += alpha // 2
-        colour //= np.maximum(alpha, 1)
-        straight[start : start + rows, :, :-1] = np.where(alpha > 0, np.minimum(colour, top), 0)
-        straight[start : start + rows, :, -1:] = alpha
-    return straight
 
 
 def _tiff_metadata(data: bytes | memoryview) -> Metadata:

@@ -247,6 +247,27 @@ def test_the_command_that_installs_fits_this_installation(
     assert command in packages.install_command(what)
 
 
+@pytest.mark.parametrize(
+    ("record", "source"),
+    [
+        ({"url": "https://a.example/c.whl", "archive_info": {}}, "colorize-server[rtx] @ https://a.example/c.whl"),
+        (
+            {"url": "https://a.example/c", "vcs_info": {"vcs": "git", "commit_id": "1f"}},
+            "colorize-server[rtx] @ git+https://a.example/c@1f",
+        ),
+        ({"url": "file:///gone.whl", "archive_info": {}}, "colorize-server[rtx]"),
+        (None, "colorize-server[rtx]"),
+    ],
+)
+def test_an_extra_of_what_was_fetched_is_fetched_from_there(
+    record: dict[str, Any] | None, source: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    distribution = SimpleNamespace(read_text=lambda _: record and json.dumps(record))
+    monkeypatch.setattr(packages.importlib.metadata, "distribution", lambda _: distribution)
+    monkeypatch.setattr(sys, "prefix", "/home/a/.local/share/pipx/venvs/colorize-server")
+    assert packages.install_command("colorize-server[rtx]") == f"pipx install --force {shlex.quote(source)}"
+
+
 @pytest.mark.parametrize("is_there", [True, False])
 def test_an_extra_comes_from_where_the_program_came_from(
     is_there: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

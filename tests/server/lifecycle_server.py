@@ -11,6 +11,7 @@ if version := os.environ.get("TEST_VERSION"):
     colorize_server.__version__ = version
 
 from colorize_server.cli import serve, start
+from colorize_server.daemon import run
 from daemon_rig import SCRIPTED_CHILD
 
 _settings_from = start.settings_from
@@ -22,6 +23,7 @@ def _with_scripted_child(args):  # type: ignore[no-untyped-def]
 
 
 start.settings_from = _with_scripted_child
+run._FETCH_GRACE_S = float(os.environ.get("TEST_FETCH_GRACE_S", run._FETCH_GRACE_S))
 
 if __name__ == "__main__":
     sys.exit(serve.main())

@@ -400,21 +400,29 @@ def test_idle_exit_waits_for_work(folder: StateFolder, port: int) -> None:
     assert folder.load() is None
 
 
-@pytest.mark.parametrize("end", ["idle", "shutdown", "signal"])
+@pytest.mark.parametrize("end", ["idle", "shutdown", "signal", "shutdown before a result is fetched"])
 def test_an_answer_on_its_way_is_sent_to_its_end(folder: StateFolder, port: int, end: str) -> None:
-    """To a client that reads slower than the daemon would end."""
+    """To a client that reads slower than the daemon would end; a job's result too."""
+    is_job = end.endswith("fetched")
     idle_exit = ["--idle-exit", "0.02"] if end == "idle" else []  # 1.2 s
     side, piece = 3000, 1 << 20
-    with Started(folder, "--port", str(port), *idle_exit) as daemon:
+    with Started(folder, "--port", str(port), *idle_exit, TEST_FETCH_GRACE_S="1") as daemon:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         connection.sock = socket.socket()
         connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)  # else much of it waits in the system
         connection.sock.connect(("127.0.0.1", port))
         headers = {"X-Colorize-Token": daemon.state.token, "Content-Type": "application/octet-stream"}
         body = bytes([NORMAL]) * (side * side)
-        connection.request("POST", f"/v1/colorize?width={side}&height={side}&channels=1", body, headers)
+        path = "jobs" if is_job else "colorize"
+        connection.request("POST", f"/v1/{path}?width={side}&height={side}&channels=1", body, headers)
         answer = connection.getresponse()
-        if end == "shutdown":
+        if is_job:
+            job = json.loads(answer.read())["id"]
+            eventually(lambda: daemon.ask("GET", f"/v1/jobs/{job}")[1]["state"] == "done")
+            assert daemon.ask("POST", "/v1/shutdown")[0] == 202
+            connection.request("GET", f"/v1/jobs/{job}/result", headers=headers)
+            answer = connection.getresponse()
+        elif end == "shutdown":
             assert daemon.ask("POST", "/v1/shutdown")[0] == 202
         elif end == "signal":
             daemon.process.send_signal(signal.SIGTERM)

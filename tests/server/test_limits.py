@@ -177,6 +177,22 @@ async def test_a_client_that_waits_to_be_asked_for_its_body_is_asked(rig: Rig) -
     writer.close()
 
 
+@pytest.mark.parametrize(
+    ("length", "version", "status"), [(255, "1.1", 400), (256, "1.0", 200), (100_000_000, "1.1", 400)]
+)
+async def test_a_body_that_is_not_wanted_or_not_waited_with_is_not_asked_for(
+    rig: Rig, length: int, version: str, status: int
+) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", rig.port)
+    head = _head(rig, length)[:-2].replace(b"HTTP/1.1", f"HTTP/{version}".encode())
+    writer.write(head + b"Expect: 100-continue\r\n\r\n")
+    if status == 200:
+        writer.write(bytes([NORMAL]) * length)
+    answer = await asyncio.wait_for(reader.readuntil(b"\r\n"), 10)
+    assert answer.split()[1] == str(status).encode()
+    writer.close()
+
+
 async def test_a_picture_that_does_not_fit_now_may_try_again() -> None:
     """Other pictures hold the memory: 503 with Retry-After."""
     async with running(replace(QUICK, max_held_bytes=20_000)) as rig:

@@ -44,6 +44,9 @@ def test_errors_are_one_line_with_cause_and_remedy(capsys, tmp_path, shards, exp
     model = exported[1]
     no_folder = ("--photos", tmp_path / "no", "--out", tmp_path / "s.png")
     assert "There is no folder" in _fails(capsys, "preview", model, *no_folder)
+    assert main(["evaluate", str(model), "--data", str(shards), "--split", "train", "--pictures", "1", "--quick",
+                 "--probe-pictures", "0"]) == 0  # fmt: skip
+    capsys.readouterr()
     assert "Use 1 or more, or --quick" in _fails(capsys, "evaluate", model, "--data", shards, "--probe-pictures", 0)
     broken = tmp_path / "broken.toml"
     broken.write_text("[data\n")
@@ -197,7 +200,7 @@ def test_what_the_command_line_changes_is_checked_before_any_work(capsys, export
 def test_a_finetune_that_was_stopped_makes_no_model_and_goes_on(exported, photos, tmp_path, monkeypatch):
     from colorize_server.model import load_model
     from colorize_training import finetune as module
-    from colorize_training.errors import TrainingError
+    from colorize_training.errors import DataError, TrainingError
     from colorize_training.fit import fit
 
     options = module.FinetuneOptions(
@@ -210,6 +213,10 @@ def test_a_finetune_that_was_stopped_makes_no_model_and_goes_on(exported, photos
         with pytest.raises(TrainingError, match=r"Stopped after 4 of 8 pictures.+Run the same command again to go on"):
             module.finetune(photos, options, said.append)
     assert not list((tmp_path / "own").glob("*.onnx"))
+    (tmp_path / "others").mkdir()
+    for folder, start in ((tmp_path / "others", exported[1]), (photos, None)):
+        with pytest.raises(DataError, match=r"other photographs, or from another model\. Choose another folder"):
+            module.finetune(folder, replace(options, start_from=start), said.append)
     path = module.finetune(photos, options, said.append)
     assert str(said[-1]).startswith("going on with the photographs")
     assert load_model(path).card.rest["training"]["pictures_seen"] == 1234 + 8

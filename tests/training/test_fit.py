@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -195,13 +196,33 @@ def test_an_empty_folder_is_named(tiny_config, tmp_path):
 
 
 @pytest.mark.parametrize("workers", [0, 1])
-def test_a_damaged_picture_is_named_from_a_loading_process_too(tiny_config, shards, tmp_path, monkeypatch, workers):
-    def damaged(*_):
-        raise DataError("A shard is damaged.", "Make it anew.")
+def test_a_damaged_picture_is_named_from_a_loading_process_too(tiny_config, shards, tmp_path, workers):
+    damaged = tmp_path / "damaged"
+    shutil.copytree(shards, damaged)
+    for shard in damaged.glob("*.tar"):
+        shard.write_bytes(shard.read_bytes().replace(b"RIFF", b"DIRT"))
+    with pytest.raises(DataError, match=r"is damaged") as caught:
+        fit(tiny_config, _options(damaged, tmp_path / "a", max_steps=1, workers=workers))
+    assert caught.value.remedy
+    assert str(caught.value).count("\n") == 0
 
-    monkeypatch.setattr(Samples, "batch", damaged)  # loading processes are forked, and have it too
-    with pytest.raises(DataError, match=r"^A shard is damaged\. Make it anew\.$"):
-        fit(tiny_config, _options(shards, tmp_path / "a", max_steps=1, workers=workers))
+
+def test_a_damaged_picture_ends_a_run_with_its_checkpoint(tiny_config, shards, tmp_path, monkeypatch):
+    batch = Samples.batch
+
+    def damaged(self, indices, side=0):
+        if indices[0] >= 6:
+            raise DataError("A shard is damaged.", "Make it anew.")
+        return batch(self, indices, side)
+
+    monkeypatch.setattr(Samples, "batch", damaged)
+    with pytest.raises(DataError):
+        fit(tiny_config, _options(shards, tmp_path / "a"))
+    (last,) = checkpoints(tmp_path / "a")
+    assert read_checkpoint(last).progress.pictures == 6
+    with pytest.raises(DataError):  # nothing was learned since, and nothing is written
+        fit(tiny_config, _options(shards, tmp_path / "a", resume=True))
+    assert checkpoints(tmp_path / "a") == [last]
 
 
 def test_curves_that_cannot_be_written_cost_no_checkpoint(tiny_config, shards, tmp_path, monkeypatch, capsys):

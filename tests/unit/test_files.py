@@ -254,6 +254,15 @@ def test_a_damaged_exif_block_does_not_cost_the_picture(kind: str) -> None:
         assert photograph.metadata.exif is None
 
 
+def test_a_resolution_that_is_no_number_does_not_cost_a_jpeg() -> None:
+    """Pillow reads it while it opens the file, and then takes the file for no JPEG."""
+    tags = struct.pack("<HHHII", 1, 282, 2, 2, 0) + bytes(4)  # XResolution as a text of two letters
+    data = saved(Image.fromarray(pixels(3)), "JPEG", exif=b"Exif\0\0II*\0\x08\0\0\0" + tags)
+    at = data.index(b"JFIF\0")
+    data = data[: at + 7] + b"\0" + data[at + 8 :]  # no density of JFIF's own
+    assert decode_picture(data).pixels.shape == (20, 30, 3)
+
+
 def test_a_profile_of_more_than_a_megabyte_in_a_png_does_not_cost_the_picture() -> None:
     """Those that hold tables are as long; this one is damaged, which makes it as good as none."""
     values = pixels(3)

@@ -72,7 +72,7 @@ def evaluate(predictor: Predictor, options: EvaluateOptions) -> tuple[Evaluation
     """
     if options.split not in SPLITS:
         raise DataError(f"There is no split {options.split!r}.", f"Use one of {', '.join(SPLITS)}.")
-    if options.probe_pictures < 1:
+    if not options.is_quick and options.probe_pictures < 1:
         raise DataError("No picture is left to try sizes, hints and degradations on.", "Use 1 or more, or --quick.")
     splits = split_pictures(read_manifest(options.data))
     pictures = _chosen(splits[options.split], options.pictures)

@@ -1,5 +1,6 @@
 """An artist's own photographs to a model of their own, in one command: prepare, fit, export."""
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -19,6 +20,9 @@ from colorize_training.shards import MANIFEST_NAME, read_manifest
 
 _LR_FACTOR: Final = 0.2
 """A trained network is bent, not rebuilt."""
+
+_ORIGIN_NAME: Final = "started_from.json"
+"""Beside the shards: which photographs they were made of, and where the run started."""
 
 _WARMUP_PICTURES_MAX: Final = 500
 _WARMUP_SHARE: Final = 0.1
@@ -102,6 +106,26 @@ def keep_by_name(path: Path) -> Path:
     return kept
 
 
+def _origin(folder: Path, start: Path) -> dict[str, str]:
+    return {"photographs": str(folder.resolve()), "start_from": str(start.resolve())}
+
+
+def _demand_same_origin(out: Path, folder: Path, start: Path) -> None:
+    """Refuse to go on, in a folder that holds a run, with other photographs or from another model.
+
+    Raises:
+        DataError: if they are others, or it is not known which they were.
+    """
+    try:
+        former = json.loads((out / _ORIGIN_NAME).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        former = None
+    if former != _origin(folder, start):
+        raise DataError(
+            f"{out} holds a run with other photographs, or from another model.", "Choose another folder with --out."
+        )
+
+
 def finetune(folder: Path, options: FinetuneOptions, say: Callable[[object], None]) -> Path:
     """Train on an artist's own photographs.  A run that was stopped goes on where it was, with what it had prepared.
 
@@ -120,9 +144,11 @@ def finetune(folder: Path, options: FinetuneOptions, say: Callable[[object], Non
     shards, run = options.out / "shards", options.out / "run"
     config = _run_config(options, start, model, shards)
     if (shards / MANIFEST_NAME).is_file():
+        _demand_same_origin(options.out, folder, start)
         say(f"going on with the photographs that {shards} holds")
     else:
         say(prepare(folder, shards, PrepareOptions(set="own")))
+        write_atomically(options.out / _ORIGIN_NAME, json.dumps(_origin(folder, start), indent=1).encode())
     last = fit(
         config,
         FitOptions(

@@ -25,7 +25,7 @@ from colorize_training.checkpoint import (
 )
 from colorize_training.config import TrainConfig, checked
 from colorize_training.dataset import Samples, batches
-from colorize_training.errors import CheckpointError
+from colorize_training.errors import CheckpointError, DataError
 from colorize_training.machine import default_device, default_precision, world_of_torchrun
 from colorize_training.onnx_weights import weights_from_onnx
 from colorize_training.preview import sample_grid
@@ -218,6 +218,10 @@ def _fit(config: TrainConfig, options: FitOptions, rank: int, world: int) -> Pat
                         grid = sample_grid(trainer.averaged_generator(), data)
                         board.picture("input | ours | truth", grid, trainer.progress.pictures)
                     saver.save_if_due()
+    except DataError:  # the networks are whole
+        if rank == 0 and trainer.progress.step > first_step:
+            saver.save()
+        raise
     finally:
         bar.close()
         if board is not None:

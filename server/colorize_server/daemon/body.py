@@ -72,9 +72,9 @@ class BodyReader:
             ColorizeError: if it is too long, too short, too slow, or not what its type says.
         """
         body = ReceivedBody(task.media_type)
-        await self._invite()
         try:
             if task.media_type == MULTIPART:
+                await self._invite()
                 await self._read_multipart(body)
             elif task.raw is not None:
                 await self._read_raw(body, task.raw.body_bytes)
@@ -86,8 +86,8 @@ class BodyReader:
         return body
 
     async def _invite(self) -> None:
-        """Ask a client for its body that waits to be asked; not before it is known that the body is wanted."""
-        if EXPECTS_CONTINUE in self._request:
+        """Ask a client for its body that waits to be asked; not before it is known that there is room for it."""
+        if self._request.pop(EXPECTS_CONTINUE, False):
             await self._request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             self._request.writer.output_size = 0  # the answer proper has not begun
 
@@ -97,6 +97,7 @@ class BodyReader:
             raise _wrong_length(announced, expected_bytes)
         buffer = self._room(expected_bytes)
         body.buffers.append(buffer)
+        await self._invite()
         filled = 0
         async for chunk in self._chunks():
             if filled + len(chunk) > expected_bytes:
@@ -111,6 +112,7 @@ class BodyReader:
         buffer = self._room(announced_bytes or _FIRST_BYTES)
         filled = 0
         try:
+            await self._invite()
             async for chunk in chunks:
                 if filled + len(chunk) > buffer.n_bytes:
                     larger = self._room(max(2 * buffer.n_bytes, filled + len(chunk)))

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, Final
 
-from aiohttp import hdrs, web
+from aiohttp import HttpVersion11, hdrs, web
 from aiohttp.http_parser import RawRequestMessage
 from aiohttp.typedefs import Handler
 from aiohttp.web_request import BaseRequest
@@ -79,7 +79,7 @@ def _without_expectation(make: Callable[..., BaseRequest]) -> Callable[..., Base
         headers = CIMultiDict(message.headers)
         del headers[hdrs.EXPECT]
         request = make(message._replace(headers=CIMultiDictProxy(headers)), *arguments)
-        if expected.lower() == "100-continue":
+        if expected.lower() == "100-continue" and message.version >= HttpVersion11:  # RFC 9110, section 10.1.1
             request[EXPECTS_CONTINUE] = True
         return request
 

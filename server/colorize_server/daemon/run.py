@@ -182,10 +182,13 @@ class Daemon:
                 await task
 
     async def _drain(self, app: web.Application) -> None:
-        await app[SCHEDULER].drain(self._settings.limits.drain_s)
+        scheduler, began = app[SCHEDULER], time.monotonic()
+        await scheduler.drain(self._settings.limits.drain_s)
         end = time.monotonic() + _FETCH_GRACE_S
         while app[JOBS].unfetched and time.monotonic() < end:  # noqa: ASYNC110 - bounded, once in a daemon's life
             await asyncio.sleep(0.05)
+        # A result that is being fetched now is sent to its end.
+        await scheduler.drain(self._settings.limits.drain_s - (time.monotonic() - began))
 
 
 def _cannot_listen(host: str, port: int, error: OSError, left_out: str) -> ColorizeError:

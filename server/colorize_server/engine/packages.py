@@ -19,24 +19,32 @@ def install_command(what: str) -> str:
     """
     folders = {part.lower() for part in Path(sys.prefix).parts}
     is_own = what.partition("[")[0] == DISTRIBUTION
-    source = _installed_from()
-    quoted = _quoted(source + what.removeprefix(DISTRIBUTION) if is_own else what)
+    quoted = _quoted(_own(what.removeprefix(DISTRIBUTION)) if is_own else what)
     if "pipx" in folders:
         return f"pipx install --force {quoted}" if is_own else f"pipx inject {DISTRIBUTION} {quoted}"
     if {"uv", "tools"} <= folders:
-        return f"uv tool install --force {quoted if is_own else f'--with {quoted} {_quoted(source)}'}"
+        return f"uv tool install --force {quoted if is_own else f'--with {quoted} {_quoted(_own())}'}"
     return f"{_quoted(sys.executable)} -m pip install {quoted}"
 
 
-def _installed_from() -> str:
-    """Return the wheel or folder that this was installed from (PEP 610), or else its name on the package index."""
+def _own(extra: str = "") -> str:
+    """Name this distribution, with an extra: by where it was installed from (PEP 610), or else as the index has it."""
     try:
-        record = importlib.metadata.distribution(DISTRIBUTION).read_text("direct_url.json")
+        text = importlib.metadata.distribution(DISTRIBUTION).read_text("direct_url.json")
     except importlib.metadata.PackageNotFoundError:
-        record = None
-    url = urllib.parse.urlsplit(str(json.loads(record).get("url", "")) if record else "")
-    path = Path(urllib.request.url2pathname(url.path)) if url.scheme == "file" else None
-    return str(path) if path and path.exists() else DISTRIBUTION
+        text = None
+    record = json.loads(text) if text else {}
+    url = str(record.get("url", ""))
+    parts = urllib.parse.urlsplit(url)
+    if parts.scheme == "file" and (path := Path(urllib.request.url2pathname(parts.path))).exists():
+        return f"{path}{extra}"
+    if "vcs_info" in record:
+        return f"{DISTRIBUTION}{extra} @ {record['vcs_info']['vcs']}+{url}@{record['vcs_info']['commit_id']}"
+    return (
+        f"{DISTRIBUTION}{extra} @ {url}"
+        if "archive_info" in record and parts.scheme != "file"
+        else DISTRIBUTION + extra
+    )
 
 
 def installed_versions(names: tuple[str, ...]) -> dict[str, str]:

@@ -167,7 +167,7 @@ export const controls = {
   "the base of a clipping stack": {
     scenario: "clipping stack",
     patches: [
-      { file: "source.js", find: "else if (!isAboveStack || !layer.isClippingMask) return layer;", replace: "else return layer;" },
+      { file: "source.js", find: "!(isAboveStack && layer.isClippingMask)", replace: "Boolean(isAboveStack || true)" },
     ],
     fails: /the new one lies above the first/,
   },

@@ -3,7 +3,7 @@
  */
 
 import assert from "node:assert/strict";
-import { layerOf, pictureOf, simpleDocument, strokes } from "../documents.mjs";
+import { layerOf, pictureOf, plain, simpleDocument, strokes } from "../documents.mjs";
 import { layerNamed } from "./kit.mjs";
 import { colorized, names } from "./pictures.mjs";
 
@@ -47,6 +47,24 @@ export const hinted = {
     assert.deepEqual(names(document.layers), ["Colour hints", colour.name, "Photograph", "Background"]);
     layerNamed(document, "Colour hints").isVisible = false;
     kit.savePsd("result", document, { blend: "color", strokes: list });
+  },
+
+  async "hints above a photograph that is clipped to its frame"(kit) {
+    // Just painted, the hints are the active layer: meant is the photograph directly below them, not its frame.
+    const photograph = kit.photographs.girl;
+    const { width, height } = photograph;
+    const spec = simpleDocument(photograph);
+    spec.layers = [
+      layerOf("Colour hints", strokes(40, 40, [[5, 5, 30, 9, [200, 40, 160]]]), { left: 60, top: 60 }),
+      layerOf("Photograph", photograph, { left: 13, top: 9, isClipped: true }),
+      layerOf("Frame", plain(width - 20, height - 20, [200, 200, 200, 255]), { left: 23, top: 19 }),
+      spec.layers[1],
+    ];
+    spec.active = [0];
+    const { document, colour } = await colorized(kit, spec, { useHints: true });
+    assert.deepEqual(names(document.layers), ["Colour hints", colour.name, "Photograph", "Frame", "Background"]);
+    assert.equal(colour.isClipped, true);
+    assert.deepEqual([colour.pixels.width, colour.pixels.height], [width, height]);
   },
 
   async "thin strokes on six photographs"(kit) {

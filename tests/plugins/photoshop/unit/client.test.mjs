@@ -275,7 +275,7 @@ test("a stranger who takes the port during a run gets neither token nor picture"
     let proofs = 0;
     const route = (request) => (++proofs > ownExchanges ? { json: health({ proof: "0".repeat(64) }) } : proved(request));
     await serving({ ...work, ...routes, "GET /v1/health": route }, async (address, requests) => {
-      await assert.rejects(run(address), failsWith("gone"));
+      await assert.rejects(run(address), failsWith("server.unproved"));
       await new Promise((resolve) => setTimeout(resolve, 50));
       const withToken = requests.filter(({ headers }) => headers["x-colorize-token"] !== undefined);
       assert.deepEqual(
