@@ -1,16 +1,20 @@
 """``trt-build``: build the TensorRT engine of a model."""
 
 import argparse
+import contextlib
 import json
 import os
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import FrameType
 from typing import Final
 
 from ..engine.flavours import FLAVOURS, RTX
 from ..engine.graph import Precision
-from ..errors import BackendError, BadRequestError, ColorizeError
+from ..errors import BackendError, BadRequestError, CancelledError, ColorizeError
 from .model_option import model_path
 
 _DESCRIPTION: Final = """\
@@ -67,20 +71,49 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the value is the process's exit code."""
     args = parser().parse_args(arguments)
+    with _ctrl_c() as cancelled:
+        try:
+            return run(args, cancelled)
+        except (ColorizeError, KeyboardInterrupt) as error:
+            if isinstance(error, ColorizeError) and not cancelled.is_set():
+                print(f"trt-build: {error}", file=sys.stderr)
+                return 1
+            print("\ntrt-build: stopped; nothing was written.", file=sys.stderr, flush=True)
+            # Threads of the library go on for a while after a build was stopped: they log through the interpreter, and
+            # an orderly end of it under them is a crash.
+            os._exit(_INTERRUPTED)
+
+
+@contextlib.contextmanager
+def _ctrl_c() -> Iterator[threading.Event]:
+    """Note that Ctrl+C was pressed, beside raising KeyboardInterrupt.
+
+    Native code that calls back, as a library does while it is being imported, makes another error of the exception, or
+    none.
+    """
+    cancelled = threading.Event()
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        cancelled.set()
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():  # where there are no signals
+        yield cancelled
+        return
+    former = signal.signal(signal.SIGINT, stop)
     try:
-        return run(args)
-    except ColorizeError as error:
-        print(f"trt-build: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("\ntrt-build: stopped; nothing was written.", file=sys.stderr, flush=True)
-        # Threads of the library go on for a while after a build was stopped: they log through the interpreter, and an
-        # orderly end of it under them is a crash.
-        os._exit(_INTERRUPTED)
+        yield cancelled
+    finally:
+        signal.signal(signal.SIGINT, former)
 
 
-def run(args: argparse.Namespace) -> int:
-    """Build; the value is the exit code."""
+def run(args: argparse.Namespace, cancelled: threading.Event) -> int:
+    """Build; the value is the exit code.
+
+    Args:
+        args: see `parser`.
+        cancelled: ends the build when it is set; nothing is written then.
+    """
     # Here, so that --help answers at once.
     from ..engine.build import BuildRequest, build_engine, recipe_for
     from ..engine.cache import cached_path, save_engine
@@ -114,7 +147,9 @@ def run(args: argparse.Namespace) -> int:
     was_there = card is not None
     if card is None:
         line = _ProgressLine(is_shown=not args.json and sys.stderr.isatty())
-        engine, card = build_engine(model, flavour, library, recipe, progress=line.show)
+        engine, card = build_engine(model, flavour, library, recipe, progress=line.show, cancelled=cancelled)
+        if cancelled.is_set():
+            raise CancelledError("The build was cancelled.")
         save_engine(path, engine, card)
         line.end()
     if args.json:
