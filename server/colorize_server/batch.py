@@ -114,16 +114,15 @@ def plan_outputs(photos: Iterable[Path], output: Path | None, options: BatchOpti
             "Give --doubt a name that ends in .png.",
             code="bad_parameter",
         )
-    as_file = output is not None and single and output.suffix.lower() in ENCODED_TYPES and not output.is_dir()
-    if output is not None and not as_file:
-        if not single and output.suffix.lower() in ENCODED_TYPES and not output.is_dir():
-            raise OutputError(
-                f"{output} is the name of one picture, and there are {len(sources)} photographs.",
-                "Name a folder with -o, or colour them one by one.",
-                code="bad_parameter",
-            )
-        if len(named) == 1 and not named[0].is_dir():
-            _check_folder(output)
+    as_file = output is not None and output.suffix.lower() in ENCODED_TYPES and not output.is_dir()
+    if as_file and not single:
+        raise OutputError(
+            f"{output} is the name of one picture, and there are {len(sources)} photographs.",
+            "Name a folder with -o, or colour them one by one.",
+            code="bad_parameter",
+        )
+    if output is not None and not as_file and len(named) == 1 and not named[0].is_dir():
+        _check_folder(output)
     mark = _MARKS[options.options.output]
     jobs = []
     for source, below in sources:

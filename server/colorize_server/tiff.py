@@ -67,7 +67,7 @@ def full_range(pixels: Pixels, bits: int) -> Pixels:
 def straight(pixels: Pixels) -> Pixels:
     """Divide premultiplied colour by its alpha (TIFF 6.0, ExtraSamples 1); (height, width, channels), alpha last."""
     top = int(np.iinfo(pixels.dtype).max)
-    straight = np.empty_like(pixels)
+    divided = np.empty_like(pixels)
     rows = max(1, STRIP_PIXELS // pixels.shape[1])
     for start in range(0, len(pixels), rows):
         strip = pixels[start : start + rows].astype(np.uint32)  # 65535 * 65535 and half as much fit
@@ -75,6 +75,6 @@ def straight(pixels: Pixels) -> Pixels:
         colour = strip[..., :-1] * np.uint32(top)
         colour += alpha // 2
         colour //= np.maximum(alpha, 1)
-        straight[start : start + rows, :, :-1] = np.where(alpha > 0, np.minimum(colour, top), 0)
-        straight[start : start + rows, :, -1:] = alpha
-    return straight
+        divided[start : start + rows, :, :-1] = np.where(alpha > 0, np.minimum(colour, top), 0)
+        divided[start : start + rows, :, -1:] = alpha
+    return divided

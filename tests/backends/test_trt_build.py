@@ -24,6 +24,7 @@ from colorize_server.engine.flavours import CLASSIC, RTX
 from colorize_server.engine.gpu import Gpu
 from colorize_server.engine.graph import Precision
 from colorize_server.engine.library import Library
+from colorize_server.engine.packages import install_command
 from colorize_server.engine.provide import provide_engine
 from colorize_server.errors import BackendError, CancelledError, ModelError
 from colorize_server.model import Model, load_model, shipped_model_path
@@ -229,7 +230,7 @@ def test_classic_tensorrt_that_is_not_installed_names_the_command_and_would_use_
     monkeypatch.setenv("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
     said = refusal(capsys, tiny.path, "--flavour", "tensorrt", "--device", "1")
     assert "TensorRT is not installed. Install it:" in said
-    assert "[tensorrt]" in said
+    assert install_command("colorize-server[tensorrt]") in said
     assert os.environ["CUDA_VISIBLE_DEVICES"] == "1"
 
 

@@ -22,6 +22,15 @@ from colorize_server.settings import CHILD_COMMAND
 from daemon_rig import RAW, Rig, running, until
 from PIL import Image
 
+PNG_TASK = Task(
+    options=Options(),
+    media_type="image/png",
+    raw=None,
+    wants_doubt=False,
+    answer_type="image/png",
+    max_pixels=10**6,
+    max_side=10**4,
+)
 KINDS = {"image/png": "PNG", "image/jpeg": "JPEG", "image/tiff": "TIFF", "image/webp": "WEBP"}
 
 
@@ -194,17 +203,8 @@ def test_a_picture_that_decodes_to_more_than_is_left(tiny_model: Path, monkeypat
     data = encoded(photograph())
     with SharedBuffer.create(len(data)) as body:
         body.view[:] = data
-        task = Task(
-            options=Options(),
-            media_type="image/png",
-            raw=None,
-            wants_doubt=False,
-            answer_type="image/png",
-            max_pixels=10**6,
-            max_side=10**4,
-        )
         with pytest.raises(OutOfMemoryError):
-            engine.run(task, [body], Control())
+            engine.run(PNG_TASK, [body], Control())
 
 
 def test_a_decoder_that_takes_long_is_not_taken_for_hung(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -234,17 +234,8 @@ def test_a_decoder_that_takes_long_is_not_taken_for_hung(tiny_model: Path, monke
     data = encoded(photograph())
     with SharedBuffer.create(len(data)) as body:
         body.view[:] = data
-        task = Task(
-            options=Options(),
-            media_type="image/png",
-            raw=None,
-            wants_doubt=False,
-            answer_type="image/png",
-            max_pixels=10**6,
-            max_side=10**4,
-        )
         engine = open_engine(EngineRequest("auto", 0, False, tiny_model))
-        _, answer = engine.run(task, [body], Control(lambda fraction: told.append((now, fraction))))
+        _, answer = engine.run(PNG_TASK, [body], Control(lambda fraction: told.append((now, fraction))))
         answer.close()
     assert {name for name, fraction in told if fraction == 0.0} >= {"decode", "encode"}
     count = len(told)

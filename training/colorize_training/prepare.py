@@ -70,6 +70,16 @@ class _Candidate:
     phash: int
 
 
+def demand_folder(folder: Path) -> None:
+    """Refuse a folder of photographs that is not there.
+
+    Raises:
+        DataError: if there is none.
+    """
+    if not folder.is_dir():
+        raise DataError(f"There is no folder {folder}.", "Name a folder with photographs.")
+
+
 def picture_files(folder: Path) -> Iterator[Path]:
     """Yield every file below a folder whose name looks like a picture's, in a stable order."""
     yield from sorted(p for p in folder.rglob("*") if p.suffix.lower() in PICTURE_SUFFIXES and p.is_file())
@@ -190,8 +200,7 @@ def prepare(folder: Path, out: Path, options: PrepareOptions) -> PrepareReport:
         DataError: if the folder is missing, holds no picture, none of them is usable, or the set exists already.
         DiskError: if the shards cannot be written; what the out folder held before is intact.
     """
-    if not folder.is_dir():
-        raise DataError(f"There is no folder {folder}.", "Name a folder with photographs.")
+    demand_folder(folder)
     former = read_manifest(out) if (out / MANIFEST_NAME).is_file() else []
     if any(picture.set == options.set for picture in former):
         raise DataError(f"{out} already holds a set {options.set!r}.", "Choose another --out or --set.")

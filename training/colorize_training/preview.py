@@ -19,7 +19,7 @@ from colorize_training.degrade import EMULSIONS, backdrop_masks, degrade, draw_e
 from colorize_training.errors import DataError
 from colorize_training.evaluation import Scene, load_scene
 from colorize_training.predictor import Predictor, predict_padded
-from colorize_training.prepare import open_upright
+from colorize_training.prepare import demand_folder, open_upright
 from colorize_training.shards import PICTURE_SUFFIXES, Picture, PictureStore
 from colorize_training.sitters import with_grey_backdrop
 
@@ -124,8 +124,7 @@ def folder_sheet(predictor: Predictor, folder: Path, size: int, height: int = 20
     Raises:
         DataError: if there is no such folder, or it holds no picture, or one that is damaged.
     """
-    if not folder.is_dir():
-        raise DataError(f"There is no folder {folder}.", "Name a folder with photographs.")
+    demand_folder(folder)
     groups = []
     for path in sorted(folder.iterdir()):
         if path.suffix.lower() in PICTURE_SUFFIXES:

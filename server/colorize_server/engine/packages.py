@@ -40,11 +40,9 @@ def _own(extra: str = "") -> str:
         return f"{path}{extra}"
     if "vcs_info" in record:
         return f"{DISTRIBUTION}{extra} @ {record['vcs_info']['vcs']}+{url}@{record['vcs_info']['commit_id']}"
-    return (
-        f"{DISTRIBUTION}{extra} @ {url}"
-        if "archive_info" in record and parts.scheme != "file"
-        else DISTRIBUTION + extra
-    )
+    if "archive_info" in record and parts.scheme != "file":
+        return f"{DISTRIBUTION}{extra} @ {url}"
+    return f"{DISTRIBUTION}{extra}"
 
 
 def installed_versions(names: tuple[str, ...]) -> dict[str, str]:

@@ -57,6 +57,16 @@ const earlierResults = (left, top, colourFlags = {}) => [
   }),
 ];
 
+/** From the first result, which is selected and topmost, the same photograph is coloured again, above it. */
+async function assertSameAgain(panel, document, colour) {
+  await panel.artist("select", document.id, [colour.name]);
+  assert.match(await panel.colorize(), /^Done/);
+  const [second] = (await panel.orderlyReport()).documents;
+  assert.deepEqual(names(second.layers), [colour.name, ...names(document.layers)]);
+  assert.equal(second.layers[1].id, colour.id, "the new one lies above the first");
+  assert.equal(second.layers[0].pixels.data, colour.pixels.data, "the same colours from the same source");
+}
+
 /** The photograph that was sent, of the size of `pixels`, is grey: neither strokes nor earlier results are in it. */
 async function assertSentGrey(panel, { width, height }, channels) {
   const sent = Buffer.from(await panel.page.evaluate(() => window.__lastBody), "base64");
@@ -131,18 +141,13 @@ export const pictures = {
     const tone = layerOf("Tone", plain(60, 60, [90, 90, 90, 255]), { left: 40, top: 40, isClipped: true, opacity: 40 });
     spec.layers.unshift(tone);
     spec.active = [1];
-    const { panel, id, before, document, colour } = await colorized(kit, spec);
+    const { panel, before, document, colour } = await colorized(kit, spec);
     assert.deepEqual(names(document.layers), [colour.name, "Tone", "Photograph", "Background"]);
     assert.equal(colour.isClipped, false);
     assertOthersUntouched(before, document);
     kit.savePsd("result", document, { blend: "color", clipped: ["Tone"] });
     // The result selected: below it the stack's base is the photograph, not what is clipped to it.
-    await panel.artist("select", id, [colour.name]);
-    assert.match(await panel.colorize(), /^Done/);
-    const [second] = (await panel.orderlyReport()).documents;
-    assert.deepEqual(names(second.layers), [colour.name, colour.name, "Tone", "Photograph", "Background"]);
-    assert.equal(second.layers[1].id, colour.id, "the new one lies above the first");
-    assert.equal(second.layers[0].pixels.data, colour.pixels.data, "the same colours from the same source");
+    await assertSameAgain(panel, document, colour);
   },
 
   async doubt(kit) {
@@ -326,17 +331,12 @@ export const pictures = {
       }),
       spec.layers[1],
     ];
-    const { panel, id, before, document, colour } = await colorized(kit, spec);
+    const { panel, before, document, colour } = await colorized(kit, spec);
     assert.deepEqual(names(document.layers), [colour.name, "Photograph", "Frame", "Background"]);
     assert.equal(colour.isClipped, true, "outside the frame nothing is tinted");
     assertOthersUntouched(before, document);
     // From the result, which is clipped too, it is the layer directly below.
-    await panel.artist("select", id, [colour.name]);
-    assert.match(await panel.colorize(), /^Done/);
-    const [second] = (await panel.orderlyReport()).documents;
-    assert.deepEqual(names(second.layers), [colour.name, colour.name, "Photograph", "Frame", "Background"]);
-    assert.equal(second.layers[1].id, colour.id, "the new one lies above the first");
-    assert.equal(second.layers[0].pixels.data, colour.pixels.data, "the same colours from the same source");
+    await assertSameAgain(panel, document, colour);
     const within = [23, 19, 23 + photograph.width - 20, 19 + photograph.height - 20];
     kit.savePsd("result", document, { blend: "color", clipped: ["Photograph"], within });
     await saveReference(kit, pictureOf(photograph));
