@@ -17,14 +17,12 @@ import gi
 gi.require_version("Gimp", "3.0")
 gi.require_version("Gegl", "0.4")
 # The siblings import gi.repository, whose versions have to be required first.
-import client
+import hints
 import launcher
-import layers
-import pixels
 import protocol
+import run
 import source
 from gi.repository import Gegl, Gimp, GLib, GObject
-from progress import Task
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,91 +49,38 @@ def colorize_photograph(
 
     def work() -> Gimp.ValueArray | None:
         connecting = None
+        meant = drawables
         if run_mode == Gimp.RunMode.INTERACTIVE:
             import dialog  # needs a display, which a batch run does not have
 
             # What no setting could mend is refused before the artist fills in a dialog.
             source.refuse_floating_selection(image)
-            address = _text(config, "server")
-            connecting = _connect(address)
-            if not dialog.ask(procedure, config, image, connecting):
+            address = run.text_of(config, "server")
+            connecting = run.connect(address)
+            picked = dialog.ask(procedure, config, image, drawables, connecting)
+            if picked is None:
                 return procedure.new_return_values(Gimp.PDBStatusType.CANCEL, None)
+            meant = picked
             # What was found when the dialog opened may have ended, or have been started, while it was open.
-            if connecting.is_done or _text(config, "server") != address:
+            if connecting.is_done or run.text_of(config, "server") != address:
                 connecting = None
-        # A remembered name may be of another picture's layer; one that was just given must be there.
-        hints = source.find_hints_layer(
-            image, _text(config, "hints-layer"), must_exist=run_mode != Gimp.RunMode.WITH_LAST_VALS
-        )
-        chosen = source.choose(image, drawables, config.get_property("scope"), hints)
-        connecting = connecting or _connect(_text(config, "server"))
-        layer = _colorize(chosen, hints, config, run_mode, connecting)
+        wish = run.Wish.of_config(config, run_mode)
+        chosen = run.find_source(image, meant, wish)
+        layer, notes = run.colorize(chosen, wish, connecting or run.connect(wish.server))
+        if run_mode != Gimp.RunMode.NONINTERACTIVE:
+            for note in notes:
+                Gimp.message(note)
         if run_mode == Gimp.RunMode.WITH_LAST_VALS:
             # Colorize Again waits for this run, and GIMP 3.0 holds the image of a closed window no longer than that.
             # A returned layer would outlive it, stay in the table of items, and crash GIMP when it is looked up there.
             layer = None
         values = procedure.new_return_values(Gimp.PDBStatusType.SUCCESS, None)
-        values.remove(1)
-        values.insert(1, GObject.Value(Gimp.Layer, layer))
+        for index, value in ((1, GObject.Value(Gimp.Layer, layer)), (2, GObject.Value(str, "\n".join(notes)))):
+            values.remove(index)
+            values.insert(index, value)
         return values
 
     return _in_words(procedure, work)
-
-
-def _text(config: Gimp.ProcedureConfig, name: str) -> str:
-    """Return a text argument; GIMP gives None for an empty one, once it knows the plug-in from its cache."""
-    return config.get_property(name) or ""
-
-
-def _connect(address: str) -> Task[tuple[protocol.Server, protocol.Health]]:
-    """Begin to find the server, and to start it if need be."""
-    return Task(lambda tell: launcher.connect(address, tell))
-
-
-def _colorize(
-    chosen: source.Source,
-    hints_layer: Gimp.Layer | None,
-    config: Gimp.ProcedureConfig,
-    run_mode: Gimp.RunMode,
-    connecting: Task[tuple[protocol.Server, protocol.Health]],
-) -> Gimp.Layer:
-    """Read the pixels, ask the server, insert the answer."""
-    Gimp.progress_init("Reading the photograph")
-    picture = pixels.read_picture(chosen, hints_layer)
-    hints = pixels.read_hints(chosen, hints_layer) if hints_layer else None
-    server, health = connecting.result_with_progress()
-    request = protocol.Request(
-        width=chosen.width,
-        height=chosen.height,
-        channels=picture.channels,
-        depth=picture.depth,
-        picture=picture.data,
-        hints=hints,
-        size=_offered_size(config.get_property("size"), health, run_mode),
-        saturation=config.get_property("saturation"),
-        doubt=config.get_property("doubt"),
-    )
-    Gimp.progress_set_text("Colorizing the photograph")
-    answer = Task(lambda tell: client.colorize(server, request)).result_with_progress()
-    Gimp.progress_set_text("Adding the colour layer")
-    pixels.check_unchanged(chosen, hints_layer, picture)
-    settings = {
-        "size": answer.size,
-        "saturation": round(request.saturation, 4),
-        "hints": hints_layer.get_name() if hints_layer and hints else "",
-        "scope": config.get_property("scope"),
-    }
-    # Cancel kills this process; without a progress bar there is no Cancel, and no half of a layer is left.
-    Gimp.progress_end()
-    return layers.insert(layers.Insertion(chosen, answer, settings, config.get_property("hide-previous")))
-
-
-def _offered_size(size: int, health: protocol.Health, run_mode: Gimp.RunMode) -> int:
-    """Return the size to ask for: a remembered one may be another model's, and 0 is the model's own choice.
-
-    A script's is passed on as it is; the server refuses it in words.
-    """
-    return size if size in health.sizes or run_mode == Gimp.RunMode.NONINTERACTIVE else 0
 
 
 def colorize_again(
@@ -169,7 +114,7 @@ def start_server(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, data: 
 
     def work() -> Gimp.ValueArray | None:
         Gimp.progress_init("Looking for the colorize server")
-        server, health = _connect("").result_with_progress()
+        server, health = run.connect("").result_with_progress()
         text = f"The colorize server is ready at {server.address}: {health.model}, {health.backend}."
         return _report(procedure, config, "Colorize Server", text)
 
@@ -291,12 +236,17 @@ class Colorize(Gimp.PlugIn):
         )
         procedure.add_string_argument(
             "hints-layer", "Hi_nts layer", "Name of a transparent layer with strokes of colour; may be empty",
-            source.HINTS_NAME, READ_WRITE,
+            hints.HINTS_NAME, READ_WRITE,
         )  # fmt: skip
         scope = Gimp.Choice.new()
-        scope.add(source.SCOPE_LAYER, 0, "Active layer", "Colour the active layer")
-        scope.add(source.SCOPE_VISIBLE, 1, "Visible image", "Colour what all layers together show")
-        procedure.add_choice_argument("scope", "Sco_pe", "What is colorized", scope, source.SCOPE_LAYER, READ_WRITE)
+        scope.add(source.SCOPE_RETOUCHED, 0, "Retouched photograph", "The photograph with the layers that mend it")
+        scope.add(source.SCOPE_LAYER, 1, "Layer alone", "The photograph's own layer and nothing else")
+        scope.add(source.SCOPE_VISIBLE, 2, "Visible image", "What all layers together show")
+        procedure.add_choice_argument("scope", "Sco_pe", "What is colorized", scope, source.SCOPE_RETOUCHED, READ_WRITE)
+        procedure.add_boolean_argument(
+            "touch-ups", "Let my touch-_ups guide the colours", "Strokes on the layer Touch-ups are hints, too", True,
+            READ_WRITE,
+        )  # fmt: skip
         procedure.add_boolean_argument(
             "doubt",
             "Add a hidden layer showing where the model _guesses",
@@ -314,6 +264,7 @@ class Colorize(Gimp.PlugIn):
         procedure.add_layer_return_value(
             "colour-layer", "Colour layer", "The new layer; none in a run with the last values", True, READ_WRITE
         )
+        procedure.add_string_return_value("notes", "Notes", "What there is to know besides; may be empty", "", READ_WRITE)
         return procedure
 
     def _again(self, name: str) -> Gimp.Procedure:

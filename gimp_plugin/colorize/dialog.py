@@ -10,7 +10,8 @@ gi.require_version("Gtk", "3.0")
 gi.require_version("GimpUi", "3.0")
 from gi.repository import Gimp, GimpUi, GLib, GObject, Gtk
 from protocol import ServerError
-from source import HINTS_NAME, all_layers
+from hints import HINTS_NAME
+from stack import all_layers
 
 if TYPE_CHECKING:
     from progress import Task
@@ -22,18 +23,23 @@ MODELS_CHOICE = "Model's choice"
 
 
 def ask(
-    procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, image: Gimp.Image, connecting: Task[tuple[Server, Health]]
-) -> bool:
+    procedure: Gimp.Procedure,
+    config: Gimp.ProcedureConfig,
+    image: Gimp.Image,
+    drawables: list[Gimp.Drawable],
+    connecting: Task[tuple[Server, Health]],
+) -> list[Gimp.Drawable] | None:
     """Show the dialog and keep what the artist sets in `config`.
 
     Args:
         procedure: the procedure whose arguments are shown.
         config: their values; GIMP remembers them.
         image: the image that is going to be colorized.
+        drawables: what is selected in it.
         connecting: on its way to the server while the artist reads; tells which sizes its model vouches for.
 
     Returns:
-        True for OK, False for Cancel.
+        What is to be colorized, for OK; None for Cancel.
     """
     GimpUi.init("colorize")
     dialog = GimpUi.ProcedureDialog.new(procedure, config, "Colorize Photograph")
@@ -43,7 +49,7 @@ def ask(
     dialog.get_int_combo("size", sizes)
     dialog.get_scale_entry("saturation", 1.0)
     _let_choose_hints(dialog.get_widget("hints-layer", GObject.TYPE_NONE), config, image)
-    dialog.fill(["size", "saturation", "hints-layer", "scope", "doubt", "hide-previous"])
+    dialog.fill(["size", "saturation", "hints-layer", "touch-ups", "scope", "doubt", "hide-previous"])
     dialog.get_label("advanced-title", "Advanced", False, False)
     dialog.fill_box("advanced-box", ["server"])
     dialog.fill_expander("advanced", "advanced-title", False, "advanced-box")
@@ -58,7 +64,7 @@ def ask(
     area.show_all()
     timer = GLib.timeout_add(POLL_MS, _show_server, connecting, status, sizes, config)
     try:
-        return bool(dialog.run())
+        return drawables if dialog.run() else None
     finally:
         # A timer that has ended by itself is no longer there to be removed.
         if GLib.MainContext.default().find_source_by_id(timer) is not None:

@@ -150,6 +150,49 @@ def add_alpha(layer, clear=None):
         Gimp.Selection.none(image)
 
 
+def add_filter(layer, operation, **values):
+    """Append a non-destructive filter, as Colors > Levels and the like do."""
+    layer = Gimp.Drawable.get_by_id(layer)
+    new = Gimp.DrawableFilter.new(layer, operation, operation)
+    config = new.get_config()
+    for name, value in values.items():
+        config.set_property(name, value)
+    new.update()
+    layer.append_filter(new)
+
+
+def change(layer, **values):
+    """Set properties of a layer as the Layers dialog does: name, opacity, mode."""
+    layer = Gimp.Layer.get_by_id(layer)
+    for name, value in values.items():
+        value = getattr(Gimp.LayerMode, value) if name == "mode" else value
+        getattr(layer, f"set_{name}")(value)
+
+
+def duplicate_layer(layer, position):
+    layer = Gimp.Layer.get_by_id(layer)
+    copy = layer.copy()
+    layer.get_image().insert_layer(copy, None, position)
+    return copy.get_id()
+
+
+def move_to(image, layer, position):
+    _image(image).reorder_item(Gimp.Layer.get_by_id(layer), None, position)
+
+
+def duplicate_image(image):
+    copy = _image(image).duplicate()
+    return {"image": copy.get_id(), "layers": [layer.get_id() for layer in _layers(copy)]}
+
+
+def scale_image(image, width, height):
+    _image(image).scale(width, height)
+
+
+def flip_image(image):
+    _image(image).flip(Gimp.OrientationType.HORIZONTAL)
+
+
 def set_offsets(layer, x, y):
     Gimp.Layer.get_by_id(layer).set_offsets(x, y)
 
@@ -227,6 +270,7 @@ def colorize(image, drawables, procedure="plug-in-colorize-photograph", run_mode
         "status": status.value_nick,
         "error": "" if status == Gimp.PDBStatusType.SUCCESS else Gimp.get_pdb().get_last_error(),
         "layer": layer.get_id() if layer else None,
+        "notes": result.index(2) or "" if layer and result.length() > 2 else "",
     }
 
 
