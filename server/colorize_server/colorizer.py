@@ -22,7 +22,7 @@ from .model import Model
 from .options import Options
 from .photograph import Photograph, Pixels
 from .picture.geometry import NetworkPlan, pad_by_reflection, plan_network
-from .picture.hints import Rgba, anchor_at_network_size, anchor_rows, check_hints, network_hints
+from .picture.hints import Rgba, anchor_at_network_size, anchor_rows, check_hints, network_hints, without_faint_strokes
 from .picture.join import Joiner, output_space
 from .picture.reduce import reduce_area
 from .picture.upsample import JointUpsampler, enlarge_linear
@@ -161,7 +161,7 @@ class Colorizer:
         if hint_planes is None:
             hints = np.zeros((1, 3, *padded), np.float32)
         else:
-            hints = pad_by_reflection(hint_planes, *padded)[None]
+            hints = pad_by_reflection(without_faint_strokes(hint_planes), *padded)[None]
         control.on_cancel(self._backend.cancel)
         control.check()
         chroma, doubt = self._backend.run(luminance, hints)
