@@ -159,3 +159,37 @@ def _patches(cells: bytearray, colours: dict[int, bytes], columns: int) -> int:
                             cells[other] = 0
                             pending.append(other)
     return found
+
+
+def new_layer(image: Gimp.Image, photograph: Gimp.Layer) -> Gimp.Layer:
+    """Add an empty layer for hints above a photograph and everything that belongs to it, and select it.
+
+    A grey or indexed image becomes RGB in the same undo step: nobody could paint colours in it.
+    """
+    image.undo_group_start()
+    try:
+        if image.get_base_type() != Gimp.ImageBaseType.RGB:
+            image.convert_rgb()
+        layers = all_layers(image)
+        source_id = provenance.id_for(photograph, layers)
+        provenance.keep_photograph_id(photograph, source_id)
+        layer = Gimp.Layer.new(
+            image,
+            _("Colour hints"),
+            photograph.get_width(),
+            photograph.get_height(),
+            Gimp.ImageType.RGBA_IMAGE,
+            100.0,
+            Gimp.LayerMode.NORMAL,
+        )
+        own = [item for item in provenance.belonging(photograph, layers) if item.get_parent() == photograph.get_parent()]
+        above = own[0] if own else photograph
+        image.insert_layer(layer, above.get_parent(), image.get_item_position(above))
+        _found, x, y = photograph.get_offsets()
+        layer.set_offsets(x, y)
+        provenance.keep(layer, provenance.record(provenance.KIND_HINTS, source_id))
+        image.set_selected_layers([layer])
+    finally:
+        image.undo_group_end()
+    Gimp.displays_flush()
+    return layer

@@ -40,6 +40,10 @@ READY_TIMEOUT_S = 600.0
 POLL_S = 0.15
 
 HOW_TO_START = "Run 'colorize-server start' in a terminal, then colorize again."
+HOW_TO_ADDRESS = (
+    "Start the server of that address, or empty the Server address (under Advanced in the dialog) "
+    "to use this computer's own, which is started by itself."
+)
 HOW_TO_LOOK = "Run 'colorize-server start' in a terminal to see more, then colorize again."
 HOW_TO_INSTALL = "Install colorize-server, run 'colorize-server install gimp' in a terminal, and restart GIMP."
 
@@ -243,7 +247,9 @@ def connect(address: str = "", tell: Callable[[str], None] = lambda text: None) 
     except (NoServerError, StrangerError) as error:
         # A stranger on the port of an old state file is no obstacle: our server takes the next free port.
         if address.strip():
-            raise
+            if isinstance(error, StrangerError):
+                raise
+            raise NoServerError(error.message, HOW_TO_ADDRESS) from None
         health = None
         stranger = error.message if isinstance(error, StrangerError) else ""
     if health is None or (health.state == "stopping" and not address.strip()):

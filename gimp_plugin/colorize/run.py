@@ -87,8 +87,9 @@ def find_source(image: Gimp.Image, drawables: list[Gimp.Drawable], wish: Wish) -
     Raises:
         RefusalError: if that cannot be colorized.
     """
-    # A remembered name may be of another picture's layer; one that a script gives must be there.
-    found = hints.find_layers(image, wish.hints_layer, must_exist=wish.run_mode == Gimp.RunMode.NONINTERACTIVE)
+    # A remembered name may be of another picture's layer; one that was just given must be there.
+    must_exist = wish.run_mode != Gimp.RunMode.WITH_LAST_VALS
+    found = hints.find_layers(image, wish.hints_layer, must_exist)
     return source.choose(image, drawables, wish.scope, found)
 
 

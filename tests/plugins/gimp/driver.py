@@ -302,7 +302,7 @@ def time_bare_read_and_write(layer):
 
 
 def report(procedure):
-    """Run Start Server or About and Doctor; returns status, error text and report."""
+    """Run Start Server or Server Doctor; returns status, error text and report."""
     procedure = Gimp.get_pdb().lookup_procedure(procedure)
     config = procedure.create_config()
     config.set_property("run-mode", Gimp.RunMode.NONINTERACTIVE)
