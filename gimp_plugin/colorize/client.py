@@ -87,6 +87,26 @@ def colorize(server: Server, request: Request) -> Answer:
         return connection.colorize(request)
 
 
+def lift(server: Server, width: int, height: int, laid: bytes, painted: bytes) -> bytes:
+    """Return what was painted on a layer of colour; blocks.
+
+    Args:
+        server: one that knows touch-ups (`Health.features`).
+        width: of the layer, in pixels.
+        height: of the layer, in pixels.
+        laid: RGBA8, the layer as it was laid.
+        painted: RGBA8, the layer as it is now.
+
+    Returns:
+        RGBA8: the strokes alone.
+
+    Raises:
+        ServerError: in words, whatever went wrong.
+    """
+    with Connection(server, HEALTH_TIMEOUT_S) as connection:
+        return connection.lift(width, height, laid, painted)
+
+
 @contextlib.contextmanager
 def _deadline(connection: socket.socket, seconds: float) -> Iterator[None]:
     """Bound a whole exchange: a socket's own limit starts anew with every byte that a slow program sends.
@@ -204,7 +224,18 @@ class Connection:
         Raises:
             ServerError: in words, whatever went wrong.
         """
-        parts = [request.picture] if request.hints is None else [request.picture, request.hints]
+        with self._answer(f"/v1/colorize?{request.query()}", request.parts) as response:
+            return _read_answer(response, request)
+
+    def lift(self, width: int, height: int, laid: bytes, painted: bytes) -> bytes:
+        """Return the strokes that were painted on a layer; see `lift`."""
+        with self._answer(f"/v1/touchups?width={width}&height={height}", [laid, painted]) as response:
+            (strokes,) = _read_parts(response, [4 * width * height])
+            return strokes
+
+    @contextlib.contextmanager
+    def _answer(self, path: str, parts: list[bytes]) -> Iterator[http.client.HTTPResponse]:
+        """POST a raw body and open the answer; what goes wrong meanwhile is told in words."""
         headers = {
             "Content-Type": "application/octet-stream",
             "Content-Length": str(sum(len(part) for part in parts)),
@@ -216,7 +247,7 @@ class Connection:
         self._http.sock.settimeout(ANSWER_TIMEOUT_S)
         try:
             try:
-                self._http.request("POST", f"/v1/colorize?{request.query()}", iter(parts), headers)
+                self._http.request("POST", path, iter(parts), headers)
             except (BrokenPipeError, ConnectionResetError):
                 # It refused before it had read everything; its reason may still be there to read.
                 if self._http.sock is None:
@@ -224,7 +255,7 @@ class Connection:
             response = self._http.getresponse()
             if response.status != 200:
                 raise _refusal(response.status, response.read(MAX_JSON_BYTES))
-            return _read_answer(response, request)
+            yield response
         except TimeoutError:
             raise self._stopped("did not answer for half an hour") from None
         except (OSError, http.client.HTTPException):
@@ -253,7 +284,8 @@ def _refusal(status: int, body: bytes) -> ServerError:
 def _read_answer(response: http.client.HTTPResponse, request: Request) -> Answer:
     """Read the answer's pictures, and check that they are what was asked for."""
     pixels = request.width * request.height
-    lengths = [pixels * request.answer_channels * (request.depth // 8), pixels if request.doubt else 0]
+    recipe_bytes = int(response.headers.get("X-Colorize-Recipe-Bytes", "0"))
+    lengths = [pixels * request.answer_channels * (request.depth // 8), pixels if request.doubt else 0, recipe_bytes]
     expected = {
         "X-Colorize-Width": request.width,
         "X-Colorize-Height": request.height,
@@ -261,7 +293,7 @@ def _read_answer(response: http.client.HTTPResponse, request: Request) -> Answer
         "X-Colorize-Depth": request.depth,
     }
     wrong = [name for name, value in expected.items() if response.headers.get(name) != str(value)]
-    if wrong or response.length not in (None, sum(lengths)):
+    if wrong or bool(recipe_bytes) != request.wants_recipe or response.length not in (None, sum(lengths)):
         raise ServerError(
             "The colorize server sent a picture of another kind than was asked for.",
             "Run 'colorize-server install gimp' in a terminal, so that plug-in and server are of one version.",
@@ -274,6 +306,7 @@ def _read_answer(response: http.client.HTTPResponse, request: Request) -> Answer
         model_sha256=response.headers.get("X-Colorize-Model-Sha256", ""),
         backend=response.headers.get("X-Colorize-Backend", ""),
         size=int(response.headers.get("X-Colorize-Size", "0")),
+        recipe=parts[2] if request.wants_recipe else None,
     )
 
 

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Filters > Colorize: GIMP 3 asks the local colorize server for the colour of a photograph.
 
-Here the menu entries and their arguments are described; commands.py holds what they do.  Everything runs on the plug-in's
-main thread; HTTP runs on a worker thread (progress.Task) and calls no GIMP.  GIMP wants this file to be executable and to
-be named like its folder.
+Here the menu entries and their arguments are described; commands.py holds what they do.  Everything runs on the main
+thread; HTTP runs on a worker thread (progress.Task) and calls no GIMP.  GIMP wants this file to be executable and to be
+named like its folder.
 """
 
 from __future__ import annotations

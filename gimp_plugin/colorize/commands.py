@@ -155,9 +155,9 @@ def _diagnosis() -> str:
     ]
     if record.get("version") and record["version"] != VERSION:
         lines.append(
-            _(
-                "The plug-in was installed by colorize-server {version}: run 'colorize-server install gimp'."
-            ).format(version=record["version"])
+            _("The plug-in was installed by colorize-server {version}: run 'colorize-server install gimp'.").format(
+                version=record["version"]
+            )
         )
     try:
         server, health = launcher.find()

@@ -13,6 +13,8 @@ from source import RefusalError
 from stack import all_layers
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from source import Source
 
 HINTS_NAME = "Colour hints"
@@ -23,6 +25,8 @@ COUNTED_SIDE = 256
 """Pixels of the short side at which strokes are counted."""
 COUNTED_ALPHA = 12
 """Alpha of 255 from which a stroke counts; a stroke of 3 pixels on a picture of 60 megapixels still does."""
+ONE_COLOUR = 32
+"""Levels of 255 by which neighbouring parts of one stroke may differ."""
 STROKE_FORMAT = "R'G'B'A u8"
 
 
@@ -78,7 +82,7 @@ def find_layers(image: Gimp.Image, name: str, must_exist: bool) -> list[Gimp.Lay
     return found
 
 
-def read(source: Source, layers: list[Gimp.Layer]) -> bytes | None:
+def read(source: Source, layers: list[Gimp.Layer], lifted: Sequence[bytes] = ()) -> bytes | None:
     """Return the strokes as RGBA8 on the source's own rectangle, or None if nothing was painted there.
 
     What is seen of a stroke is its coverage: opacity, mask and filters of its layer count.
@@ -86,13 +90,14 @@ def read(source: Source, layers: list[Gimp.Layer]) -> bytes | None:
     Args:
         source: what is colorized.
         layers: the layers of strokes, topmost first.
+        lifted: RGBA8 of the source's size, strokes over those of the layers, the lowest first.
 
     Raises:
         RefusalError: if the image cannot hold the colours of the strokes.
     """
-    if not layers:
+    if not layers and not lifted:
         return None
-    with shown.strokes(source, layers) as buffer:
+    with shown.strokes(source, layers, lifted) as buffer:
         data = bytes(buffer.get(source.area, 1.0, STROKE_FORMAT, Gegl.AbyssPolicy.NONE))
     if not data[3::4].strip(b"\0"):
         return None
@@ -154,11 +159,15 @@ def _patches(cells: bytearray, colours: dict[int, bytes], columns: int) -> int:
             for dy in (-columns, 0, columns):
                 for dx in (-1, 0, 1):
                     other = cell + dy + dx
-                    if 0 <= other < len(cells) and cells[other] and 0 <= x + dx < columns:
-                        if all(abs(a - b) <= 32 for a, b in zip(colours[cell], colours[other], strict=True)):
-                            cells[other] = 0
-                            pending.append(other)
+                    is_inside = 0 <= other < len(cells) and 0 <= x + dx < columns
+                    if is_inside and cells[other] and _is_alike(colours[cell], colours[other]):
+                        cells[other] = 0
+                        pending.append(other)
     return found
+
+
+def _is_alike(one: bytes, other: bytes) -> bool:
+    return all(abs(a - b) <= ONE_COLOUR for a, b in zip(one, other, strict=True))
 
 
 def new_layer(image: Gimp.Image, photograph: Gimp.Layer) -> Gimp.Layer:
@@ -182,7 +191,9 @@ def new_layer(image: Gimp.Image, photograph: Gimp.Layer) -> Gimp.Layer:
             100.0,
             Gimp.LayerMode.NORMAL,
         )
-        own = [item for item in provenance.belonging(photograph, layers) if item.get_parent() == photograph.get_parent()]
+        own = [
+            item for item in provenance.belonging(photograph, layers) if item.get_parent() == photograph.get_parent()
+        ]
         above = own[0] if own else photograph
         image.insert_layer(layer, above.get_parent(), image.get_item_position(above))
         _found, x, y = photograph.get_offsets()

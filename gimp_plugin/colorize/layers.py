@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import provenance
+import recipes
+import shown
 import touchups
 import untouched
 from gi.repository import Gegl, Gimp
@@ -32,6 +34,8 @@ class Insertion:
         settings: what the artist asked for, kept with the layer.
         hide_previous: whether earlier results of the same source are hidden (those that the artist left untouched).
         default_size: the model's own choice of the network's short side; 0 where it is not known.
+        recolour: whether the colour is blended into the present layer, inside the selection.
+        lifted: strokes that the artist painted on layers of colour.
     """
 
     source: Source
@@ -39,6 +43,8 @@ class Insertion:
     settings: dict[str, Any]
     hide_previous: bool
     default_size: int = 0
+    recolour: bool = False
+    lifted: touchups.Lifted = field(default_factory=touchups.Lifted)
 
     def layer_name(self, number: int) -> str:
         """Name of the new layer: what differs between results comes first; the model is kept in the parasite."""
@@ -57,7 +63,7 @@ def insert(insertion: Insertion) -> tuple[Gimp.Layer, list[str]]:
     """Insert the colour above its source, earlier results and retouch, and below the layer of touch-ups.
 
     Returns:
-        The new layer, and what the artist should know besides, in whole sentences.
+        The layer with the new colour, and what the artist should know besides, in whole sentences.
 
     Raises:
         RefusalError: if the picture has changed meanwhile; it is left as it is.
@@ -65,38 +71,90 @@ def insert(insertion: Insertion) -> tuple[Gimp.Layer, list[str]]:
     source = insertion.source
     source.check_unchanged()
     image = source.image
+    present = present_colour(source) if insertion.recolour else None
+    blended = None if present is None else _blended(insertion, present)
     image.undo_group_start()
     inserted: list[Gimp.Layer] = []
     try:
-        colour, touch_up = _insert_layers(insertion, inserted)
-        image.set_selected_layers([touch_up])
+        # A grey or indexed image can hold no coloured layer, not even one that is not inserted yet.
+        if image.get_base_type() != Gimp.ImageBaseType.RGB:
+            image.convert_rgb()
+        touch_up = touchups.find(source)
+        colour = blended
+        if colour is None:
+            colour, touch_up = _insert_layers(insertion, touch_up, inserted)
         # GIMP may free the image of a closed window at any moment; what was done since was done to nothing.
         source.check_open()
     except BaseException:
         for layer in inserted:
             image.remove_layer(layer)
         raise
+    else:
+        # Only now are layers replaced: what was taken out could not be put back.
+        if present is not None and blended is not None:
+            touchups.replace(present, blended)
+            _keep_blended(insertion, blended)
+        if touch_up is None:
+            touch_up = touchups.new_layer(source)
+            _place_above(touch_up, colour, source, inserted)
+        touch_up = touchups.take_in(source, insertion.lifted, touch_up)
+        if insertion.hide_previous and blended is None:
+            _hide_earlier(source, colour)
+        image.set_selected_layers([touch_up])
     finally:
         image.undo_group_end()
     Gimp.displays_flush()
-    return colour, _notes(colour)
+    return colour, [*insertion.lifted.notes(), *_notes(colour, insertion.lifted.kept)]
 
 
-def _insert_layers(insertion: Insertion, inserted: list[Gimp.Layer]) -> tuple[Gimp.Layer, Gimp.Layer]:
+def present_colour(source: Source) -> Gimp.Layer | None:
+    """Return the uppermost visible layer of colour that lies exactly on what is colorized, or None."""
+    for layer in source.own_layers():
+        if provenance.kind_of(layer) == provenance.KIND_COLOUR and layer.get_visible():
+            return layer if touchups.lies_on(layer, source) else None
+    return None
+
+
+def _blended(insertion: Insertion, present: Gimp.Layer) -> Gimp.Layer:
+    """Return a copy of the present colour, in no image yet, with the new colour blended in inside the selection."""
+    source = insertion.source
+    renewed = dict(insertion.lifted.renewed).get(present)
+    new = (renewed or present).copy()
+    pixel_format = recipes.answer_format(source)
+    mixed = shown.over(source, new, pixel_format, insertion.answer.picture, _selection(source))
+    recipes.write(new, f"R'G'B'A u{source.depth}", mixed)
+    return new
+
+
+def _keep_blended(insertion: Insertion, layer: Gimp.Layer) -> None:
+    """Let a layer tell what was blended into it."""
+    source, entry = insertion.source, provenance.of_layer(layer) or {}
+    before = recipes.of_layer(layer)
+    if before and insertion.answer.recipe is not None:
+        step = recipes.Step(insertion.answer.recipe, insertion.settings["saturation"], _selection(source))
+        recipes.keep(layer, [*before, step])
+    entry = {**entry, "recoloured": [*entry.get("recoloured", []), insertion.settings]}
+    provenance.keep(layer, {**entry, "state": untouched.state_of(layer, source.layer)})
+
+
+def _selection(source: Source) -> bytes:
+    """Return how much of each pixel of the source is selected, as bytes."""
+    area = Gegl.Rectangle.new(source.x, source.y, source.width, source.height)
+    return bytes(source.image.get_selection().get_buffer().get(area, 1.0, "Y u8", Gegl.AbyssPolicy.NONE))
+
+
+def _insert_layers(
+    insertion: Insertion, touch_up: Gimp.Layer | None, inserted: list[Gimp.Layer]
+) -> tuple[Gimp.Layer, Gimp.Layer]:
     source = insertion.source
     image = source.image
-    # A grey or indexed image can hold no coloured layer, not even one that is not inserted yet.
-    if image.get_base_type() != Gimp.ImageBaseType.RGB:
-        image.convert_rgb()
-    earlier = _earlier_results(insertion)
     source_id = provenance.VISIBLE_IMAGE
     if source.layer is not None:
         source_id = provenance.id_for(source.layer, all_layers(image))
         provenance.keep_photograph_id(source.layer, source_id)
     number = provenance.next_number(source.own_layers())
-    touch_up = touchups.find(source)
     colour = _colour_layer(insertion, insertion.layer_name(number))
-    _place(colour, source, inserted, touch_up)
+    _place(colour, insertion, inserted, touch_up)
     _add_mask(colour, source)
     answer = insertion.answer
     made_by = {
@@ -107,13 +165,16 @@ def _insert_layers(insertion: Insertion, inserted: list[Gimp.Layer]) -> tuple[Gi
         "settings": insertion.settings,
     }
     _keep(colour, source, provenance.record(provenance.KIND_COLOUR, source_id, **made_by))
+    if answer.recipe is not None:
+        recipes.keep(colour, [recipes.Step(answer.recipe, insertion.settings["saturation"])])
     top = colour
     if answer.doubt is not None:
         top = _doubt_layer(insertion, number)
         _place_above(top, colour, source, inserted)
         _keep(top, source, provenance.record(provenance.KIND_DOUBT, source_id, **made_by))
-    for layer in earlier:
-        if _is_covered(layer, colour, image):
+    for layer in source.hints:
+        if provenance.kind_of(layer) == provenance.KIND_HINTS:
+            # Made by New Hints Layer: it has done its work, and would hide the colour.
             layer.set_visible(False)
     if touch_up is None:
         touch_up = touchups.new_layer(source)
@@ -124,9 +185,9 @@ def _insert_layers(insertion: Insertion, inserted: list[Gimp.Layer]) -> tuple[Gi
     return colour, touch_up
 
 
-def _notes(colour: Gimp.Layer) -> list[str]:
+def _notes(colour: Gimp.Layer, kept: list[Gimp.Layer]) -> list[str]:
     cover = covering(colour)
-    if cover is None:
+    if cover is None or cover in kept:
         return []
     text = _("The layer “{name}” lies above the new colour and hides it; hide or lower it to see the colour.")
     return [text.format(name=cover.get_name())]
@@ -143,8 +204,7 @@ def _colour_layer(insertion: Insertion, name: str) -> Gimp.Layer:
     layer = Gimp.Layer.new(
         source.image, name, source.width, source.height, Gimp.ImageType.RGBA_IMAGE, 100.0, Gimp.LayerMode.LCH_COLOR
     )
-    pixel_format = f"R'G'B'{'A' if source.has_alpha else ''} u{source.depth}"
-    fill(layer, pixel_format, insertion.answer.picture)
+    recipes.write(layer, recipes.answer_format(source), insertion.answer.picture)
     return layer
 
 
@@ -157,24 +217,18 @@ def _doubt_layer(insertion: Insertion, number: int) -> Gimp.Layer:
     )
     data = bytearray(bytes((*DOUBT_COLOUR, 0)) * (source.width * source.height))
     data[3::4] = insertion.answer.doubt.translate(bytes(round(level * DOUBT_OPACITY) for level in range(256)))
-    fill(layer, "R'G'B'A u8", bytes(data))
+    recipes.write(layer, recipes.LAYER_FORMAT, bytes(data))
     layer.set_visible(False)
     return layer
 
 
-def fill(layer: Gimp.Layer, pixel_format: str, data: bytes) -> None:
-    """Write all pixels of a layer."""
-    buffer = layer.get_buffer()
-    buffer.set(Gegl.Rectangle.new(0, 0, layer.get_width(), layer.get_height()), pixel_format, data)
-    buffer.flush()
-    layer.update(0, 0, layer.get_width(), layer.get_height())
-
-
-def _place(layer: Gimp.Layer, source: Source, inserted: list[Gimp.Layer], touch_up: Gimp.Layer | None) -> None:
+def _place(layer: Gimp.Layer, insertion: Insertion, inserted: list[Gimp.Layer], touch_up: Gimp.Layer | None) -> None:
     """Insert the colour where it shows."""
+    source = insertion.source
     image = source.image
     if source.layer is not None:
-        _place_above(layer, place_for_colour(source.layer, source.hints), source, inserted)
+        place = place_for_colour(source.layer, source.hints, insertion.lifted.kept)
+        _place_above(layer, place, source, inserted)
         return
     # Colour of the visible image: on top of everything but its own touch-ups.
     below = touch_up is not None and touch_up.get_parent() is None and image.get_item_position(touch_up) == 0
@@ -227,18 +281,19 @@ def _node(graph: Gegl.Node, operation: str, **properties: object) -> Gegl.Node:
     return node
 
 
-def _earlier_results(insertion: Insertion) -> list[Gimp.Layer]:
-    """Return the visible results of earlier runs on the same source that the artist left as they were."""
-    if not insertion.hide_previous:
-        return []
-    source = insertion.source
-    return [
-        layer
-        for layer in source.own_layers()
-        if provenance.kind_of(layer) in (provenance.KIND_COLOUR, provenance.KIND_DOUBT)
-        and layer.get_visible()
-        and untouched.is_untouched(layer, source.layer)
-    ]
+def _hide_earlier(source: Source, colour: Gimp.Layer) -> None:
+    """Hide the results of earlier runs on the same source that the artist left as they were and that are covered."""
+    number = (provenance.of_layer(colour) or {})["number"]
+    for layer in source.own_layers():
+        entry = provenance.of_layer(layer) or {}
+        if (
+            entry["kind"] in (provenance.KIND_COLOUR, provenance.KIND_DOUBT)
+            and entry.get("number") != number
+            and layer.get_visible()
+            and untouched.is_untouched(layer, source.layer)
+            and _is_covered(layer, colour, source.image)
+        ):
+            layer.set_visible(False)
 
 
 def _is_covered(layer: Gimp.Layer, colour: Gimp.Layer, image: Gimp.Image) -> bool:

@@ -106,6 +106,11 @@ class Health:
         return sorted(int(size) for size in (self.raw.get("model") or {}).get("sizes") or ())
 
     @property
+    def features(self) -> list[str]:
+        """What the server has learned since the first of version 1, such as ``recipe`` and ``touchups``."""
+        return [str(name) for name in self.raw.get("features") or ()]
+
+    @property
     def default_size(self) -> int:
         """The model's own choice among `sizes`; 0 while there is no model."""
         return int((self.raw.get("model") or {}).get("default_size") or 0)
@@ -135,6 +140,8 @@ class Request:
         saturation: factor on the model's chroma, 0..2.
         doubt: whether the answer is to include the doubt picture.
         output: ``layer`` or ``composite``.
+        wants_recipe: whether the answer is to include the recipe.
+        recipe: a recipe to lay the layer from, without the network; then there are no hints, size and doubt.
     """
 
     width: int
@@ -147,6 +154,8 @@ class Request:
     saturation: float = 1.0
     doubt: bool = False
     output: str = "layer"
+    wants_recipe: bool = False
+    recipe: bytes | None = None
 
     def query(self) -> str:
         """Return the query string of ``POST /v1/colorize``."""
@@ -164,9 +173,17 @@ class Request:
             values["size"] = self.size
         if self.hints is not None:
             values["hints"] = "rgba8"
-        if self.doubt:
-            values["include"] = "doubt"
+        include = [name for name, wanted in (("doubt", self.doubt), ("recipe", self.wants_recipe)) if wanted]
+        if include:
+            values["include"] = ",".join(include)
+        if self.recipe is not None:
+            values["recipe"] = len(self.recipe)
         return urllib.parse.urlencode(values)
+
+    @property
+    def parts(self) -> list[bytes]:
+        """The body, part by part."""
+        return [part for part in (self.picture, self.hints, self.recipe) if part is not None]
 
     @property
     def answer_channels(self) -> int:
@@ -185,6 +202,7 @@ class Answer:
         model_sha256: digest of the model file.
         backend: what ran the model.
         size: network short side that was used.
+        recipe: what the layer can be laid from again, or None.
     """
 
     picture: bytes
@@ -193,3 +211,4 @@ class Answer:
     model_sha256: str
     backend: str
     size: int
+    recipe: bytes | None = None

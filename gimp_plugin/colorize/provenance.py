@@ -2,9 +2,9 @@
 
 A photograph that was colorized gets a random id (parasite ``colorize-photograph``).  A layer made by Colorize holds one
 JSON object (parasite ``colorize-server``), the image a list of those of all results: ``kind`` (``colour``, ``doubt``,
-``touch-ups`` or ``hints``), ``note`` ("inferred colour": it was guessed, not recorded), ``date``, ``number``, ``model``,
-``model_sha256``, ``backend``, ``settings``, ``source`` (the photograph's id, empty for the visible image) and, on a
-layer of colour, ``state``: how it was when it was inserted (untouched.py).
+``touch-ups`` or ``hints``), ``note`` ("inferred colour": it was guessed, not recorded), ``date``, ``number``,
+``model``, ``model_sha256``, ``backend``, ``settings``, ``source`` (the photograph's id, empty for the visible image)
+and, on a layer of colour, ``state``: how it was when it was inserted (untouched.py).
 
 GIMP's own numbers (tattoos) would not do: a duplicate of an image gets new ones.
 """

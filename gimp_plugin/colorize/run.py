@@ -11,7 +11,6 @@ import launcher
 import layers
 import pixels
 import protocol
-import provenance
 import source
 import touchups
 from gi.repository import Gimp
@@ -33,6 +32,7 @@ class Wish:
         scope: ``retouched``, ``layer`` or ``visible``.
         touch_ups: whether strokes on the layer of touch-ups are hints, too.
         doubt: whether the overlay of guesses is wanted.
+        recolour: whether the colour is blended into the present layer, inside the selection.
         hide_previous: whether earlier results are hidden.
         server: address that the artist wrote; may be empty.
         run_mode: how GIMP runs the procedure.
@@ -44,6 +44,7 @@ class Wish:
     scope: str
     touch_ups: bool
     doubt: bool
+    recolour: bool
     hide_previous: bool
     server: str
     run_mode: Gimp.RunMode
@@ -58,6 +59,7 @@ class Wish:
             scope=config.get_property("scope"),
             touch_ups=config.get_property("touch-ups"),
             doubt=config.get_property("doubt"),
+            recolour=config.get_property("recolour"),
             hide_previous=config.get_property("hide-previous"),
             server=text_of(config, "server"),
             run_mode=run_mode,
@@ -108,9 +110,13 @@ def colorize(
     picture = pixels.read_picture(chosen)
     touch_up = touchups.find(chosen) if wish.touch_ups else None
     stroke_layers = [layer for layer in (touch_up, *chosen.hints) if layer is not None]
+    # Before the server is waited for: strokes that cannot be used are refused at once.
     strokes = hints.read(chosen, stroke_layers)
-    stroke_count = hints.count(strokes, chosen.width, chosen.height) if strokes else 0
     server, health = connecting.result_with_progress()
+    lifted = touchups.lift(chosen, picture, server, health)
+    if lifted.strokes and wish.touch_ups:
+        strokes = hints.read(chosen, stroke_layers, lifted.strokes)
+    stroke_count = hints.count(strokes, chosen.width, chosen.height) if strokes else 0
     request = protocol.Request(
         width=chosen.width,
         height=chosen.height,
@@ -120,7 +126,8 @@ def colorize(
         hints=strokes,
         size=wish.offered_size(health),
         saturation=wish.saturation,
-        doubt=wish.doubt,
+        doubt=wish.doubt and not wish.recolour,
+        wants_recipe="recipe" in health.features,
     )
     Gimp.progress_set_text(_progress(stroke_count))
     answer = Task(lambda tell: client.colorize(server, request)).result_with_progress()
@@ -135,7 +142,8 @@ def colorize(
     }
     # Cancel kills this process; without a progress bar there is no Cancel, and no half of a layer is left.
     Gimp.progress_end()
-    insertion = layers.Insertion(chosen, answer, settings, wish.hide_previous, health.default_size)
+    recolour = wish.recolour and not Gimp.Selection.is_empty(chosen.image)
+    insertion = layers.Insertion(chosen, answer, settings, wish.hide_previous, health.default_size, recolour, lifted)
     return layers.insert(insertion)
 
 
@@ -148,10 +156,3 @@ def _progress(strokes: int) -> str:
         strokes,
     )
     return text.format(count=strokes)
-
-
-def hide_hints(chosen: Source) -> None:
-    """Hide the strokes of the layers that Colorize itself made for hints, so that the colour can be seen."""
-    for layer in chosen.hints:
-        if provenance.kind_of(layer) == provenance.KIND_HINTS:
-            layer.set_visible(False)

@@ -9,13 +9,12 @@ import contextlib
 from typing import TYPE_CHECKING
 
 import provenance
-from gi.repository import Gimp
+from gi.repository import Gegl, Gimp
 from stack import all_layers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-    from gi.repository import Gegl
     from source import Source
 
 
@@ -43,20 +42,65 @@ def photograph(source: Source) -> Iterator[Gegl.Buffer]:
 
 
 @contextlib.contextmanager
-def strokes(source: Source, layers: list[Gimp.Layer]) -> Iterator[Gegl.Buffer]:
+def strokes(source: Source, layers: list[Gimp.Layer], lifted: Sequence[bytes] = ()) -> Iterator[Gegl.Buffer]:
     """Open what is painted on layers of strokes, one over the other, as strongly as it is seen.
 
     Args:
         source: what is colorized; the strokes are seen on its rectangle.
         layers: the layers, topmost first; whether they are visible does not matter.
+        lifted: RGBA8 of the source's size, strokes that lie over all layers, the lowest first.
     """
     with _copy(source) as (copy, twins):
         chosen = [twins[layer] for layer in reversed(layers)]
         for twin in chosen:
             twin.set_mode(Gimp.LayerMode.NORMAL)
-        _show_alone(copy, chosen)
+        _show_alone(copy, [*chosen, *(_new_layer(copy, source, "R'G'B'A u8", data) for data in lifted)])
         with _projection(copy, source) as buffer:
             yield buffer
+
+
+def over(source: Source, lower: Gimp.Layer, pixel_format: str, upper: bytes, mask: bytes | None = None) -> bytes:
+    """Return RGBA of the source's depth: a layer with pixels laid over it, as GIMP's mode Normal mixes them.
+
+    Args:
+        source: what is colorized, whose rectangle both have.
+        lower: a layer of any image, or of none.
+        pixel_format: babl's name of the format of `upper`.
+        upper: the pixels.
+        mask: a byte for each pixel, how much of `upper` is laid; None for all.
+    """
+    with _copy(source) as (copy, _twins):
+        if copy.get_base_type() != Gimp.ImageBaseType.RGB:
+            copy.convert_rgb()
+        base = Gimp.Layer.new_from_drawable(lower, copy)
+        base.set_mode(Gimp.LayerMode.NORMAL)
+        base.set_opacity(100)
+        copy.insert_layer(base, None, 0)
+        if base.get_mask():
+            base.remove_mask(Gimp.MaskApplyMode.DISCARD)
+        base.set_offsets(source.x, source.y)
+        top = _new_layer(copy, source, pixel_format, upper)
+        _show_alone(copy, [base, top])
+        if mask is not None:
+            shown = top.create_mask(Gimp.AddMaskType.WHITE)
+            top.add_mask(shown)
+            buffer = shown.get_buffer()
+            buffer.set(source.area, "Y u8", mask)
+            buffer.flush()
+        with _projection(copy, source) as buffer:
+            return bytes(buffer.get(source.area, 1.0, f"R'G'B'A u{source.depth}", Gegl.AbyssPolicy.NONE))
+
+
+def _new_layer(copy: Gimp.Image, source: Source, pixel_format: str, data: bytes) -> Gimp.Layer:
+    """Put pixels into a copy, on the source's rectangle."""
+    kind, normal = Gimp.ImageType.RGBA_IMAGE, Gimp.LayerMode.NORMAL
+    layer = Gimp.Layer.new(copy, "pixels", source.width, source.height, kind, 100.0, normal)
+    buffer = layer.get_buffer()
+    buffer.set(source.area, pixel_format, data)
+    buffer.flush()
+    copy.insert_layer(layer, None, 0)
+    layer.set_offsets(source.x, source.y)
+    return layer
 
 
 @contextlib.contextmanager

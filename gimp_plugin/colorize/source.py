@@ -32,9 +32,9 @@ class AmbiguousError(RefusalError):
     def __init__(self, candidates: list[Gimp.Layer]) -> None:
         names = ", ".join(f"“{layer.get_name()}”" for layer in candidates)
         super().__init__(
-            _("Several layers may be the photograph: {names}. Click the one that you mean, then colorize again.").format(
-                names=names
-            )
+            _(
+                "Several layers may be the photograph: {names}. Click the one that you mean, then colorize again."
+            ).format(names=names)
         )
         self.candidates = candidates
 
@@ -101,8 +101,8 @@ class Source:
         if self._geometry() != (self.width, self.height, self.x, self.y):
             raise RefusalError(
                 _(
-                    "The picture was moved or resized while its colour was being made, so that the colour does not fit; "
-                    "nothing was changed. Colorize it again."
+                    "The picture was moved or resized while its colour was being made, so that the colour does not "
+                    "fit; nothing was changed. Colorize it again."
                 )
             )
 
@@ -163,15 +163,15 @@ def _refuse_locked_groups(layer: Gimp.Layer) -> None:
         if group.get_lock_content():
             raise RefusalError(
                 _(
-                    "The layer is in the group “{name}”, whose pixels are locked, so that no colour can be added there; "
-                    "nothing was changed. Unlock the group in the Layers dialog, then colorize again."
+                    "The layer is in the group “{name}”, whose pixels are locked, so that no colour can be added "
+                    "there; nothing was changed. Unlock the group in the Layers dialog, then colorize again."
                 ).format(name=name)
             )
         if group.get_lock_position():
             raise RefusalError(
                 _(
-                    "The layer is in the group “{name}”, whose position is locked, so that no colour can be added there; "
-                    "nothing was changed. Unlock the group in the Layers dialog, then colorize again."
+                    "The layer is in the group “{name}”, whose position is locked, so that no colour can be added "
+                    "there; nothing was changed. Unlock the group in the Layers dialog, then colorize again."
                 ).format(name=name)
             )
         group = group.get_parent()

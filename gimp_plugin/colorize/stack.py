@@ -1,4 +1,4 @@
-"""The layers of an image: which one is the photograph, what retouches it, where its colour belongs.  Main thread only."""
+"""The layers of an image: which one is the photograph, what mends it, where its colour belongs.  Main thread only."""
 
 from __future__ import annotations
 
@@ -163,21 +163,25 @@ def covering(layer: Gimp.Layer) -> Gimp.Layer | None:
     return None
 
 
-def place_for_colour(photograph: Gimp.Layer, hints: Iterable[Gimp.Layer]) -> Gimp.Layer:
-    """Return the layer directly above which a photograph's new colour belongs.
+def place_for_colour(
+    photograph: Gimp.Layer, hints: Iterable[Gimp.Layer], kept: Iterable[Gimp.Layer] = ()
+) -> Gimp.Layer:
+    """Return the layer directly above which a photograph's new colour belongs; `kept` stays above it.
 
     The uppermost layer of colour decides every hue, so it is the topmost earlier result (or, in a file that lost what
     results say of themselves, the topmost layer in a mode of colour); and what was mended in grey shall be coloured, so
-    it is above retouch layers that lie on the photograph.  What the artist painted in colour above a result stays above.
+    it is above retouch layers that lie on the photograph.  What the artist painted in colour above a result stays.
     """
     image = photograph.get_image()
     results = provenance.belonging(photograph, all_layers(image))
     place, has_colour = photograph, False
     for layer in above(image, photograph):
         kind = provenance.kind_of(layer)
-        if layer in results and kind in (provenance.KIND_COLOUR, provenance.KIND_DOUBT):
-            place, has_colour = layer, True
-        elif not kind and layer.get_mode() in COLOUR_MODES:
+        if layer in kept:
+            break
+        if (layer in results and kind in (provenance.KIND_COLOUR, provenance.KIND_DOUBT)) or (
+            not kind and layer.get_mode() in COLOUR_MODES
+        ):
             place, has_colour = layer, True
         elif is_retouch(layer, hints) and (not has_colour or is_grey(layer)):
             place = layer

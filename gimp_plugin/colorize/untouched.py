@@ -1,7 +1,8 @@
 """Whether a layer of colour is still as Colorize inserted it, or the artist has changed it.
 
-Pixels are compared by sums that do not depend on their order, so that flipping or turning the image changes nothing, and
-in bytes, so that neither does another precision.  An image that was scaled has other pixels: then a coarse grid decides.
+Pixels are compared by sums that do not depend on their order, so that flipping or turning the image changes nothing,
+and in bytes, so that neither does another precision.  In a scaled image all pixels are others: there a coarse grid
+decides.
 """
 
 from __future__ import annotations
@@ -64,6 +65,18 @@ def has_own_pixels(layer: Gimp.Layer) -> bool:
     return _is_like(_cells(base64.b64decode(str(before.get("grid", ""))), CHANNELS), _grid(layer))
 
 
+def is_turned_or_scaled(layer: Gimp.Layer) -> bool:
+    """Tell whether a layer of colour, painted on or not, does not lie on its photograph as it was laid."""
+    before = (provenance.of_layer(layer) or {}).get("state")
+    if not isinstance(before, dict) or before.get("size") != [layer.get_width(), layer.get_height()]:
+        return True
+    cells, now = _cells(base64.b64decode(str(before.get("grid", ""))), CHANNELS), _grid(layer)
+    if len(cells) != len(now):
+        return True
+    upright, *turned = (_alike(orientation, now) for orientation in _orientations(cells))
+    return max(turned) > upright
+
+
 def _conduct(layer: Gimp.Layer) -> dict[str, Any]:
     return {
         "name": layer.get_name(),
@@ -90,7 +103,7 @@ def _grid(layer: Gimp.Layer) -> Cells:
     Of each the differences of red and blue from green, and alpha: the layer is seen for its colour alone, which scaling
     changes less than lightness.
     """
-    width, height, data = small(layer, GRID_SIDE)
+    width, _height, data = small(layer, GRID_SIDE)
     values = [((255 + r - g) / 2, (255 + b - g) / 2, a) for r, g, b, a in _cells(data, 4)]
     rows = [values[start : start + width] for start in range(0, len(values), width)]
     across = [_means(row) for row in rows]
@@ -105,7 +118,8 @@ def _means(pixels: Sequence[Sequence[float]]) -> list[tuple[float, ...]]:
     for part in range(GRID):
         start, stop = part * step, (part + 1) * step
         weights = [
-            (min(stop, at + 1) - max(start, at), pixels[at]) for at in range(int(start), min(len(pixels), int(stop) + 1))
+            (min(stop, at + 1) - max(start, at), pixels[at])
+            for at in range(int(start), min(len(pixels), int(stop) + 1))
         ]
         means.append(tuple(sum(weight * pixel[c] for weight, pixel in weights) / step for c in range(CHANNELS)))
     return means
@@ -128,10 +142,13 @@ def _cells(data: bytes, size: int) -> Cells:
 def _is_like(before: Cells, now: Cells) -> bool:
     if len(before) != len(now):
         return False
-    return any(
-        all(abs(a - b) <= GRID_TOLERANCE for one, other in zip(turned, now, strict=True) for a, b in zip(one, other))
-        for turned in _orientations(before)
-    )
+    return max(_alike(turned, now) for turned in _orientations(before)) == len(now)
+
+
+def _alike(before: Cells, now: Cells) -> int:
+    """Return how many parts of two grids are the same."""
+    pairs = zip(before, now, strict=True)
+    return sum(all(abs(a - b) <= GRID_TOLERANCE for a, b in zip(one, other, strict=True)) for one, other in pairs)
 
 
 def _orientations(cells: Cells) -> Iterator[Cells]:

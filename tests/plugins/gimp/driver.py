@@ -224,8 +224,38 @@ def draw_line(layer, rgb, points, width):
         raise ValueError("the pencil did not draw")
 
 
+def brush_line(layer, rgb, points, width, hardness=0.5, opacity=100.0):
+    """Draw with GIMP's paintbrush, whose edges are soft."""
+    Gimp.context_set_foreground(_colour(rgb))
+    brush = Gimp.Brush.new("soft")
+    brush.set_hardness(hardness)
+    Gimp.context_set_brush(brush)
+    Gimp.context_set_brush_size(width)
+    Gimp.context_set_opacity(opacity)
+    Gimp.context_set_paint_mode(Gimp.LayerMode.NORMAL)
+    try:
+        if not Gimp.paintbrush_default(Gimp.Layer.get_by_id(layer), points):
+            raise ValueError("the brush did not draw")
+    finally:
+        Gimp.context_set_opacity(100.0)
+
+
+def erase(layer, points, width):
+    Gimp.context_set_brush_size(width)
+    if not Gimp.eraser_default(Gimp.Layer.get_by_id(layer), points):
+        raise ValueError("the eraser did not erase")
+
+
 def select(image, x, y, width, height):
     _image(image).select_rectangle(Gimp.ChannelOps.REPLACE, x, y, width, height)
+
+
+def select_none(image):
+    Gimp.Selection.none(_image(image))
+
+
+def feather(image, radius):
+    Gimp.Selection.feather(_image(image), radius)
 
 
 def float_selection(layer):

@@ -109,9 +109,7 @@ def test_hints_and_detail_are_chosen_in_the_dialog(
     assert colour["parasite"]["settings"]["size"] == model["sizes"][-1]
 
 
-def test_a_remembered_hints_layer_of_another_picture_does_no_harm(
-    window: Window, session: Session, image: int
-) -> None:
+def test_a_remembered_hints_layer_of_another_picture_does_no_harm(window: Window, session: Session, image: int) -> None:
     session.remember(**{"hints-layer": '"Strokes"'})
     window.key("ctrl+F9")
     window.wait_for(TITLE)
