@@ -18,6 +18,7 @@ import threading
 import urllib.parse
 from typing import TYPE_CHECKING
 
+from language import _
 from protocol import Answer, Health, NoServerError, Request, Server, ServerError, StrangerError
 
 if TYPE_CHECKING:
@@ -43,18 +44,21 @@ def parse_address(text: str) -> tuple[str, int]:
     Raises:
         ServerError: if it is not the address of a port on this computer.
     """
-    example = "Write it like http://127.0.0.1:47811, or leave it empty."
+    example = _("Write it like http://127.0.0.1:47811, or leave it empty.")
     text = text.strip()
     try:
         parts = urllib.parse.urlsplit(text if "//" in text else f"http://{text}")
         host, port = parts.hostname or "", parts.port
     except ValueError:
-        raise ServerError(f"“{text}” is not a server address.", example) from None
+        raise ServerError(_("“{text}” is not a server address.").format(text=text), example) from None
     if parts.scheme != "http" or not host or port is None or parts.path.strip("/") or parts.query or parts.username:
-        raise ServerError(f"“{text}” is not a server address.", example)
+        raise ServerError(_("“{text}” is not a server address.").format(text=text), example)
     if host not in LOOPBACK:
         raise ServerError(
-            f"The server address “{text}” is on another computer, where the photograph must not go.", example
+            _("The server address “{text}” is on another computer, where the photograph must not go.").format(
+                text=text
+            ),
+            example,
         )
     return host, port
 
@@ -171,7 +175,7 @@ class Connection:
         self._http.close()
 
     def _prove(self) -> Health:
-        where = f"port {self._server.port}"
+        where = _("port {port}").format(port=self._server.port)
         nonce = secrets.token_hex(16)
         try:
             self._http.connect()
@@ -180,15 +184,17 @@ class Connection:
                 body = self._http.getresponse().read(MAX_JSON_BYTES)
         except TimeoutError:
             raise ServerError(
-                f"The program on {where} does not answer.",
-                "Run 'colorize-server stop' in a terminal, then colorize again.",
+                _("The program on {where} does not answer.").format(where=where),
+                _("Run 'colorize-server stop' in a terminal, then colorize again."),
             ) from None
         except (http.client.HTTPException, ConnectionResetError, BrokenPipeError):
             raise self._stranger() from None
         except OSError as error:
             raise NoServerError(
-                f"No colorize server answers on {where} ({error.strerror or error}).",
-                "Start it with Filters > Colorize > Start Server, or run 'colorize-server start' in a terminal.",
+                _("No colorize server answers on {where} ({reason}).").format(
+                    where=where, reason=error.strerror or error
+                ),
+                _("Start it with Filters > Colorize > Start Server, or run 'colorize-server start' in a terminal."),
             ) from None
         try:
             health = json.loads(body)
@@ -201,21 +207,26 @@ class Connection:
         expected = hmac.new(key, asked.encode("ascii"), hashlib.sha256).hexdigest()
         if not hmac.compare_digest(expected.encode(), str(health.get("proof", "")).encode("utf-8", "replace")):
             raise StrangerError(
-                f"The colorize server on {where} does not know this installation's token, so nothing was sent to it.",
-                "Another user's server may hold the port; run 'colorize-server status' in a terminal to see which.",
+                _(
+                    "The colorize server on {where} does not know this installation's token, so nothing was sent to it."
+                ).format(where=where),
+                _("Another user's server may hold the port; run 'colorize-server status' in a terminal to see which."),
             )
         if health.get("protocol") != PROTOCOL:
             raise ServerError(
-                f"The colorize server speaks version {health.get('protocol')} of the protocol, "
-                f"this plug-in version {PROTOCOL}.",
-                "Run 'colorize-server install gimp' in a terminal and restart GIMP.",
+                _("The colorize server speaks version {theirs} of the protocol, this plug-in version {ours}.").format(
+                    theirs=health.get("protocol"), ours=PROTOCOL
+                ),
+                _("Run 'colorize-server install gimp' in a terminal and restart GIMP."),
             )
         return Health(health)
 
     def _stranger(self) -> StrangerError:
         return StrangerError(
-            f"Port {self._server.port} is held by a program that is not the colorize server; nothing was sent to it.",
-            "End that program, or run 'colorize-server start' in a terminal, which takes the next free port.",
+            _("Port {port} is held by a program that is not the colorize server; nothing was sent to it.").format(
+                port=self._server.port
+            ),
+            _("End that program, or run 'colorize-server start' in a terminal, which takes the next free port."),
         )
 
     def colorize(self, request: Request) -> Answer:
@@ -243,7 +254,7 @@ class Connection:
             "X-Colorize-Client": CLIENT_NAME,
         }
         if self._http.sock is None:
-            raise self._stopped("closed the connection")
+            raise self._stopped(_("The colorize server closed the connection."))
         self._http.sock.settimeout(ANSWER_TIMEOUT_S)
         try:
             try:
@@ -257,15 +268,17 @@ class Connection:
                 raise _refusal(response.status, response.read(MAX_JSON_BYTES))
             yield response
         except TimeoutError:
-            raise self._stopped("did not answer for half an hour") from None
+            raise self._stopped(_("The colorize server did not answer for half an hour.")) from None
         except (OSError, http.client.HTTPException):
-            raise self._stopped("stopped while it was working") from None
+            raise self._stopped(_("The colorize server stopped while it was working.")) from None
 
-    def _stopped(self, how: str) -> ServerError:
+    def _stopped(self, what: str) -> ServerError:
         return ServerError(
-            f"The colorize server {how}.",
-            "Colorize again (a new server is started then); "
-            "if it happens again, run 'colorize-server status' in a terminal.",
+            what,
+            _(
+                "Colorize again (a new server is started then); "
+                "if it happens again, run 'colorize-server status' in a terminal."
+            ),
         )
 
 
@@ -276,8 +289,8 @@ def _refusal(status: int, body: bytes) -> ServerError:
         return ServerError(str(error["message"]), str(error.get("hint", "")), str(error.get("code", "")))
     except (ValueError, KeyError, TypeError):
         return ServerError(
-            f"The colorize server answered with error {status} and no explanation.",
-            "Run 'colorize-server status' in a terminal; its log holds the details.",
+            _("The colorize server answered with error {status} and no explanation.").format(status=status),
+            _("Run 'colorize-server status' in a terminal; its log holds the details."),
         )
 
 
@@ -295,8 +308,8 @@ def _read_answer(response: http.client.HTTPResponse, request: Request) -> Answer
     wrong = [name for name, value in expected.items() if response.headers.get(name) != str(value)]
     if wrong or bool(recipe_bytes) != request.wants_recipe or response.length not in (None, sum(lengths)):
         raise ServerError(
-            "The colorize server sent a picture of another kind than was asked for.",
-            "Run 'colorize-server install gimp' in a terminal, so that plug-in and server are of one version.",
+            _("The colorize server sent a picture of another kind than was asked for."),
+            _("Run 'colorize-server install gimp' in a terminal, so that plug-in and server are of one version."),
         )
     parts = list(_read_parts(response, lengths))
     return Answer(
@@ -318,7 +331,9 @@ def _read_parts(response: http.client.HTTPResponse, lengths: list[int]) -> Itera
         done += len(part)
         if len(part) != length:
             raise ServerError(
-                f"The colorize server's answer was cut off after {done:,} of {sum(lengths):,} bytes.",
-                "Colorize again; if it happens again, run 'colorize-server status' in a terminal.",
+                _("The colorize server's answer was cut off after {done} of {total} bytes.").format(
+                    done=f"{done:,}", total=f"{sum(lengths):,}"
+                ),
+                _("Colorize again; if it happens again, run 'colorize-server status' in a terminal."),
             )
         yield part

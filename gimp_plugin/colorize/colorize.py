@@ -149,7 +149,7 @@ class Colorize(Gimp.PlugIn):
             ("hide-previous", _("Hide _earlier results"), _("Never hides a result that you have changed"), False),
             (
                 "recolour",
-                _("_Recolour the selection in the present colour layer"),
+                _("Reco_lour the selection in the present colour layer"),
                 _("Blends the new colour into the layer that is there, as softly as the selection's edge is"),
                 False,
             ),

@@ -137,7 +137,7 @@ class _Photographs:
         self._check = check
         self._candidates: list[Gimp.Layer] = []
         self._combo = _names_combo(Gtk.ComboBoxText())
-        label = Gtk.Label.new_with_mnemonic(_("_Photograph"))
+        label = Gtk.Label.new_with_mnemonic(_("_Which photograph"))
         label.set_mnemonic_widget(self._combo)
         self.row = Gtk.Box(spacing=SPACING)
         self.row.pack_start(label, False, False, 0)

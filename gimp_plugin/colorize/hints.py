@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
     from source import Source
 
-HINTS_NAME = "Colour hints"
+HINTS_NAME = _("Colour hints")
 NAMES = ("colour hints", "color hints", "farbhinweise")
+"""The default name in every spelling and language: a picture may come from anywhere."""
 COPY_WORDS = r"(?: (?:copy|kopie))?(?: ?#\d+)?"
 """What GIMP adds to the name of a duplicate, in English and German."""
 COUNTED_SIDE = 256
@@ -184,7 +185,7 @@ def new_layer(image: Gimp.Image, photograph: Gimp.Layer) -> Gimp.Layer:
         provenance.keep_photograph_id(photograph, source_id)
         layer = Gimp.Layer.new(
             image,
-            _("Colour hints"),
+            HINTS_NAME,
             photograph.get_width(),
             photograph.get_height(),
             Gimp.ImageType.RGBA_IMAGE,

@@ -9,6 +9,8 @@ import urllib.parse
 from dataclasses import dataclass
 from typing import Any
 
+from language import _
+
 
 class ServerError(Exception):
     """What went wrong with the server, and what to do.
@@ -81,8 +83,12 @@ class Health:
         backend = self.raw.get("backend") or {}
         active = backend.get("active")
         if not active:
-            return "no backend yet"
-        return f"{active} on {backend['device']}" if backend.get("device") else str(active)
+            return _("no backend yet")
+        return (
+            _("{backend} on {device}").format(backend=active, device=backend["device"])
+            if backend.get("device")
+            else str(active)
+        )
 
     @property
     def backend_reason(self) -> str:
@@ -93,7 +99,7 @@ class Health:
     def model(self) -> str:
         """Name and version of the model."""
         model = self.raw.get("model") or {}
-        return f"{model['name']} {model.get('version', '')}".strip() if model.get("name") else "no model yet"
+        return f"{model['name']} {model.get('version', '')}".strip() if model.get("name") else _("no model yet")
 
     @property
     def model_sha256(self) -> str:
@@ -119,8 +125,8 @@ class Health:
         """Return the error of a server that runs but cannot work, else None."""
         if self.state == "failed":
             error = self.raw.get("error") or {}
-            message = error.get("message") or "The colorize server could not load its model."
-            hint = error.get("hint") or "Run 'colorize-server status' in a terminal to see why."
+            message = error.get("message") or _("The colorize server could not load its model.")
+            hint = error.get("hint") or _("Run 'colorize-server status' in a terminal to see why.")
             return ServerError(str(message), str(hint), str(error.get("code") or ""))
         return None
 

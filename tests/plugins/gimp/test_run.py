@@ -32,7 +32,9 @@ class Run:
         self.inserted: list[str] = []
         self.values = {"size": 0, "saturation": 1.0, "doubt": False, "scope": "layer", "server": ""}
         self.values |= {"hints-layer": "", "touch-ups": True, "hide-previous": False, "recolour": False}
-        chosen = SimpleNamespace(width=64, height=48, has_alpha=False, depth=8, hints=[])
+        chosen = SimpleNamespace(
+            width=64, height=48, has_alpha=False, depth=8, hints=[], own_layers=list, image=MagicMock()
+        )
         monkeypatch.setattr(self.dialog, "ask", lambda *_: [])
         monkeypatch.setattr(self.run.source, "choose", lambda *_: chosen)
         monkeypatch.setattr(self.run.pixels, "read_picture", lambda *_: PICTURE)
