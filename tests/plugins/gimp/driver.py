@@ -425,6 +425,11 @@ def close(image):
     _image(image).delete()
 
 
+def flush():
+    """Show in the windows what was done."""
+    Gimp.displays_flush()
+
+
 def close_displays():
     """Close every window of every image, as the artist would; an image ends with its window."""
     while _displays:

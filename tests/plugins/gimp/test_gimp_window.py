@@ -1,9 +1,5 @@
-"""In the real window of GIMP: the dialog, remembered values, one undo step, Cancel, an image closed meanwhile.
+"""In the real window of GIMP: the dialog, remembered values, one undo step, Cancel, an image closed meanwhile."""
 
-``COLORIZE_SCREENSHOT=FILE`` keeps a picture of the dialog, for the README.
-"""
-
-import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -56,8 +52,6 @@ def test_the_dialog_colours_the_photograph_in_one_undo_step(window: Window, sess
     window.key("alt+t", "ctrl+a")
     window.tool("type", "0.5")
     window.key("Tab")
-    if os.environ.get("COLORIZE_SCREENSHOT"):
-        window.screenshot(Path(os.environ["COLORIZE_SCREENSHOT"]))
     window.key("alt+o")
     wait_until(lambda: is_done(window, image, 3), "OK made no layer")
     after = window.gimp.call("describe", image=image)
@@ -144,6 +138,31 @@ def test_an_image_that_is_closed_while_the_dialog_is_open_is_told(window: Window
     assert "Traceback" not in window.gimp.tail()
     window.tool("windowactivate", "--sync", message, "key", "Escape")
     wait_until(lambda: not window.gimp.plug_in_processes(), "the plug-in stayed")
+
+
+def test_one_undo_takes_a_whole_run_back(window: Window, session: Session, image: int) -> None:
+    """Lifted strokes, the renewed base, the new colour and the hidden earlier one: one step."""
+    window.gimp.call("convert", image=image, base="RGB")
+    window.main_window()
+    window.key("ctrl+F10")
+    wait_until(lambda: is_done(window, image, 3), "the first run made no layers")
+    first = layers_of(window, image)[1]
+    window.gimp.call("brush_line", layer=first["id"], rgb=[30, 60, 200], points=[200, 300, 300, 380], width=30)
+    before = window.gimp.call("describe", image=image)
+    session.remember(**{"hide-previous": "yes"})
+    window.main_window()
+    window.key("ctrl+F10")
+    wait_until(lambda: is_done(window, image, 4), "the second run made no layer")
+    after = layers_of(window, image)
+    renewed = next(layer for layer in after if layer["name"] == first["name"])
+    assert renewed["id"] != first["id"]
+    assert not renewed["visible"]
+    session.remember(**{"hide-previous": "no"})
+    window.key("ctrl+z")
+    wait_until(lambda: len(layers_of(window, image)) == 3, "Undo did not take the run back")
+    undone = window.gimp.call("describe", image=image)
+    assert undone["layers"] == before["layers"]
+    assert undone["parasite"] == before["parasite"]
 
 
 def test_the_doctor_shows_its_report(window: Window, image: int) -> None:
