@@ -35,8 +35,10 @@ lint: $(VENV)/test.stamp  ## style, types
 	$(BIN)/ruff format --check $(LINTED)
 	$(BIN)/mypy -p colorize_server -p colorize_training
 
-test-gimp: $(VENV)/test.stamp  ## the plug-in in a real GIMP 3 (makes its folder once, in a cache)
+test-gimp: $(VENV)/test.stamp  ## the plug-in in a real GIMP 3.0, and what depends on layers in a 3.2 (folders made once, in a cache)
 	COLORIZE_REQUIRE_GIMP=1 $(BIN)/python -m pytest -m gimp tests/plugins/gimp
+	COLORIZE_REQUIRE_GIMP=1 COLORIZE_GIMP_SUITE=sid $(BIN)/python -m pytest -m gimp tests/plugins/gimp/test_gimp_layers.py \
+		tests/plugins/gimp/test_gimp_loop.py
 
 test-photoshop: $(VENV)/test.stamp  ## the panel in the fake Photoshop host (Chromium and npm packages)
 	tests/plugins/photoshop/prepare.sh

@@ -10,7 +10,7 @@ from colorize_server.control import Control
 from colorize_server.model import Model
 from colorize_server.photograph import Photograph
 from colorize_server.picture.geometry import pad_by_reflection, plan_network
-from colorize_server.picture.hints import anchor_at_network_size, network_hints
+from colorize_server.picture.hints import anchor_at_network_size, network_hints, without_faint_strokes
 from colorize_server.picture.reduce import reduce_area
 
 
@@ -28,7 +28,7 @@ def bilinear_chroma(photograph: Photograph, strokes: np.ndarray | None, model: M
     full = (photograph.height, photograph.width)
     plan = plan_network(*full, model.card.default_size, model.card.multiple_of)
     shape = (plan.network_height, plan.network_width)
-    hints = np.zeros((3, *shape), np.float32)
+    hints = np.zeros((4, *shape), np.float32)
     with ThreadPoolExecutor(2) as executor:
         low = reduce_area(
             lambda a, b: photograph.lightness(a, b)[None], full, shape, 1, executor=executor, control=Control()
@@ -39,7 +39,7 @@ def bilinear_chroma(photograph: Photograph, strokes: np.ndarray | None, model: M
     backend = open_backend("onnxruntime", model)
     chroma, _ = backend.run(
         pad_by_reflection(low / np.float32(LIGHTNESS_SCALE) - 1, *padded)[None, None],
-        pad_by_reflection(hints, *padded)[None],
+        pad_by_reflection(without_faint_strokes(hints), *padded)[None],
     )
     backend.close()
     ours = chroma[0, :, : shape[0], : shape[1]] * np.float32(CHROMA_SCALE * model.card.saturation)

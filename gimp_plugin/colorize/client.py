@@ -18,6 +18,7 @@ import threading
 import urllib.parse
 from typing import TYPE_CHECKING
 
+from language import _
 from protocol import Answer, Health, NoServerError, Request, Server, ServerError, StrangerError
 
 if TYPE_CHECKING:
@@ -43,18 +44,21 @@ def parse_address(text: str) -> tuple[str, int]:
     Raises:
         ServerError: if it is not the address of a port on this computer.
     """
-    example = "Write it like http://127.0.0.1:47811, or leave it empty."
+    example = _("Write it like http://127.0.0.1:47811, or leave it empty.")
     text = text.strip()
     try:
         parts = urllib.parse.urlsplit(text if "//" in text else f"http://{text}")
         host, port = parts.hostname or "", parts.port
     except ValueError:
-        raise ServerError(f"“{text}” is not a server address.", example) from None
+        raise ServerError(_("“{text}” is not a server address.").format(text=text), example) from None
     if parts.scheme != "http" or not host or port is None or parts.path.strip("/") or parts.query or parts.username:
-        raise ServerError(f"“{text}” is not a server address.", example)
+        raise ServerError(_("“{text}” is not a server address.").format(text=text), example)
     if host not in LOOPBACK:
         raise ServerError(
-            f"The server address “{text}” is on another computer, where the photograph must not go.", example
+            _("The server address “{text}” is on another computer, where the photograph must not go.").format(
+                text=text
+            ),
+            example,
         )
     return host, port
 
@@ -85,6 +89,26 @@ def colorize(server: Server, request: Request) -> Answer:
         if failure:
             raise failure
         return connection.colorize(request)
+
+
+def lift(server: Server, width: int, height: int, laid: bytes, painted: bytes) -> bytes:
+    """Return what was painted on a layer of colour; blocks.
+
+    Args:
+        server: one that knows touch-ups (`Health.features`).
+        width: of the layer, in pixels.
+        height: of the layer, in pixels.
+        laid: RGBA8, the layer as it was laid.
+        painted: RGBA8, the layer as it is now.
+
+    Returns:
+        RGBA8: the strokes alone.
+
+    Raises:
+        ServerError: in words, whatever went wrong.
+    """
+    with Connection(server, HEALTH_TIMEOUT_S) as connection:
+        return connection.lift(width, height, laid, painted)
 
 
 @contextlib.contextmanager
@@ -151,7 +175,7 @@ class Connection:
         self._http.close()
 
     def _prove(self) -> Health:
-        where = f"port {self._server.port}"
+        where = _("port {port}").format(port=self._server.port)
         nonce = secrets.token_hex(16)
         try:
             self._http.connect()
@@ -160,15 +184,17 @@ class Connection:
                 body = self._http.getresponse().read(MAX_JSON_BYTES)
         except TimeoutError:
             raise ServerError(
-                f"The program on {where} does not answer.",
-                "Run 'colorize-server stop' in a terminal, then colorize again.",
+                _("The program on {where} does not answer.").format(where=where),
+                _("Run 'colorize-server stop' in a terminal, then colorize again."),
             ) from None
         except (http.client.HTTPException, ConnectionResetError, BrokenPipeError):
             raise self._stranger() from None
         except OSError as error:
             raise NoServerError(
-                f"No colorize server answers on {where} ({error.strerror or error}).",
-                "Start it with Filters > Colorize > Start Server, or run 'colorize-server start' in a terminal.",
+                _("No colorize server answers on {where} ({reason}).").format(
+                    where=where, reason=error.strerror or error
+                ),
+                _("Start it with Filters > Colorize > Start Server, or run 'colorize-server start' in a terminal."),
             ) from None
         try:
             health = json.loads(body)
@@ -181,21 +207,26 @@ class Connection:
         expected = hmac.new(key, asked.encode("ascii"), hashlib.sha256).hexdigest()
         if not hmac.compare_digest(expected.encode(), str(health.get("proof", "")).encode("utf-8", "replace")):
             raise StrangerError(
-                f"The colorize server on {where} does not know this installation's token, so nothing was sent to it.",
-                "Another user's server may hold the port; run 'colorize-server status' in a terminal to see which.",
+                _(
+                    "The colorize server on {where} does not know this installation's token, so nothing was sent to it."
+                ).format(where=where),
+                _("Another user's server may hold the port; run 'colorize-server status' in a terminal to see which."),
             )
         if health.get("protocol") != PROTOCOL:
             raise ServerError(
-                f"The colorize server speaks version {health.get('protocol')} of the protocol, "
-                f"this plug-in version {PROTOCOL}.",
-                "Run 'colorize-server install gimp' in a terminal and restart GIMP.",
+                _("The colorize server speaks version {theirs} of the protocol, this plug-in version {ours}.").format(
+                    theirs=health.get("protocol"), ours=PROTOCOL
+                ),
+                _("Run 'colorize-server install gimp' in a terminal and restart GIMP."),
             )
         return Health(health)
 
     def _stranger(self) -> StrangerError:
         return StrangerError(
-            f"Port {self._server.port} is held by a program that is not the colorize server; nothing was sent to it.",
-            "End that program, or run 'colorize-server start' in a terminal, which takes the next free port.",
+            _("Port {port} is held by a program that is not the colorize server; nothing was sent to it.").format(
+                port=self._server.port
+            ),
+            _("End that program, or run 'colorize-server start' in a terminal, which takes the next free port."),
         )
 
     def colorize(self, request: Request) -> Answer:
@@ -204,7 +235,18 @@ class Connection:
         Raises:
             ServerError: in words, whatever went wrong.
         """
-        parts = [request.picture] if request.hints is None else [request.picture, request.hints]
+        with self._answer(f"/v1/colorize?{request.query()}", request.parts) as response:
+            return _read_answer(response, request)
+
+    def lift(self, width: int, height: int, laid: bytes, painted: bytes) -> bytes:
+        """Return the strokes that were painted on a layer; see `lift`."""
+        with self._answer(f"/v1/touchups?width={width}&height={height}", [laid, painted]) as response:
+            (strokes,) = _read_parts(response, [4 * width * height])
+            return strokes
+
+    @contextlib.contextmanager
+    def _answer(self, path: str, parts: list[bytes]) -> Iterator[http.client.HTTPResponse]:
+        """POST a raw body and open the answer; what goes wrong meanwhile is told in words."""
         headers = {
             "Content-Type": "application/octet-stream",
             "Content-Length": str(sum(len(part) for part in parts)),
@@ -212,11 +254,11 @@ class Connection:
             "X-Colorize-Client": CLIENT_NAME,
         }
         if self._http.sock is None:
-            raise self._stopped("closed the connection")
+            raise self._stopped(_("The colorize server closed the connection."))
         self._http.sock.settimeout(ANSWER_TIMEOUT_S)
         try:
             try:
-                self._http.request("POST", f"/v1/colorize?{request.query()}", iter(parts), headers)
+                self._http.request("POST", path, iter(parts), headers)
             except (BrokenPipeError, ConnectionResetError):
                 # It refused before it had read everything; its reason may still be there to read.
                 if self._http.sock is None:
@@ -224,17 +266,19 @@ class Connection:
             response = self._http.getresponse()
             if response.status != 200:
                 raise _refusal(response.status, response.read(MAX_JSON_BYTES))
-            return _read_answer(response, request)
+            yield response
         except TimeoutError:
-            raise self._stopped("did not answer for half an hour") from None
+            raise self._stopped(_("The colorize server did not answer for half an hour.")) from None
         except (OSError, http.client.HTTPException):
-            raise self._stopped("stopped while it was working") from None
+            raise self._stopped(_("The colorize server stopped while it was working.")) from None
 
-    def _stopped(self, how: str) -> ServerError:
+    def _stopped(self, what: str) -> ServerError:
         return ServerError(
-            f"The colorize server {how}.",
-            "Colorize again (a new server is started then); "
-            "if it happens again, run 'colorize-server status' in a terminal.",
+            what,
+            _(
+                "Colorize again (a new server is started then); "
+                "if it happens again, run 'colorize-server status' in a terminal."
+            ),
         )
 
 
@@ -245,15 +289,16 @@ def _refusal(status: int, body: bytes) -> ServerError:
         return ServerError(str(error["message"]), str(error.get("hint", "")), str(error.get("code", "")))
     except (ValueError, KeyError, TypeError):
         return ServerError(
-            f"The colorize server answered with error {status} and no explanation.",
-            "Run 'colorize-server status' in a terminal; its log holds the details.",
+            _("The colorize server answered with error {status} and no explanation.").format(status=status),
+            _("Run 'colorize-server status' in a terminal; its log holds the details."),
         )
 
 
 def _read_answer(response: http.client.HTTPResponse, request: Request) -> Answer:
     """Read the answer's pictures, and check that they are what was asked for."""
     pixels = request.width * request.height
-    lengths = [pixels * request.answer_channels * (request.depth // 8), pixels if request.doubt else 0]
+    recipe_bytes = int(response.headers.get("X-Colorize-Recipe-Bytes", "0"))
+    lengths = [pixels * request.answer_channels * (request.depth // 8), pixels if request.doubt else 0, recipe_bytes]
     expected = {
         "X-Colorize-Width": request.width,
         "X-Colorize-Height": request.height,
@@ -261,10 +306,10 @@ def _read_answer(response: http.client.HTTPResponse, request: Request) -> Answer
         "X-Colorize-Depth": request.depth,
     }
     wrong = [name for name, value in expected.items() if response.headers.get(name) != str(value)]
-    if wrong or response.length not in (None, sum(lengths)):
+    if wrong or bool(recipe_bytes) != request.wants_recipe or response.length not in (None, sum(lengths)):
         raise ServerError(
-            "The colorize server sent a picture of another kind than was asked for.",
-            "Run 'colorize-server install gimp' in a terminal, so that plug-in and server are of one version.",
+            _("The colorize server sent a picture of another kind than was asked for."),
+            _("Run 'colorize-server install gimp' in a terminal, so that plug-in and server are of one version."),
         )
     parts = list(_read_parts(response, lengths))
     return Answer(
@@ -274,6 +319,7 @@ def _read_answer(response: http.client.HTTPResponse, request: Request) -> Answer
         model_sha256=response.headers.get("X-Colorize-Model-Sha256", ""),
         backend=response.headers.get("X-Colorize-Backend", ""),
         size=int(response.headers.get("X-Colorize-Size", "0")),
+        recipe=parts[2] if request.wants_recipe else None,
     )
 
 
@@ -285,7 +331,9 @@ def _read_parts(response: http.client.HTTPResponse, lengths: list[int]) -> Itera
         done += len(part)
         if len(part) != length:
             raise ServerError(
-                f"The colorize server's answer was cut off after {done:,} of {sum(lengths):,} bytes.",
-                "Colorize again; if it happens again, run 'colorize-server status' in a terminal.",
+                _("The colorize server's answer was cut off after {done} of {total} bytes.").format(
+                    done=f"{done:,}", total=f"{sum(lengths):,}"
+                ),
+                _("Colorize again; if it happens again, run 'colorize-server status' in a terminal."),
             )
         yield part

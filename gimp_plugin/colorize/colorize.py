@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
 """Filters > Colorize: GIMP 3 asks the local colorize server for the colour of a photograph.
 
-Everything here runs on the plug-in's main thread; HTTP runs on a worker thread (progress.Task) and calls no GIMP.
-GIMP wants this file to be executable and to be named like its folder.
+Here the menu entries and their arguments are described; commands.py holds what they do.  Everything runs on the main
+thread; HTTP runs on a worker thread (progress.Task) and calls no GIMP.  GIMP wants this file to be executable and to be
+named like its folder.
 """
 
 from __future__ import annotations
 
-import platform
 import sys
-import traceback
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import gi
@@ -17,248 +17,45 @@ import gi
 gi.require_version("Gimp", "3.0")
 gi.require_version("Gegl", "0.4")
 # The siblings import gi.repository, whose versions have to be required first.
-import client
-import launcher
-import layers
-import pixels
-import protocol
+import commands
+import hints
 import source
-from gi.repository import Gegl, Gimp, GLib, GObject
-from progress import Task
+from gi.repository import Gimp, Gio, GObject
+from language import DOMAIN, FOLDER, _
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-VERSION = "0.1.0"
-PHOTOGRAPH = "plug-in-colorize-photograph"
-AGAIN = "plug-in-colorize-again"
-START_SERVER = "plug-in-colorize-start-server"
-DOCTOR = "plug-in-colorize-doctor"
 MENU = "<Image>/Filters/Colorize"
 MAX_SIZE = 8192
 READ_WRITE = GObject.ParamFlags.READWRITE
-
-
-def colorize_photograph(
-    procedure: Gimp.Procedure,
-    run_mode: Gimp.RunMode,
-    image: Gimp.Image,
-    drawables: list[Gimp.Drawable],
-    config: Gimp.ProcedureConfig,
-    data: object,
-) -> Gimp.ValueArray:
-    """Run Filters > Colorize > Colorize Photograph."""
-
-    def work() -> Gimp.ValueArray | None:
-        connecting = None
-        if run_mode == Gimp.RunMode.INTERACTIVE:
-            import dialog  # needs a display, which a batch run does not have
-
-            # What no setting could mend is refused before the artist fills in a dialog.
-            source.refuse_floating_selection(image)
-            address = _text(config, "server")
-            connecting = _connect(address)
-            if not dialog.ask(procedure, config, image, connecting):
-                return procedure.new_return_values(Gimp.PDBStatusType.CANCEL, None)
-            # What was found when the dialog opened may have ended, or have been started, while it was open.
-            if connecting.is_done or _text(config, "server") != address:
-                connecting = None
-        # A remembered name may be of another picture's layer; one that was just given must be there.
-        hints = source.find_hints_layer(
-            image, _text(config, "hints-layer"), must_exist=run_mode != Gimp.RunMode.WITH_LAST_VALS
-        )
-        chosen = source.choose(image, drawables, config.get_property("scope"), hints)
-        connecting = connecting or _connect(_text(config, "server"))
-        layer = _colorize(chosen, hints, config, run_mode, connecting)
-        if run_mode == Gimp.RunMode.WITH_LAST_VALS:
-            # Colorize Again waits for this run, and GIMP 3.0 holds the image of a closed window no longer than that.
-            # A returned layer would outlive it, stay in the table of items, and crash GIMP when it is looked up there.
-            layer = None
-        values = procedure.new_return_values(Gimp.PDBStatusType.SUCCESS, None)
-        values.remove(1)
-        values.insert(1, GObject.Value(Gimp.Layer, layer))
-        return values
-
-    return _in_words(procedure, work)
-
-
-def _text(config: Gimp.ProcedureConfig, name: str) -> str:
-    """Return a text argument; GIMP gives None for an empty one, once it knows the plug-in from its cache."""
-    return config.get_property(name) or ""
-
-
-def _connect(address: str) -> Task[tuple[protocol.Server, protocol.Health]]:
-    """Begin to find the server, and to start it if need be."""
-    return Task(lambda tell: launcher.connect(address, tell))
-
-
-def _colorize(
-    chosen: source.Source,
-    hints_layer: Gimp.Layer | None,
-    config: Gimp.ProcedureConfig,
-    run_mode: Gimp.RunMode,
-    connecting: Task[tuple[protocol.Server, protocol.Health]],
-) -> Gimp.Layer:
-    """Read the pixels, ask the server, insert the answer."""
-    Gimp.progress_init("Reading the photograph")
-    picture = pixels.read_picture(chosen, hints_layer)
-    hints = pixels.read_hints(chosen, hints_layer) if hints_layer else None
-    server, health = connecting.result_with_progress()
-    request = protocol.Request(
-        width=chosen.width,
-        height=chosen.height,
-        channels=picture.channels,
-        depth=picture.depth,
-        picture=picture.data,
-        hints=hints,
-        size=_offered_size(config.get_property("size"), health, run_mode),
-        saturation=config.get_property("saturation"),
-        doubt=config.get_property("doubt"),
-    )
-    Gimp.progress_set_text("Colorizing the photograph")
-    answer = Task(lambda tell: client.colorize(server, request)).result_with_progress()
-    Gimp.progress_set_text("Adding the colour layer")
-    pixels.check_unchanged(chosen, hints_layer, picture)
-    settings = {
-        "size": answer.size,
-        "saturation": round(request.saturation, 4),
-        "hints": hints_layer.get_name() if hints_layer and hints else "",
-        "scope": config.get_property("scope"),
-    }
-    # Cancel kills this process; without a progress bar there is no Cancel, and no half of a layer is left.
-    Gimp.progress_end()
-    return layers.insert(layers.Insertion(chosen, answer, settings, config.get_property("hide-previous")))
-
-
-def _offered_size(size: int, health: protocol.Health, run_mode: Gimp.RunMode) -> int:
-    """Return the size to ask for: a remembered one may be another model's, and 0 is the model's own choice.
-
-    A script's is passed on as it is; the server refuses it in words.
-    """
-    return size if size in health.sizes or run_mode == Gimp.RunMode.NONINTERACTIVE else 0
-
-
-def colorize_again(
-    procedure: Gimp.Procedure,
-    run_mode: Gimp.RunMode,
-    image: Gimp.Image,
-    drawables: list[Gimp.Drawable],
-    config: Gimp.ProcedureConfig,
-    data: object,
-) -> Gimp.ValueArray:
-    """Run Filters > Colorize > Colorize Again: Colorize Photograph with the values that GIMP remembers."""
-
-    def work() -> Gimp.ValueArray | None:
-        again = Gimp.get_pdb().lookup_procedure(PHOTOGRAPH)
-        values = again.create_config()
-        values.set_property("run-mode", Gimp.RunMode.WITH_LAST_VALS)
-        values.set_property("image", image)
-        values.set_core_object_array("drawables", drawables)
-        result = again.run(values)
-        if result.index(0) == Gimp.PDBStatusType.CANCEL:
-            return procedure.new_return_values(Gimp.PDBStatusType.CANCEL, None)
-        if result.index(0) != Gimp.PDBStatusType.SUCCESS:
-            raise source.RefusalError(Gimp.get_pdb().get_last_error())
-        return None
-
-    return _in_words(procedure, work)
-
-
-def start_server(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, data: object) -> Gimp.ValueArray:
-    """Run Filters > Colorize > Start Server."""
-
-    def work() -> Gimp.ValueArray | None:
-        Gimp.progress_init("Looking for the colorize server")
-        server, health = _connect("").result_with_progress()
-        text = f"The colorize server is ready at {server.address}: {health.model}, {health.backend}."
-        return _report(procedure, config, "Colorize Server", text)
-
-    return _in_words(procedure, work)
-
-
-def doctor(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, data: object) -> Gimp.ValueArray:
-    """Run Filters > Colorize > About and Doctor."""
-    return _in_words(procedure, lambda: _report(procedure, config, "About and Doctor", _diagnosis()))
-
-
-def _diagnosis() -> str:
-    """Tell what there is and what is wrong; starts nothing."""
-    record = launcher.installed()
-    command = " ".join(next(launcher.commands(), ["none was found"]))
-    lines = [
-        f"Colorize plug-in {VERSION}, GIMP {Gimp.version()}, Python {platform.python_version()}",
-        f"Server's state file: {launcher.state_file()}",
-        f"Command that starts the server: {command}",
-    ]
-    if record.get("version") and record["version"] != VERSION:
-        lines.append(
-            f"The plug-in was installed by colorize-server {record['version']}: run 'colorize-server install gimp'."
-        )
-    try:
-        server, health = launcher.find()
-    except protocol.ServerError as error:
-        return "\n".join([*lines, f"Server: {error}"])
-    lines += [
-        f"Server: colorize-server {health.version} at {server.address}, {health.state}",
-        f"Backend: {health.backend}" + (f" ({health.backend_reason})" if health.backend_reason else ""),
-        f"Model: {health.model}, sha256 {health.model_sha256 or '-'}",
-        f"Detail: {', '.join(f'{size} px' for size in health.sizes) or '-'}",
-    ]
-    failure = health.failure()
-    return "\n".join([*lines, f"The server cannot work: {failure}"] if failure else lines)
-
-
-def _report(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, title: str, text: str) -> Gimp.ValueArray:
-    """Show a text to the artist, or return it to a script."""
-    if config.get_property("run-mode") == Gimp.RunMode.INTERACTIVE:
-        import dialog  # needs a display, which a batch run does not have
-
-        dialog.show_report(title, text)
-    values = procedure.new_return_values(Gimp.PDBStatusType.SUCCESS, None)
-    values.remove(1)
-    values.insert(1, GObject.Value(str, text))
-    return values
-
-
-def _in_words(procedure: Gimp.Procedure, work: Callable[[], Gimp.ValueArray | None]) -> Gimp.ValueArray:
-    """Run a procedure; whatever goes wrong becomes one message and EXECUTION_ERROR with the same text."""
-    Gegl.init(None)
-    # A call that fails is told once, by our own message, not in a box of GIMP's for each call.
-    Gimp.get_plug_in().set_pdb_error_handler(Gimp.PDBErrorHandler.PLUGIN)
-    try:
-        values = work()
-    except (protocol.ServerError, source.RefusalError) as error:
-        text = str(error)
-    except Exception as error:  # noqa: BLE001 - GIMP would show "execution error" and nothing else
-        traceback.print_exc()
-        text = (
-            f"Colorize met an error that it does not know ({type(error).__name__}: {error}). "
-            "Nothing was changed; please report it with what Filters > Colorize > About and Doctor shows."
-        )
-    else:
-        return values or procedure.new_return_values(Gimp.PDBStatusType.SUCCESS, None)
-    return procedure.new_return_values(Gimp.PDBStatusType.EXECUTION_ERROR, GLib.Error(text))
+HELP_FOLDER = Path(__file__).with_name("help")
 
 
 class Colorize(Gimp.PlugIn):
-    """The plug-in: four procedures under Filters > Colorize."""
+    """The plug-in: its procedures under Filters > Colorize."""
 
     def do_query_procedures(self) -> list[str]:
         """Name the procedures."""
-        return [PHOTOGRAPH, AGAIN, START_SERVER, DOCTOR]
+        self.set_help_domain(DOMAIN, Gio.File.new_for_path(str(HELP_FOLDER)))
+        return list(self._makers())
 
-    def do_set_i18n(self, name: str) -> bool:
-        """Tell GIMP that there are no translations yet."""
-        return False
+    def do_set_i18n(self, name: str) -> tuple[bool, str, str]:
+        """Tell GIMP where the translations of the menu entries are."""
+        return True, DOMAIN, FOLDER.name
 
     def do_create_procedure(self, name: str) -> Gimp.Procedure:
         """Describe one procedure."""
+        return self._makers()[name](name)
+
+    def _makers(self) -> dict[str, Callable[[str], Gimp.Procedure]]:
         return {
-            PHOTOGRAPH: self._photograph,
-            AGAIN: self._again,
-            START_SERVER: self._start_server,
-            DOCTOR: self._doctor,
-        }[name](name)
+            commands.PHOTOGRAPH: self._photograph,
+            commands.AGAIN: self._again,
+            commands.NEW_HINTS: self._new_hints,
+            commands.START_SERVER: self._start_server,
+            commands.DOCTOR: self._doctor,
+        }
 
     def _image_procedure(self, name: str, run: Callable[..., Gimp.ValueArray], label: str) -> Gimp.ImageProcedure:
         procedure = Gimp.ImageProcedure.new(self, name, Gimp.PDBProcType.PLUGIN, run, None)
@@ -275,73 +72,128 @@ class Colorize(Gimp.PlugIn):
         return procedure
 
     def _photograph(self, name: str) -> Gimp.Procedure:
-        procedure = self._image_procedure(name, colorize_photograph, "Colorize _Photograph...")
+        # GIMP 3.2 sorts menus by name: this label has to come before all others, in every language.
+        procedure = self._image_procedure(name, commands.colorize_photograph, _("Colorize _Photograph..."))
         procedure.set_documentation(
-            "Colour a black-and-white photograph",
-            "Adds one layer in LCh Color mode that colours the photograph and leaves every grey value as it is. "
-            "The colour is inferred by a model that runs in a server on this computer.",
+            _("Colour a black-and-white photograph"),
+            _(
+                "Adds one layer in LCh Color mode that colours the photograph and leaves every grey value as it is. "
+                "The colour is inferred by a model that runs in a server on this computer."
+            ),
             name,
         )
-        procedure.add_int_argument(
-            "size", "_Detail", "Short side of the picture that the model sees, in pixels; 0 is the model's choice",
-            0, MAX_SIZE, 0, READ_WRITE,
-        )  # fmt: skip
-        procedure.add_double_argument(
-            "saturation", "Sa_turation", "Strength of the model's colours", 0.0, 2.0, 1.0, READ_WRITE
-        )
+        self._add_settings(procedure)
+        self._add_switches(procedure)
         procedure.add_string_argument(
-            "hints-layer", "Hi_nts layer", "Name of a transparent layer with strokes of colour; may be empty",
-            source.HINTS_NAME, READ_WRITE,
-        )  # fmt: skip
-        scope = Gimp.Choice.new()
-        scope.add(source.SCOPE_LAYER, 0, "Active layer", "Colour the active layer")
-        scope.add(source.SCOPE_VISIBLE, 1, "Visible image", "Colour what all layers together show")
-        procedure.add_choice_argument("scope", "Sco_pe", "What is colorized", scope, source.SCOPE_LAYER, READ_WRITE)
-        procedure.add_boolean_argument(
-            "doubt",
-            "Add a hidden layer showing where the model _guesses",
-            "Bright where the model is unsure",
-            False,
+            "server",
+            _("Server _address"),
+            _("Empty for this computer's own server, which is started when it does not run"),
+            "",
             READ_WRITE,
         )
-        procedure.add_boolean_argument(
-            "hide-previous", "Hide _earlier results", "Never hides a result that you have painted on", False, READ_WRITE
-        )
-        procedure.add_string_argument(
-            "server", "Server _address", "Empty for this computer's own server, which is started when it does not run",
-            "", READ_WRITE,
-        )  # fmt: skip
         procedure.add_layer_return_value(
-            "colour-layer", "Colour layer", "The new layer; none in a run with the last values", True, READ_WRITE
+            "colour-layer", _("Colour layer"), _("The new layer; none in a run with the last values"), True, READ_WRITE
+        )
+        procedure.add_string_return_value(
+            "notes", _("Notes"), _("What there is to know besides; may be empty"), "", READ_WRITE
         )
         return procedure
 
-    def _again(self, name: str) -> Gimp.Procedure:
-        procedure = self._image_procedure(name, colorize_again, "Colorize A_gain")
-        procedure.set_documentation(
-            "Colour a photograph with the last values", "Colorize Photograph without its dialog.", name
+    def _add_settings(self, procedure: Gimp.Procedure) -> None:
+        procedure.add_int_argument(
+            "size",
+            _("_Detail"),
+            _("Short side of the picture that the model sees, in pixels; 0 is the model's choice"),
+            0,
+            MAX_SIZE,
+            0,
+            READ_WRITE,
         )
+        procedure.add_double_argument(
+            "saturation", _("Sa_turation"), _("Strength of the model's colours"), 0.0, 2.0, 1.0, READ_WRITE
+        )
+        procedure.add_string_argument(
+            "hints-layer",
+            _("Hi_nts layer"),
+            _("Name of a transparent layer with strokes of colour; may be empty"),
+            hints.HINTS_NAME,
+            READ_WRITE,
+        )
+        scope = Gimp.Choice.new()
+        for number, (nick, label, about) in enumerate(
+            (
+                (source.SCOPE_RETOUCHED, _("Retouched photograph"), _("The photograph with the layers that mend it")),
+                (source.SCOPE_LAYER, _("Layer alone"), _("The photograph's own layer and nothing else")),
+                (source.SCOPE_VISIBLE, _("Visible image"), _("What all layers together show")),
+            )
+        ):
+            scope.add(nick, number, label, about)
+        procedure.add_choice_argument(
+            "scope", _("Sco_pe"), _("What is colorized"), scope, source.SCOPE_RETOUCHED, READ_WRITE
+        )
+
+    def _add_switches(self, procedure: Gimp.Procedure) -> None:
+        for name, label, about, default in (
+            (
+                "touch-ups",
+                _("Let my touch-_ups guide the colours"),
+                _("Strokes on the layer Touch-ups are hints, too; grey ones ask for grey"),
+                True,
+            ),
+            (
+                "doubt",
+                _("Add a hidden layer showing where the model _guesses"),
+                _("The stronger its orange, the less the model is sure"),
+                False,
+            ),
+            ("hide-previous", _("Hide _earlier results"), _("Never hides a result that you have changed"), False),
+            (
+                "recolour",
+                _("Reco_lour the selection in the present colour layer"),
+                _("Blends the new colour into the layer that is there, as softly as the selection's edge is"),
+                False,
+            ),
+        ):
+            procedure.add_boolean_argument(name, label, about, default, READ_WRITE)
+
+    def _again(self, name: str) -> Gimp.Procedure:
+        procedure = self._image_procedure(name, commands.colorize_again, _("Repeat C_olorize"))
+        procedure.set_documentation(
+            _("Colour a photograph with the last values"), _("Colorize Photograph without its dialog."), name
+        )
+        return procedure
+
+    def _new_hints(self, name: str) -> Gimp.Procedure:
+        procedure = self._image_procedure(name, commands.new_hints_layer, _("New _Hints Layer"))
+        procedure.set_documentation(
+            _("Add a layer for strokes of colour"),
+            _("Adds an empty layer above the photograph and selects it: paint the colours that you know."),
+            name,
+        )
+        procedure.add_layer_return_value("hints-layer", _("Hints layer"), _("The new layer"), False, READ_WRITE)
         return procedure
 
     def _start_server(self, name: str) -> Gimp.Procedure:
-        procedure = self._plain_procedure(name, start_server, "_Start Server")
+        procedure = self._plain_procedure(name, commands.start_server, _("_Start Server"))
         procedure.set_documentation(
-            "Start the colorize server", "Starts the server when none runs, and waits for its model.", name
+            _("Start the colorize server"), _("Starts the server when none runs, and waits for its model."), name
         )
         return procedure
 
     def _doctor(self, name: str) -> Gimp.Procedure:
-        procedure = self._plain_procedure(name, doctor, "A_bout and Doctor")
-        procedure.set_documentation("Show server, backend and model", "Tells what runs where, and what is wrong.", name)
+        procedure = self._plain_procedure(name, commands.doctor, _("Server _Doctor"))
+        procedure.set_documentation(
+            _("Show server, backend and model"), _("Tells what runs where, and what is wrong."), name
+        )
         return procedure
 
     def _plain_procedure(self, name: str, run: Callable[..., Gimp.ValueArray], label: str) -> Gimp.Procedure:
         procedure = Gimp.Procedure.new(self, name, Gimp.PDBProcType.PLUGIN, run, None)
         procedure.set_sensitivity_mask(Gimp.ProcedureSensitivityMask.ALWAYS)
         procedure.add_enum_argument(
-            "run-mode", "Run mode", "The run mode", Gimp.RunMode, Gimp.RunMode.INTERACTIVE, READ_WRITE
+            "run-mode", _("Run mode"), _("The run mode"), Gimp.RunMode, Gimp.RunMode.INTERACTIVE, READ_WRITE
         )
-        procedure.add_string_return_value("report", "Report", "What was found", "", READ_WRITE)
+        procedure.add_string_return_value("report", _("Report"), _("What was found"), "", READ_WRITE)
         return self._in_menu(procedure, label)
 
 

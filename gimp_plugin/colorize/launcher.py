@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from client import check_health, parse_address
+from language import _
 from protocol import Health, NoServerError, Server, ServerError, StrangerError
 
 if TYPE_CHECKING:
@@ -39,9 +40,13 @@ READY_TIMEOUT_S = 600.0
 """From the first answer to a loaded model; a GPU may have to build its engine first."""
 POLL_S = 0.15
 
-HOW_TO_START = "Run 'colorize-server start' in a terminal, then colorize again."
-HOW_TO_LOOK = "Run 'colorize-server start' in a terminal to see more, then colorize again."
-HOW_TO_INSTALL = "Install colorize-server, run 'colorize-server install gimp' in a terminal, and restart GIMP."
+HOW_TO_START = _("Run 'colorize-server start' in a terminal, then colorize again.")
+HOW_TO_ADDRESS = _(
+    "Start the server of that address, or empty the Server address (under Advanced in the dialog) "
+    "to use this computer's own, which is started by itself."
+)
+HOW_TO_LOOK = _("Run 'colorize-server start' in a terminal to see more, then colorize again.")
+HOW_TO_INSTALL = _("Install colorize-server, run 'colorize-server install gimp' in a terminal, and restart GIMP.")
 
 
 def installed() -> dict[str, Any]:
@@ -98,7 +103,10 @@ def locate(address: str = "") -> Server | None:
     host, port = parse_address(address)
     if state is None:
         raise ServerError(
-            f"There is no token of this installation to check the server at {address.strip()} with.", HOW_TO_START
+            _("There is no token of this installation to check the server at {address} with.").format(
+                address=address.strip()
+            ),
+            HOW_TO_START,
         )
     return Server(host, port, state["token"])
 
@@ -156,7 +164,9 @@ class Starter:
         self._said.seek(0)
         lines = self._said.read().decode("utf-8", "replace").strip().splitlines()
         return (
-            lines[-1].removeprefix("colorize-server: ") if lines else f"It ended with code {self._process.returncode}."
+            lines[-1].removeprefix("colorize-server: ")
+            if lines
+            else _("It ended with code {code}.").format(code=self._process.returncode)
         )
 
 
@@ -177,8 +187,11 @@ def start() -> Starter:
         except OSError as error:
             tried.append(f"{command[0]}: {error.strerror or error}")
     if tried:
-        raise ServerError(f"The colorize server could not be started ({'; '.join(tried)}).", HOW_TO_INSTALL)
-    raise ServerError("No colorize server runs, and no program to start one was found.", HOW_TO_INSTALL)
+        raise ServerError(
+            _("The colorize server could not be started ({problems}).").format(problems="; ".join(tried)),
+            HOW_TO_INSTALL,
+        )
+    raise ServerError(_("No colorize server runs, and no program to start one was found."), HOW_TO_INSTALL)
 
 
 def _spawn(argv: list[str], errors: IO[bytes]) -> subprocess.Popen[bytes]:
@@ -220,7 +233,7 @@ def find(address: str = "") -> tuple[Server, Health]:
     """
     server = locate(address)
     if server is None:
-        raise NoServerError("No colorize server runs.", HOW_TO_START)
+        raise NoServerError(_("No colorize server runs."), HOW_TO_START)
     return server, check_health(server)
 
 
@@ -236,18 +249,20 @@ def connect(address: str = "", tell: Callable[[str], None] = lambda text: None) 
     Raises:
         ServerError: in words, whatever went wrong.
     """
-    tell("Looking for the colorize server")
+    tell(_("Looking for the colorize server"))
     try:
         server, health = find(address)
         stranger = ""
     except (NoServerError, StrangerError) as error:
         # A stranger on the port of an old state file is no obstacle: our server takes the next free port.
         if address.strip():
-            raise
+            if isinstance(error, StrangerError):
+                raise
+            raise NoServerError(error.message, HOW_TO_ADDRESS) from None
         health = None
         stranger = error.message if isinstance(error, StrangerError) else ""
     if health is None or (health.state == "stopping" and not address.strip()):
-        tell("Starting the colorize server")
+        tell(_("Starting the colorize server"))
         try:
             with start() as starter:
                 server, health = _wait_for_answer(starter)
@@ -264,14 +279,19 @@ def _wait_for_answer(starter: Starter) -> tuple[Server, Health]:
             server, health = find()
             if health.state != "stopping":
                 return server, health
-            reason = "the one before it is still finishing its work."
+            reason = _("the one before it is still finishing its work.")
         except (NoServerError, StrangerError) as error:
             reason = error.message
         if failure:
-            raise ServerError(f"The colorize server could not be started. {failure}", HOW_TO_LOOK)
+            raise ServerError(
+                _("The colorize server could not be started. {failure}").format(failure=failure), HOW_TO_LOOK
+            )
         if time.monotonic() > deadline:
             raise ServerError(
-                f"The colorize server was started, but after {APPEAR_TIMEOUT_S:.0f} seconds: {reason}", HOW_TO_START
+                _("The colorize server was started, but after {seconds} seconds: {reason}").format(
+                    seconds=round(APPEAR_TIMEOUT_S), reason=reason
+                ),
+                HOW_TO_START,
             )
         time.sleep(POLL_S)
 
@@ -283,10 +303,12 @@ def _wait_until_ready(server: Server, health: Health, tell: Callable[[str], None
         if failure:
             raise failure
         if health.state == "stopping":
-            raise ServerError("The colorize server is just stopping.", "Wait a moment, then colorize again.")
+            raise ServerError(_("The colorize server is just stopping."), _("Wait a moment, then colorize again."))
         if time.monotonic() > deadline:
-            raise ServerError("The colorize server does not get its model ready.", "Run 'colorize-server status'.")
-        tell("The colorize server is loading its model")
+            raise ServerError(
+                _("The colorize server does not get its model ready."), _("Run 'colorize-server status'.")
+            )
+        tell(_("The colorize server is loading its model"))
         time.sleep(POLL_S)
         health = check_health(server)
     return health

@@ -6,17 +6,15 @@ precision and profile, and ``Y'`` is the sRGB curve of linear luminance, as PROT
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import provenance
+import shown
 from gi.repository import Gegl, Gimp
-from source import RefusalError, all_layers
+from language import _
+from source import RefusalError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from source import Source
 
 GRID_SIDE = 24
@@ -58,8 +56,8 @@ class Picture:
         )
 
 
-def read_picture(source: Source, hints: Gimp.Layer | None) -> Picture:
-    """Return the lightness (and alpha) of the source; of a toned one in bytes, its colours.
+def read_picture(source: Source) -> Picture:
+    """Return the lightness (and alpha) of the source as it is shown; of a toned one in bytes, its colours.
 
     LCh Color keeps a pixel's lightness, which of a toned one lies between two levels of grey.  Rounded to one of them,
     the lightness that the server made its colours for is not the one that they are shown at.
@@ -69,14 +67,17 @@ def read_picture(source: Source, hints: Gimp.Layer | None) -> Picture:
     """
     may_be_toned = source.depth == 8 and source.image.get_base_type() != Gimp.ImageBaseType.GRAY
     channels = (3 if may_be_toned else 1) + source.has_alpha
-    with _opened(source, hints) as buffer:
+    with shown.photograph(source) as buffer:
         picture = Picture(_read(buffer, source, channels, 0, 0, source.width, source.height), channels, source.depth)
     if may_be_toned:
         picture = _without_equal_channels(picture)
     if picture.is_clear:
-        what = "layer" if source.layer else "image"
+        if source.layer:
+            raise RefusalError(
+                _("The layer is empty: every pixel is transparent. Choose the photograph's layer, then colorize again.")
+            )
         raise RefusalError(
-            f"The {what} is empty: every pixel is transparent. Choose the photograph's layer, then colorize again."
+            _("The image is empty: every pixel is transparent. Choose the photograph's layer, then colorize again.")
         )
     return picture
 
@@ -95,12 +96,11 @@ def _without_equal_channels(picture: Picture) -> Picture:
     return Picture(bytes(grey), 2, picture.depth)
 
 
-def check_unchanged(source: Source, hints: Gimp.Layer | None, picture: Picture) -> None:
+def check_unchanged(source: Source, picture: Picture) -> None:
     """Refuse if the artist changed what was sent, in shape or in content, while the server worked on it.
 
     Args:
         source: what was sent.
-        hints: the hints layer, which is no part of it.
         picture: what was sent.
 
     Raises:
@@ -111,13 +111,15 @@ def check_unchanged(source: Source, hints: Gimp.Layer | None, picture: Picture) 
     places = [(x, y) for y in _grid(source.height) for x in _grid(source.width)]
     starts = ((y * source.width + x) * size for x, y in places)
     sent = [picture.data[start : start + size] for start in starts]
-    with _opened(source, hints) as buffer:
+    with shown.photograph(source) as buffer:
         found = [_read(buffer, source, picture.channels, x, y, 1, 1) for x, y in places]
     changed = sum(_differs(before, now, picture.depth) for before, now in zip(sent, found, strict=True))
     if changed > GRID_MAX_CHANGED * len(places):
         raise RefusalError(
-            "The photograph was edited while its colour was being made, so that the colour does not fit; "
-            "nothing was changed. Colorize it again."
+            _(
+                "The photograph was edited while its colour was being made, so that the colour does not fit; "
+                "nothing was changed. Colorize it again."
+            )
         )
 
 
@@ -133,55 +135,6 @@ def _differs(before: bytes, now: bytes, depth: int) -> bool:
     return any(abs(one - other) > GRID_TOLERANCE for one, other in levels)
 
 
-def read_hints(source: Source, hints: Gimp.Layer) -> bytes | None:
-    """Return the strokes as RGBA8 on the source's own rectangle, or None if nothing was painted there.
-
-    Raises:
-        RefusalError: if the image cannot hold the colours of the strokes.
-    """
-    _, x, y = hints.get_offsets()
-    area = Gegl.Rectangle.new(source.x - x, source.y - y, source.width, source.height)
-    data = bytes(hints.get_buffer().get(area, 1.0, "R'G'B'A u8", Gegl.AbyssPolicy.NONE))
-    if not data[3::4].strip(b"\0"):
-        return None
-    base = source.image.get_base_type()
-    if base != Gimp.ImageBaseType.RGB:
-        lost = "grey, so that" if base == Gimp.ImageBaseType.GRAY else "indexed, so that most of"
-        raise RefusalError(
-            f"The image is {lost} the colours painted on “{hints.get_name()}” are lost. "
-            "Choose Image > Mode > RGB and paint them again, or empty the Hints layer field to colorize without them."
-        )
-    return data
-
-
 def _read(buffer: Gegl.Buffer, source: Source, channels: int, x: int, y: int, width: int, height: int) -> bytes:
     area = Gegl.Rectangle.new(x, y, width, height)
     return bytes(buffer.get(area, 1.0, f"{FORMATS[channels]} u{source.depth}", Gegl.AbyssPolicy.NONE))
-
-
-@contextlib.contextmanager
-def _opened(source: Source, hints: Gimp.Layer | None) -> Iterator[Gegl.Buffer]:
-    """Open the source's pixels; of the visible image, or a group, those without the hints and earlier results."""
-    if source.layer and not source.layer.is_group():
-        yield source.layer.get_buffer()
-        return
-    # A copy of the image is changed, never the artist's own; GIMP shares the pixels of both, so it is cheap.
-    copy = source.image.duplicate()
-    try:
-        originals, copies = all_layers(source.image), all_layers(copy)
-        for layer in copies:
-            # GIMP leaves a layer with this lock as it is, without a word.
-            layer.set_lock_visibility(False)
-        for layer, twin in zip(originals, copies, strict=True):
-            if layer == hints or provenance.of_layer(layer) is not None:
-                twin.set_visible(False)
-        if source.layer:
-            yield copies[originals.index(source.layer)].get_buffer()
-        else:
-            visible = Gimp.Layer.new_from_visible(copy, copy, "visible")
-            try:
-                yield visible.get_buffer()
-            finally:
-                visible.delete()
-    finally:
-        copy.delete()

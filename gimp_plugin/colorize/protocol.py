@@ -9,6 +9,8 @@ import urllib.parse
 from dataclasses import dataclass
 from typing import Any
 
+from language import _
+
 
 class ServerError(Exception):
     """What went wrong with the server, and what to do.
@@ -81,8 +83,12 @@ class Health:
         backend = self.raw.get("backend") or {}
         active = backend.get("active")
         if not active:
-            return "no backend yet"
-        return f"{active} on {backend['device']}" if backend.get("device") else str(active)
+            return _("no backend yet")
+        return (
+            _("{backend} on {device}").format(backend=active, device=backend["device"])
+            if backend.get("device")
+            else str(active)
+        )
 
     @property
     def backend_reason(self) -> str:
@@ -93,7 +99,7 @@ class Health:
     def model(self) -> str:
         """Name and version of the model."""
         model = self.raw.get("model") or {}
-        return f"{model['name']} {model.get('version', '')}".strip() if model.get("name") else "no model yet"
+        return f"{model['name']} {model.get('version', '')}".strip() if model.get("name") else _("no model yet")
 
     @property
     def model_sha256(self) -> str:
@@ -106,6 +112,11 @@ class Health:
         return sorted(int(size) for size in (self.raw.get("model") or {}).get("sizes") or ())
 
     @property
+    def features(self) -> list[str]:
+        """What the server has learned since the first of version 1, such as ``recipe`` and ``touchups``."""
+        return [str(name) for name in self.raw.get("features") or ()]
+
+    @property
     def default_size(self) -> int:
         """The model's own choice among `sizes`; 0 while there is no model."""
         return int((self.raw.get("model") or {}).get("default_size") or 0)
@@ -114,8 +125,8 @@ class Health:
         """Return the error of a server that runs but cannot work, else None."""
         if self.state == "failed":
             error = self.raw.get("error") or {}
-            message = error.get("message") or "The colorize server could not load its model."
-            hint = error.get("hint") or "Run 'colorize-server status' in a terminal to see why."
+            message = error.get("message") or _("The colorize server could not load its model.")
+            hint = error.get("hint") or _("Run 'colorize-server status' in a terminal to see why.")
             return ServerError(str(message), str(hint), str(error.get("code") or ""))
         return None
 
@@ -135,6 +146,8 @@ class Request:
         saturation: factor on the model's chroma, 0..2.
         doubt: whether the answer is to include the doubt picture.
         output: ``layer`` or ``composite``.
+        wants_recipe: whether the answer is to include the recipe.
+        recipe: a recipe to lay the layer from, without the network; then there are no hints, size and doubt.
     """
 
     width: int
@@ -147,6 +160,8 @@ class Request:
     saturation: float = 1.0
     doubt: bool = False
     output: str = "layer"
+    wants_recipe: bool = False
+    recipe: bytes | None = None
 
     def query(self) -> str:
         """Return the query string of ``POST /v1/colorize``."""
@@ -164,9 +179,17 @@ class Request:
             values["size"] = self.size
         if self.hints is not None:
             values["hints"] = "rgba8"
-        if self.doubt:
-            values["include"] = "doubt"
+        include = [name for name, wanted in (("doubt", self.doubt), ("recipe", self.wants_recipe)) if wanted]
+        if include:
+            values["include"] = ",".join(include)
+        if self.recipe is not None:
+            values["recipe"] = len(self.recipe)
         return urllib.parse.urlencode(values)
+
+    @property
+    def parts(self) -> list[bytes]:
+        """The body, part by part."""
+        return [part for part in (self.picture, self.hints, self.recipe) if part is not None]
 
     @property
     def answer_channels(self) -> int:
@@ -185,6 +208,7 @@ class Answer:
         model_sha256: digest of the model file.
         backend: what ran the model.
         size: network short side that was used.
+        recipe: what the layer can be laid from again, or None.
     """
 
     picture: bytes
@@ -193,3 +217,4 @@ class Answer:
     model_sha256: str
     backend: str
     size: int
+    recipe: bytes | None = None

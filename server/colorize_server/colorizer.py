@@ -22,8 +22,9 @@ from .model import Model
 from .options import Options
 from .photograph import Photograph, Pixels
 from .picture.geometry import NetworkPlan, pad_by_reflection, plan_network
-from .picture.hints import Rgba, anchor_at_network_size, anchor_rows, check_hints, network_hints
+from .picture.hints import Rgba, anchor_at_network_size, anchor_rows, check_hints, network_hints, without_faint_strokes
 from .picture.join import Joiner, output_space
+from .picture.recipe import Recipe, quantized
 from .picture.reduce import reduce_area
 from .picture.upsample import JointUpsampler, enlarge_linear
 
@@ -50,6 +51,25 @@ class Timings:
 
     network_ms: float
     picture_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Generated:
+    """What the network said about one photograph.
+
+    Attributes:
+        recipe: its chroma, and the strokes that it was given.
+        lightness: (h, w) float32, L* of the photograph at network size.
+        hint_planes: the strokes at network size, see `network_hints`; None for none.
+        doubt: (h, w) float32, C* at network size.
+        network_ms: milliseconds of the generator's forward pass.
+    """
+
+    recipe: Recipe
+    lightness: Planes
+    hint_planes: Planes | None
+    doubt: Planes
+    network_ms: float
 
 
 class Colorizer:
@@ -109,39 +129,101 @@ class Colorizer:
         """
         control = control or Control()
         began = time.perf_counter()
+        generated = self.generate(photograph, options, hints=hints, control=control)
+        control.report(_SHARE_NETWORK)
+        out = self.lay(
+            photograph, options, generated, out=out, doubt_out=doubt_out, control=control, keep_profile=keep_profile
+        )
+        return out, Timings(generated.network_ms, 1000 * (time.perf_counter() - began) - generated.network_ms)
+
+    def generate(
+        self, photograph: Photograph, options: Options, *, hints: Rgba | None = None, control: Control | None = None
+    ) -> Generated:
+        """Ask the network about a photograph.
+
+        Args:
+            photograph: the photograph.
+            options: of these the network's size counts.
+            hints: see `colorize`.
+            control: progress and cancellation.
+
+        Raises:
+            See `colorize`.
+        """
+        control = control or Control()
         height, width = photograph.height, photograph.width
-        plan = plan_network(height, width, self._card.check_size(options.size), self._card.multiple_of)
+        size = self._card.check_size(options.size)
+        plan = plan_network(height, width, size, self._card.multiple_of)
         if hints is not None:
             check_hints(hints, height, width)
             if not hints[..., 3].any():
                 hints = None
+        low = self._network_lightness(photograph, (plan.network_height, plan.network_width), control)
+        hint_planes = self._hint_planes(hints, low.shape, control)
+        control.report(_SHARE_REDUCE)
+        began = time.perf_counter()
+        chroma, doubt = self._run(low, hint_planes, plan, control)
+        network_ms = 1000 * (time.perf_counter() - began)
+        chroma = quantized(chroma * np.float32(CHROMA_SCALE * self._card.saturation))
+        return Generated(Recipe(width, height, size, chroma, hints), low, hint_planes, doubt, network_ms)
+
+    def recall(self, photograph: Photograph, recipe: Recipe, *, control: Control | None = None) -> Generated:
+        """Return what the network said about a photograph (which may have been mended since), from its recipe."""
+        control = control or Control()
+        low = self._network_lightness(photograph, recipe.chroma.shape[1:], control)
+        return Generated(recipe, low, self._hint_planes(recipe.hints, low.shape, control), np.zeros_like(low), 0.0)
+
+    def lay(
+        self,
+        photograph: Photograph,
+        options: Options,
+        generated: Generated,
+        *,
+        out: Pixels | None = None,
+        doubt_out: NDArray[np.uint8] | None = None,
+        control: Control | None = None,
+        keep_profile: bool = True,
+    ) -> Pixels:
+        """Lay a photograph's colours from what the network said about it.
+
+        Args:
+            photograph: the photograph.
+            options: what is wanted; the network's size does not count any more.
+            generated: from `generate` or `recall`.
+            out: see `colorize`.
+            doubt_out: see `colorize`.
+            control: see `colorize`.
+            keep_profile: see `colorize`.
+
+        Returns:
+            The finished pixels (`out`).
+
+        Raises:
+            CancelledError: `control` was cancelled.
+        """
+        control = control or Control()
+        height, width = photograph.height, photograph.width
         channels = 4 if photograph.has_alpha else 3
         if out is None:
             out = np.empty((height, width, channels), photograph.pixels.dtype)
         if out.shape != (height, width, channels) or out.dtype != photograph.pixels.dtype:
             raise ValueError(f"out must be {(height, width, channels)} {photograph.pixels.dtype}")
-
-        low = self._network_lightness(photograph, plan, control)
-        hint_planes = None
-        if hints is not None:
-            shape = (plan.network_height, plan.network_width)
-            hint_planes = network_hints(hints, shape, executor=self._executor, control=control)
-        control.report(_SHARE_REDUCE)
-        network_began = time.perf_counter()
-        chroma, doubt = self._run(low, hint_planes, plan, control)
-        network_ms = 1000 * (time.perf_counter() - network_began)
-        control.report(_SHARE_NETWORK)
-
-        chroma *= np.float32(CHROMA_SCALE * self._card.saturation * options.saturation)
-        if hint_planes is not None:
-            chroma = anchor_at_network_size(chroma, hint_planes, low)
+        low, hints = generated.lightness, generated.recipe.hints
+        chroma = generated.recipe.chroma * np.float32(options.saturation)
+        if generated.hint_planes is not None:
+            chroma = anchor_at_network_size(chroma, generated.hint_planes, low)
         joiner = Joiner(photograph, options, output_space(photograph, keep_profile=keep_profile))
         if joiner.white == "D50":
             chroma = _chroma_for_d50(low, chroma)
-        self._finish(photograph, low, chroma, doubt, joiner, hints, out, doubt_out, control)
-        return out, Timings(network_ms, 1000 * (time.perf_counter() - began) - network_ms)
+        self._finish(photograph, low, chroma, generated.doubt, joiner, hints, out, doubt_out, control)
+        return out
 
-    def _network_lightness(self, photograph: Photograph, plan: NetworkPlan, control: Control) -> Planes:
+    def _hint_planes(self, hints: Rgba | None, shape: tuple[int, ...], control: Control) -> Planes | None:
+        if hints is None:
+            return None
+        return network_hints(hints, (shape[0], shape[1]), executor=self._executor, control=control)
+
+    def _network_lightness(self, photograph: Photograph, small: tuple[int, ...], control: Control) -> Planes:
         def read(start: int, stop: int) -> Planes:
             lightness = photograph.lightness(start, stop)
             alpha = photograph.alpha(start, stop)
@@ -149,8 +231,8 @@ class Colorizer:
                 lightness = _TRANSPARENT_LIGHTNESS + (lightness - _TRANSPARENT_LIGHTNESS) * alpha
             return lightness[None]
 
-        shape, small = (plan.height, plan.width), (plan.network_height, plan.network_width)
-        reduced: Planes = reduce_area(read, shape, small, 1, executor=self._executor, control=control)[0]
+        shape = (photograph.height, photograph.width)
+        reduced: Planes = reduce_area(read, shape, (small[0], small[1]), 1, executor=self._executor, control=control)[0]
         return reduced
 
     def _run(
@@ -161,7 +243,7 @@ class Colorizer:
         if hint_planes is None:
             hints = np.zeros((1, 3, *padded), np.float32)
         else:
-            hints = pad_by_reflection(hint_planes, *padded)[None]
+            hints = pad_by_reflection(without_faint_strokes(hint_planes), *padded)[None]
         control.on_cancel(self._backend.cancel)
         control.check()
         chroma, doubt = self._backend.run(luminance, hints)

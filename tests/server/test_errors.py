@@ -116,6 +116,8 @@ CASES: dict[str, tuple[int, Provoke]] = {
 }
 ELSEWHERE = {
     "bad_hints": "test_encoded.py",
+    "bad_recipe": "test_recipe.py",
+    "recipe_mismatch": "test_recipe.py",
     "disk_full": "test_state.py",
 }
 """Codes that need the product's own engine, or no request."""
@@ -169,7 +171,9 @@ BAD_QUERIES = [
     "width=16&height=16&channels=1&host=krita", "width=16&height=16&channels=1&blend=screen",
     "width=16&height=16&channels=1&size=big", "width=16&height=16&channels=1&saturation=-0.1",
     "width=16&height=16&channels=1&saturation=2.1", "width=16&height=16&channels=1&saturation=nan",
-    "width=16&height=16&channels=1&hints=png", "width=16&height=16&channels=1&include=everything",
+    "width=16&height=16&channels=1&hints=png", "width=16&height=16&channels=1&recipe=-1",
+    "width=16&height=16&channels=1&recipe=0", "width=16&height=16&channels=1&include=doubt,doubt",
+    "width=16&height=16&channels=1&include=everything",
     "width=16&height=16&channels=1&satuartion=1", "width=16&width=16&height=16&channels=1",
     "width=1e1&height=16&channels=1",
     "width=16.0&height=16&channels=1", "width=+16&height=16&channels=1", "width=16&height=16&channels=1&include=",

@@ -21,6 +21,7 @@ async def test_health_describes_a_ready_daemon(rig: Rig) -> None:
         "product": "colorize-server",
         "version": __version__,
         "protocol": 1,
+        "features": ["recipe", "touchups"],
         "state": "ready",
         "ready": True,
         "backend": {

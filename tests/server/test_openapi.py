@@ -33,7 +33,7 @@ async def test_the_document_gives_the_daemons_own_limits(rig: Rig) -> None:
     parameters = {entry["name"]: entry["schema"] for entry in document["paths"]["/v1/colorize"]["post"]["parameters"]}
     assert parameters["width"]["maximum"] == health["limits"]["max_side"]
     assert parameters["profile"]["enum"] == ["srgb", "linear", "gray-gamma-2.2", "adobe-rgb", "prophoto"]
-    assert parameters["include"]["enum"] == ["doubt"]
+    assert parameters["include"]["enum"] == ["doubt", "recipe", "doubt,recipe", "recipe,doubt"]
 
 
 async def test_every_operation_but_health_needs_the_token(rig: Rig) -> None:

@@ -9,7 +9,7 @@ from colorize_server.color.rgb import SRGB
 from colorize_server.control import Control
 from colorize_server.errors import HintsError, PictureError
 from colorize_server.picture.geometry import pad_by_reflection, plan_network
-from colorize_server.picture.hints import anchor_at_network_size, check_hints, network_hints
+from colorize_server.picture.hints import anchor_at_network_size, check_hints, network_hints, without_faint_strokes
 from colorize_server.picture.reduce import reduce_area
 from colorize_server.picture.upsample import JointUpsampler, enlarge_linear
 from hypothesis import given, settings
@@ -189,14 +189,31 @@ def test_an_ignored_hint_is_anchored_and_stops_at_an_edge() -> None:
     """The network's grey is corrected to the stroke inside its patch, and hardly beyond the patch's edge."""
     light = np.full((64, 64), 30, np.float32)
     light[:, 32:] = 70
-    hints = np.zeros((3, 64, 64), np.float32)
-    hints[:, 30:34, 20:28] = np.array([55 / 110, -33 / 110, 1.0])[:, None, None]
+    hints = np.zeros((4, 64, 64), np.float32)
+    hints[:, 30:34, 20:28] = np.array([55 / 110, -33 / 110, 1.0, 1.0])[:, None, None]
     out = anchor_at_network_size(np.zeros((2, 64, 64), np.float32), hints, light)
     np.testing.assert_allclose(out[0, 30:34, 20:28], 55, atol=0.5)
     np.testing.assert_allclose(out[1, 30:34, 20:28], -33, atol=0.5)
     assert out[0, 32, 31] > 10
     assert abs(out[0, 32, 32:]).max() < 2
     assert abs(out[0, :10]).max() < 1
+
+
+@pytest.mark.parametrize("width_px", [2, 60])
+def test_a_faint_stroke_goes_a_part_of_the_way(width_px: int) -> None:
+    """How opaque a stroke is counts, not how much of a network pixel it covers; a trace of one does nothing."""
+    light = np.full((96, 64), 50, np.float32)
+    reached = []
+    for alpha in (255, 102, 1):
+        hints = painted(960, 640, (200, 30, 40), slice(480, 480 + width_px), slice(200, 400))
+        hints[..., 3][hints[..., 3] > 0] = alpha
+        planes = network_hints(hints, (96, 64), executor=EXECUTOR, control=Control())
+        told = without_faint_strokes(planes)
+        assert bool(told.any()) == (alpha == 255)
+        out = anchor_at_network_size(np.zeros((2, 96, 64), np.float32), planes, light)
+        reached.append(float(out[0].max()))
+    assert reached[1] == pytest.approx(0.4 * reached[0], rel=0.05)
+    assert reached[2] < 0.01 * reached[0]
 
 
 def test_hints_of_another_size_or_kind_are_refused() -> None:

@@ -6,6 +6,7 @@ import ipaddress
 import logging
 import logging.handlers
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -23,6 +24,8 @@ _DESCRIPTION: Final = """\
 Starts the server.  It is ready when the plug-ins find it; nothing else needs to be set up.
 Starting it twice does no harm: the second start says that it already runs.
 """
+_ROOM_BYTES: Final = 1 << 20
+"""What the state file, the lock and a few lines of log need."""
 _READY_TIMEOUT_S: Final = 300.0
 _OTHER_START_TIMEOUT_S: Final = 45.0
 _REPLACE_TIMEOUT_S: Final = 120.0
@@ -234,8 +237,16 @@ def _start_in_background(folder: StateFolder, args: argparse.Namespace) -> int:
             return _report(running[0], running[1].health, "runs")
         time.sleep(0.05)
     lines = folder.start_log_file.read_text("utf-8", "replace").strip().splitlines()
-    reason = lines[-1].removeprefix("colorize-server: ") if lines else "It said nothing."
+    reason = lines[-1].removeprefix("colorize-server: ") if lines else _silent_end(folder)
     raise ColorizeError(f"The server did not start. {reason}")
+
+
+def _silent_end(folder: StateFolder) -> str:
+    """Say why a daemon ended that could not even write why."""
+    place = folder.start_log_file.parent
+    if shutil.disk_usage(place).free < _ROOM_BYTES:
+        return f"There is no room left on the disk of {place}; make some, then start it again."
+    return "It ended without a word; run 'colorize-server start' in a terminal to see more."
 
 
 def _report(state: DaemonState, health: dict[str, Any], runs: str) -> int:

@@ -34,6 +34,10 @@ async def _send(
     response = web.StreamResponse(headers=HEADERS)
     response.headers["Content-Type"] = content_type
     response.content_length = sum(len(piece) for piece in pieces)
+    if answer.recipe_bytes:
+        response.headers["X-Colorize-Recipe-Bytes"] = str(answer.recipe_bytes)
+    if answer.touched is not None:
+        response.headers["X-Colorize-Touched"] = str(answer.touched)
     for name, value in {
         "Width": answer.width,
         "Height": answer.height,

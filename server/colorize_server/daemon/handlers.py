@@ -19,11 +19,15 @@ from .failures import HEADERS
 from .jobs import expired_error
 from .keys import ACCESS, CLIENT, INFERENCE, JOBS, MEMORY, SCHEDULER, SETTINGS, SHUTDOWN
 from .openapi import openapi_document
-from .parameters import MAX_WAIT_S, answer_type, single_values, task_from_query
+from .parameters import MAX_WAIT_S, answer_type, single_values, task_from_query, touch_ups_task
 from .work import State, Work
 
 PRODUCT: Final = "colorize-server"
 PROTOCOL: Final = 1
+RECIPE_BYTES: Final = 4 << 20
+"""Room that is kept for a recipe's chroma."""
+FEATURES: Final = ("recipe", "touchups")
+"""What version 1 has learned since its first server, which names none."""
 
 
 def answer_json(members: dict[str, Any], status: int = 200, **headers: str) -> web.Response:
@@ -56,6 +60,7 @@ async def health(request: web.Request) -> web.Response:
         "product": PRODUCT,
         "version": __version__,
         "protocol": PROTOCOL,
+        "features": list(FEATURES),
         "state": state,
         "ready": state == "ready",
         "backend": {"requested": settings.backend, **active},
@@ -81,8 +86,19 @@ async def health(request: web.Request) -> web.Response:
 
 async def colorize(request: web.Request) -> web.StreamResponse:
     """Colorize a picture in one exchange; a client that goes away takes its work with it."""
+    return await _exchange(request, _task(request))
+
+
+async def touchups(request: web.Request) -> web.StreamResponse:
+    """Find what was painted on a layer of colour."""
+    _check_encoding(request)
+    task = touch_ups_task(list(request.query.items()), _media_type(request), request.app[SETTINGS].limits)
+    return await _exchange(request, task)
+
+
+async def _exchange(request: web.Request, task: Task) -> web.StreamResponse:
     scheduler = request.app[SCHEDULER]
-    async with _received(request) as work:
+    async with _received(request, task) as work:
         try:
             with scheduler.answering():
                 return await _answer(request, work)
@@ -103,7 +119,7 @@ async def _answer(request: web.Request, work: Work) -> web.StreamResponse:
 
 async def create_job(request: web.Request) -> web.Response:
     """Take a picture; its client asks for the result later."""
-    async with _received(request) as work:
+    async with _received(request, _task(request)) as work:
         request.app[JOBS].add(work)
     return answer_json(work.as_members(), 202, Location=f"/v1/jobs/{work.id}")
 
@@ -171,17 +187,18 @@ def _wait(text: str) -> float:
 
 
 @contextlib.asynccontextmanager
-async def _received(request: web.Request) -> AsyncIterator[Work]:
+async def _received(request: web.Request, task: Task) -> AsyncIterator[Work]:
     """Receive a picture and queue its work; yields the work."""
-    task = _task(request)
     scheduler, limits = request.app[SCHEDULER], request.app[SETTINGS].limits
     check_body_bytes(request.content_length or 0, limits)
     work = Work(request[CLIENT], task, request.app[MEMORY])
     try:
         async with scheduler.admitted(work.client):
             if task.raw is not None:
-                doubt_bytes = task.raw.width * task.raw.height if task.wants_doubt else 0
-                work.hold(task.raw.answer_bytes + doubt_bytes)
+                extra_bytes = task.raw.width * task.raw.height if task.wants_doubt else 0
+                # A recipe takes its strokes with it, packed; at the very worst they are as long as they came.
+                extra_bytes += RECIPE_BYTES + task.raw.body_bytes - task.raw.picture_bytes if task.wants_recipe else 0
+                work.hold(task.raw.answer_bytes + extra_bytes)
             body = await BodyReader(request, limits, work).read(task)
             work.inputs = body.buffers
             if task.raw is None:
@@ -196,6 +213,22 @@ async def _received(request: web.Request) -> AsyncIterator[Work]:
 
 
 def _task(request: web.Request) -> Task:
+    _check_encoding(request)
+    info = request.app[INFERENCE].info
+    return task_from_query(
+        list(request.query.items()),
+        _media_type(request),
+        request.headers.get("Accept", ""),
+        request.app[SETTINGS].limits,
+        [] if info is None else info.sizes,
+    )
+
+
+def _media_type(request: web.Request) -> str:
+    return request.headers.get("Content-Type", "").split(";")[0].strip().lower()
+
+
+def _check_encoding(request: web.Request) -> None:
     if request.headers.getall("Content-Encoding", ["identity"]) != ["identity"]:
         raise PictureError(
             "A compressed body cannot be used.",
@@ -203,11 +236,3 @@ def _task(request: web.Request) -> Task:
             code="unsupported_media_type",
             status=415,
         )
-    info = request.app[INFERENCE].info
-    return task_from_query(
-        list(request.query.items()),
-        request.headers.get("Content-Type", "").split(";")[0].strip().lower(),
-        request.headers.get("Accept", ""),
-        request.app[SETTINGS].limits,
-        [] if info is None else info.sizes,
-    )

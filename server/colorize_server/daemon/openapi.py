@@ -17,7 +17,7 @@ _BINARY: Final[Members] = {"type": "string", "format": "binary"}
 _STRING: Final[Members] = {"type": "string"}
 _NUMBER: Final[Members] = {"type": "number"}
 _INTEGER: Final[Members] = {"type": "integer"}
-_PICTURE_ERRORS: Final = (400, 401, 403, 408, 413, 415, 422, 431, 503)
+_PICTURE_ERRORS: Final = (400, 401, 403, 408, 409, 413, 415, 422, 431, 503)
 _PLAIN_ERRORS: Final = (400, 401, 403, 431)
 _JOB_ERRORS: Final = (*_PLAIN_ERRORS, 404, 410)
 
@@ -56,6 +56,15 @@ def openapi_document(limits: Limits) -> Members:
             },
             "/v1/colorize": {
                 "post": _operation("colorize", query, {200: _picture_answer()}, _PICTURE_ERRORS, body=body)
+            },
+            "/v1/touchups": {
+                "post": _operation(
+                    "touchUps",
+                    _layer_query(limits),
+                    {200: {RAW: {"schema": _BINARY}}},
+                    _PICTURE_ERRORS,
+                    body={"required": True, "content": {RAW: {"schema": _BINARY}}},
+                )
             },
             "/v1/jobs": {"post": _operation("createJob", query, {202: job}, _PICTURE_ERRORS, body=body)},
             "/v1/jobs/{id}": {
@@ -101,9 +110,16 @@ def _picture_query(limits: Limits) -> list[Members]:
         _parameter("size", _INTEGER),
         _parameter("saturation", {"type": "number", "minimum": low, "maximum": high, "default": 1}),
         _parameter("hints", {"type": "string", "enum": ["rgba8"]}),
-        _parameter("include", {"type": "string", "enum": ["doubt"]}),
+        _parameter("include", {"type": "string", "enum": ["doubt", "recipe", "doubt,recipe", "recipe,doubt"]}),
+        _parameter("recipe", {"type": "integer", "minimum": 1}),
         _parameter(CLIENT_HEADER, _matching(CLIENT_PATTERN), where="header"),
     ]
+
+
+def _layer_query(limits: Limits) -> list[Members]:
+    side = {"type": "integer", "minimum": MIN_SIDE, "maximum": limits.max_side}
+    client = _parameter(CLIENT_HEADER, _matching(CLIENT_PATTERN), where="header")
+    return [_parameter("width", side, required=True), _parameter("height", side, required=True), client]
 
 
 def _picture_body() -> Members:
@@ -168,7 +184,9 @@ def _job_schema() -> Members:
             "channels": _INTEGER,
             "depth": _INTEGER,
             "content_type": _STRING,
-        }
+            "recipe_bytes": _INTEGER,
+        },
+        optional=("recipe_bytes",),
     )
     return _object(
         {
@@ -191,6 +209,7 @@ def _health_schema() -> Members:
             "product": _STRING,
             "version": _STRING,
             "protocol": _INTEGER,
+            "features": {"type": "array", "items": _STRING},
             "state": {"type": "string", "enum": ["starting", "ready", "failed", "stopping"]},
             "ready": {"type": "boolean"},
             "backend": _object(

@@ -22,7 +22,7 @@ PROFILES: Final = {
 }
 """Names of profiles, with the channel counts they are for."""
 
-RAW_ONLY: Final = ("width", "height", "channels", "depth", "profile", "hints")
+RAW_ONLY: Final = ("width", "height", "channels", "depth", "profile", "hints", "recipe")
 COMMON: Final = ("output", "host", "blend", "size", "saturation", "include")
 _LIST: Final = "PROTOCOL.md lists what each parameter may be."
 _Choice = TypeVar("_Choice", bound=StrEnum)
@@ -74,15 +74,64 @@ def task_from_query(
         for name in RAW_ONLY:
             if name in values:
                 raise BadRequestError(f"The parameter {name} is for raw pixels only.", _LIST)
+    include = _include(values, is_raw=is_raw)
+    if "recipe" in values:
+        for name in ("hints", "size", "include"):
+            if name in values:
+                raise BadRequestError(
+                    f"The parameter {name} makes no sense with a recipe.", "The recipe says what the network said."
+                )
     return Task(
         options=_options(values, sizes),
         media_type=content_type,
         raw=_raw_picture(values, limits) if is_raw else None,
-        wants_doubt=_one_of(values, "include", ("", "doubt"), "") == "doubt",
+        wants_doubt="doubt" in include,
+        wants_recipe="recipe" in include,
         answer_type=RAW if is_raw else answer_type(content_type, accept),
         max_pixels=limits.max_pixels,
         max_side=limits.max_side,
     )
+
+
+def touch_ups_task(pairs: Sequence[tuple[str, str]], content_type: str, limits: Limits) -> Task:
+    """Read what ``POST /v1/touchups`` is asked: two layers of RGBA8 of one size.
+
+    Raises:
+        PictureError, BadRequestError: as `task_from_query`.
+    """
+    if content_type != RAW:
+        raise PictureError(
+            f"A body of the type {_shown(content_type)} holds no layers.",
+            "Send both layers as raw pixels, as application/octet-stream.",
+            code="unsupported_media_type",
+            status=415,
+        )
+    values = single_values(pairs, ("width", "height"))
+    raw = _raw_picture({**values, "channels": "4", "hints": "rgba8"}, limits)
+    return Task(
+        options=Options(),
+        media_type=RAW,
+        raw=raw,
+        wants_doubt=False,
+        lifts_touch_ups=True,
+        answer_type=RAW,
+        max_pixels=limits.max_pixels,
+        max_side=limits.max_side,
+    )
+
+
+def _include(values: Mapping[str, str], *, is_raw: bool) -> set[str]:
+    """Return what is to come with the picture."""
+    if "include" not in values:
+        return set()
+    wanted = values["include"].split(",")
+    offered = ("doubt", "recipe") if is_raw else ("doubt",)
+    if len(set(wanted)) != len(wanted) or not set(wanted) <= set(offered):
+        raise BadRequestError(
+            f"The parameter include cannot be {_shown(values['include'])}.",
+            f"It names, with commas between them, any of {', '.join(offered)}.",
+        )
+    return set(wanted)
 
 
 def answer_type(content_type: str, accept: str) -> str:
@@ -148,7 +197,15 @@ def _raw_picture(values: Mapping[str, str], limits: Limits) -> RawPicture:
         depth=int(_one_of(values, "depth", ("8", "16"), "8")),
         profile=profile,
         has_hints=_one_of(values, "hints", ("", "rgba8"), "") == "rgba8",
+        recipe_bytes=_recipe_bytes(values),
     )
+
+
+def _recipe_bytes(values: Mapping[str, str]) -> int:
+    n_bytes = _integer(values, "recipe") if "recipe" in values else 0
+    if "recipe" in values and n_bytes == 0:
+        raise BadRequestError("A recipe of no length is none.", "The parameter recipe is its number of bytes.")
+    return n_bytes
 
 
 def _integer(values: Mapping[str, str], name: str) -> int:

@@ -209,13 +209,15 @@ class Work:
         }
         if self.answer is not None:
             members["result"] = {
-                "bytes": self.answer.picture_bytes + self.answer.doubt_bytes,
+                "bytes": self.answer.picture_bytes + self.answer.doubt_bytes + self.answer.recipe_bytes,
                 "width": self.answer.width,
                 "height": self.answer.height,
                 "channels": self.answer.channels,
                 "depth": self.answer.depth,
                 "content_type": self.task.answer_type,
             }
+            if self.answer.recipe_bytes:
+                members["result"]["recipe_bytes"] = self.answer.recipe_bytes
         if self.error is not None:
             members["error"] = self.error.as_dict()
         return members

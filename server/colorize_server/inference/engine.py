@@ -14,6 +14,8 @@ from ..control import Control
 from ..errors import OutOfMemoryError, PictureError
 from ..model import load_model, shipped_model_path
 from ..photograph import Photograph, profile_by_name
+from ..picture.hints import Rgba
+from ..picture.recipe import unpack
 from .child import EngineRequest
 from .memory import SharedBuffer
 from .task import Answer, EngineInfo, RawPicture, Task
@@ -74,17 +76,29 @@ class ShippedEngine:
         samples = _SAMPLE_TYPES[raw.depth]
         pixels = _array(body, samples, 0, (*shape, raw.channels))
         hints = _array(body, np.dtype("u1"), raw.picture_bytes, (*shape, 4)) if raw.has_hints else None
+        if task.lifts_touch_ups:
+            assert hints is not None  # noqa: S101 - the daemon asks for both layers
+            return self._lift(raw, pixels, hints, control)
+        began = time.perf_counter()
+        photograph = Photograph(pixels, profile_by_name(raw.profile, raw.channels))
+        if raw.recipe_bytes:
+            recipe = unpack(body.view[raw.picture_bytes : raw.body_bytes], raw.width, raw.height)
+            generated = self._colorizer.recall(photograph, recipe, control=control)
+        else:
+            generated = self._colorizer.generate(photograph, task.options, hints=hints, control=control)
+        packed = generated.recipe.pack() if task.wants_recipe else b""
         doubt_bytes = raw.width * raw.height if task.wants_doubt else 0
-        buffer = SharedBuffer.create(raw.answer_bytes + doubt_bytes)
+        buffer = SharedBuffer.create(raw.answer_bytes + doubt_bytes + len(packed))
         try:
-            _, timings = self._colorizer.colorize(
-                Photograph(pixels, profile_by_name(raw.profile, raw.channels)),
+            self._colorizer.lay(
+                photograph,
                 task.options,
-                hints=hints,
+                generated,
                 out=_array(buffer, samples, 0, (*shape, raw.answer_channels)),
                 doubt_out=_array(buffer, np.dtype("u1"), raw.answer_bytes, shape) if task.wants_doubt else None,
                 control=control,
             )
+            buffer.view[raw.answer_bytes + doubt_bytes :] = packed
         except BaseException:
             buffer.close()
             raise
@@ -93,10 +107,35 @@ class ShippedEngine:
             height=raw.height,
             channels=raw.answer_channels,
             depth=raw.depth,
-            size=self._model.card.check_size(task.options.size),
+            size=generated.recipe.size,
             picture_bytes=raw.answer_bytes,
             doubt_bytes=doubt_bytes,
-            timings_ms={"network": timings.network_ms, "picture": timings.picture_ms},
+            recipe_bytes=len(packed),
+            timings_ms={
+                "network": generated.network_ms,
+                "picture": 1e3 * (time.perf_counter() - began) - generated.network_ms,
+            },
+        )
+        return answer, buffer
+
+    def _lift(self, raw: RawPicture, laid: Rgba, painted: Rgba, control: Control) -> tuple[Answer, SharedBuffer]:
+        """Find what was painted on a layer."""
+        from ..picture.touchups import lift
+
+        began = time.perf_counter()
+        strokes = lift(laid, painted, control)
+        buffer = SharedBuffer.create(strokes.nbytes)
+        buffer.view[:] = strokes.reshape(-1).data
+        answer = Answer(
+            width=raw.width,
+            height=raw.height,
+            channels=4,
+            depth=8,
+            size=0,
+            picture_bytes=strokes.nbytes,
+            doubt_bytes=0,
+            touched=int(np.count_nonzero(strokes[..., 3])),
+            timings_ms={"picture": 1e3 * (time.perf_counter() - began)},
         )
         return answer, buffer
 

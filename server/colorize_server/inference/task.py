@@ -25,6 +25,7 @@ class RawPicture:
         depth: bits of a sample, 8 or 16.
         profile: name from PROTOCOL.md that says what the numbers mean.
         has_hints: RGBA8 hints of the same size follow the picture.
+        recipe_bytes: length of a recipe that follows the picture; 0 for none.
     """
 
     width: int
@@ -33,6 +34,7 @@ class RawPicture:
     depth: int = 8
     profile: str = "srgb"
     has_hints: bool = False
+    recipe_bytes: int = 0
 
     @property
     def picture_bytes(self) -> int:
@@ -41,8 +43,8 @@ class RawPicture:
 
     @property
     def body_bytes(self) -> int:
-        """Length of the picture with its hints."""
-        return self.picture_bytes + (self.width * self.height * 4 if self.has_hints else 0)
+        """Length of the picture with what follows it."""
+        return self.picture_bytes + (self.width * self.height * 4 if self.has_hints else 0) + self.recipe_bytes
 
     @property
     def answer_channels(self) -> int:
@@ -64,6 +66,9 @@ class Task:
         media_type: the body's Content-Type.
         raw: how to read a raw body; None for an encoded one.
         wants_doubt: whether the doubt picture is wanted too.
+        wants_recipe: whether the recipe is wanted too.
+        lifts_touch_ups: nothing is colorized: the raw picture is a layer as it was laid, what follows it (as its hints)
+            is the layer as it is now, and the strokes painted on it are wanted.
         answer_type: Content-Type of the answer's picture.
         max_pixels: limit on width x height, for decoders.
         max_side: limit on width and height, for decoders.
@@ -73,6 +78,8 @@ class Task:
     media_type: str
     raw: RawPicture | None
     wants_doubt: bool
+    wants_recipe: bool = False
+    lifts_touch_ups: bool = False
     answer_type: str
     max_pixels: int
     max_side: int
@@ -97,6 +104,8 @@ class Task:
             media_type=members["media_type"],
             raw=None if raw is None else RawPicture(**raw),
             wants_doubt=members["wants_doubt"],
+            wants_recipe=members["wants_recipe"],
+            lifts_touch_ups=members["lifts_touch_ups"],
             answer_type=members["answer_type"],
             max_pixels=members["max_pixels"],
             max_side=members["max_side"],
@@ -115,6 +124,8 @@ class Answer:
         size: the network's short side that was used.
         picture_bytes: length of the picture, which comes first.
         doubt_bytes: length of the doubt picture, which follows; 0 without one.
+        recipe_bytes: length of the recipe, which comes last; 0 without one.
+        touched: number of pixels that touch-ups cover; None where none were looked for.
         timings_ms: milliseconds of the steps decode, network, picture, encode.
     """
 
@@ -125,6 +136,8 @@ class Answer:
     size: int
     picture_bytes: int
     doubt_bytes: int
+    recipe_bytes: int = 0
+    touched: int | None = None
     timings_ms: dict[str, float]
 
     def as_members(self) -> Members:

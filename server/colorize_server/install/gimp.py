@@ -173,10 +173,11 @@ def install(target: Path) -> None:
         "state_file": str(StateFolder().state_file.absolute()),
     }
     with _in_words(target):
-        temporary.mkdir(parents=True)
+        temporary.parent.mkdir(parents=True, exist_ok=True)
         try:
-            for file in sorted(plug_in_source().glob("*.py")):
-                shutil.copyfile(file, temporary / file.name)
+            # Modules, translations and help; what Python left beside them is another machine's.
+            left_out = shutil.ignore_patterns("__pycache__", "*.po", RECORD)
+            shutil.copytree(plug_in_source(), temporary, ignore=left_out, copy_function=shutil.copyfile)
             (temporary / SCRIPT).chmod(0o755)  # GIMP passes over a script that is not executable, without a word
             (temporary / RECORD).write_text(json.dumps(record, indent=1), encoding="utf-8")
             _remove(target)

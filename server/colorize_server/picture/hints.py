@@ -80,19 +80,30 @@ def network_hints(hints: Rgba, out_shape: tuple[int, int], *, executor: Executor
         control: checked before each strip.
 
     Returns:
-        (3, h, w) float32: a* / CHROMA_SCALE, b* / CHROMA_SCALE (means weighted by coverage), coverage.
+        (4, h, w) float32: a* / CHROMA_SCALE, b* / CHROMA_SCALE (means weighted by coverage), coverage, and strength:
+        how opaque the strokes there are, whatever part of the pixel they cover.
     """
 
     def read(start: int, stop: int) -> Plane:
         a, b, coverage = stroke_chroma(hints[start:stop])
-        return np.stack([a * coverage, b * coverage, coverage])
+        return np.stack([a * coverage, b * coverage, coverage, coverage * coverage])
 
-    sums = reduce_area(read, hints.shape[:2], out_shape, 3, executor=executor, control=control)
+    sums = reduce_area(read, hints.shape[:2], out_shape, 4, executor=executor, control=control)
     coverage = np.clip(sums[2], 0, 1)
     touched = coverage > 1e-4
     divisor = np.where(touched, coverage, 1)
+    strength = np.where(touched, np.clip(sums[3] / divisor, 0, 1), 0)
     planes = np.where(touched, sums[:2] / divisor / np.float32(CHROMA_SCALE), 0)
-    return np.concatenate([planes, (coverage * touched)[None]]).astype(np.float32)
+    return np.concatenate([planes, (coverage * touched)[None], strength[None]]).astype(np.float32)
+
+
+def without_faint_strokes(hints: Plane) -> Plane:
+    """Return (3, h, w) float32, what the network is told of the (4, h, w) planes of `network_hints`.
+
+    The network takes the slightest stroke for a whole one.  So it is told only of what is more than half there, the
+    less, the fainter it is; the rest is left to the anchoring.
+    """
+    return hints[:3] * np.clip(2 * hints[3] - 1, 0, 1)
 
 
 def anchor_at_network_size(chroma: Plane, hints: Plane, lightness: Plane) -> Plane:
@@ -100,16 +111,19 @@ def anchor_at_network_size(chroma: Plane, hints: Plane, lightness: Plane) -> Pla
 
     Args:
         chroma: (2, h, w) float32, a*b*.
-        hints: (3, h, w) float32, from `network_hints`.
+        hints: (4, h, w) float32, from `network_hints`.
         lightness: (h, w) float32, L*.
 
     Returns:
         (2, h, w) float32, a*b*; new array.
     """
-    coverage = hints[2]
+    coverage, strength = hints[2:]
     # A stroke narrower than a network pixel still says what the object is: a quarter of the pixel is enough.
-    trust = np.minimum(coverage * np.float32(FULL_TRUST), 1)
-    seed = np.concatenate([hints[:2] * np.float32(CHROMA_SCALE) - chroma, np.ones_like(trust)[None]])
+    covered = coverage / np.maximum(strength, np.float32(1e-6))
+    trust = np.minimum(covered * np.float32(FULL_TRUST), 1)
+    # A faint stroke asks for a part of the way to its colour.
+    correction = strength * (hints[:2] * np.float32(CHROMA_SCALE) - chroma)
+    seed = np.concatenate([correction, np.ones_like(trust)[None]])
     # Correction times strength, and strength: diffused together, so that their quotient is a weighted mean.
     state = seed * trust
     pass_y, pass_x = (
@@ -125,10 +139,10 @@ def anchor_at_network_size(chroma: Plane, hints: Plane, lightness: Plane) -> Pla
         state[:, :, 1:] -= flow_x
         state *= np.float32(1 - SPREAD_LOSS)
         state += (seed - state) * trust
-    strength = np.clip(state[2], 0, 1)
+    reach = np.clip(state[2], 0, 1)
     correction = state[:2] / np.maximum(state[2], np.float32(1e-6))
-    # Strength thins out fast around a small stroke; within its reach the correction should still be nearly whole.
-    return chroma + correction * (1 - (1 - strength) ** REACH)
+    # What has spread thins out fast around a small stroke; within its reach the correction should be nearly whole.
+    return chroma + correction * (1 - (1 - reach) ** REACH)
 
 
 def anchor_rows(a: Plane, b: Plane, hints: Rgba, *, white: str) -> None:

@@ -19,7 +19,7 @@ PLUG_IN = REPOSITORY / "gimp_plugin" / "colorize"
 sys.path[:0] = [str(HERE), str(PLUG_IN)]
 
 from actions import GIRL, LINCOLN, Opened, open_photograph  # noqa: E402 - the path comes first
-from gimp_root import Gimp, Session, root_folder  # noqa: E402
+from gimp_root import SUITE, Gimp, Session, root_folder  # noqa: E402
 from real_daemon import SHIPPED_MODEL, Daemon  # noqa: E402
 
 REQUIRE_VARIABLE = "COLORIZE_REQUIRE_GIMP"
@@ -52,7 +52,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """Where a real GIMP is demanded, make its folder before the first test: that may take longer than a test may."""
     wanted = any(item.get_closest_marker("gimp") for item in session.items) and not session.config.option.collectonly
     if wanted and os.environ.get(REQUIRE_VARIABLE) and not is_there(root_folder()):
-        subprocess.run([HERE / "make_root.sh", root_folder()], check=True)
+        subprocess.run([HERE / "make_root.sh", root_folder(), SUITE], check=True)
 
 
 def is_there(root: Path) -> bool:

@@ -150,6 +150,49 @@ def add_alpha(layer, clear=None):
         Gimp.Selection.none(image)
 
 
+def add_filter(layer, operation, **values):
+    """Append a non-destructive filter, as Colors > Levels and the like do."""
+    layer = Gimp.Drawable.get_by_id(layer)
+    new = Gimp.DrawableFilter.new(layer, operation, operation)
+    config = new.get_config()
+    for name, value in values.items():
+        config.set_property(name, value)
+    new.update()
+    layer.append_filter(new)
+
+
+def change(layer, **values):
+    """Set properties of a layer as the Layers dialog does: name, opacity, mode."""
+    layer = Gimp.Layer.get_by_id(layer)
+    for name, value in values.items():
+        value = getattr(Gimp.LayerMode, value) if name == "mode" else value
+        getattr(layer, f"set_{name}")(value)
+
+
+def duplicate_layer(layer, position):
+    layer = Gimp.Layer.get_by_id(layer)
+    copy = layer.copy()
+    layer.get_image().insert_layer(copy, None, position)
+    return copy.get_id()
+
+
+def move_to(image, layer, position):
+    _image(image).reorder_item(Gimp.Layer.get_by_id(layer), None, position)
+
+
+def duplicate_image(image):
+    copy = _image(image).duplicate()
+    return {"image": copy.get_id(), "layers": [layer.get_id() for layer in _layers(copy)]}
+
+
+def scale_image(image, width, height):
+    _image(image).scale(width, height)
+
+
+def flip_image(image):
+    _image(image).flip(Gimp.OrientationType.HORIZONTAL)
+
+
 def set_offsets(layer, x, y):
     Gimp.Layer.get_by_id(layer).set_offsets(x, y)
 
@@ -181,8 +224,38 @@ def draw_line(layer, rgb, points, width):
         raise ValueError("the pencil did not draw")
 
 
+def brush_line(layer, rgb, points, width, hardness=0.5, opacity=100.0):
+    """Draw with GIMP's paintbrush, whose edges are soft."""
+    Gimp.context_set_foreground(_colour(rgb))
+    brush = Gimp.Brush.new("soft")
+    brush.set_hardness(hardness)
+    Gimp.context_set_brush(brush)
+    Gimp.context_set_brush_size(width)
+    Gimp.context_set_opacity(opacity)
+    Gimp.context_set_paint_mode(Gimp.LayerMode.NORMAL)
+    try:
+        if not Gimp.paintbrush_default(Gimp.Layer.get_by_id(layer), points):
+            raise ValueError("the brush did not draw")
+    finally:
+        Gimp.context_set_opacity(100.0)
+
+
+def erase(layer, points, width):
+    Gimp.context_set_brush_size(width)
+    if not Gimp.eraser_default(Gimp.Layer.get_by_id(layer), points):
+        raise ValueError("the eraser did not erase")
+
+
 def select(image, x, y, width, height):
     _image(image).select_rectangle(Gimp.ChannelOps.REPLACE, x, y, width, height)
+
+
+def select_none(image):
+    Gimp.Selection.none(_image(image))
+
+
+def feather(image, radius):
+    Gimp.Selection.feather(_image(image), radius)
 
 
 def float_selection(layer):
@@ -227,6 +300,7 @@ def colorize(image, drawables, procedure="plug-in-colorize-photograph", run_mode
         "status": status.value_nick,
         "error": "" if status == Gimp.PDBStatusType.SUCCESS else Gimp.get_pdb().get_last_error(),
         "layer": layer.get_id() if layer else None,
+        "notes": result.index(2) or "" if layer and result.length() > 2 else "",
     }
 
 
@@ -258,7 +332,7 @@ def time_bare_read_and_write(layer):
 
 
 def report(procedure):
-    """Run Start Server or About and Doctor; returns status, error text and report."""
+    """Run Start Server or Server Doctor; returns status, error text and report."""
     procedure = Gimp.get_pdb().lookup_procedure(procedure)
     config = procedure.create_config()
     config.set_property("run-mode", Gimp.RunMode.NONINTERACTIVE)
@@ -349,6 +423,11 @@ def open_images():
 
 def close(image):
     _image(image).delete()
+
+
+def flush():
+    """Show in the windows what was done."""
+    Gimp.displays_flush()
 
 
 def close_displays():

@@ -16,6 +16,8 @@ import psutil
 
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parents[2]
+SUITE = os.environ.get("COLORIZE_GIMP_SUITE", "trixie")
+"""Debian's suite from which GIMP comes: trixie (3.0) or sid (3.2)."""
 START_TIMEOUT_S = 120
 CALL_TIMEOUT_S = 180
 
@@ -23,7 +25,7 @@ CALL_TIMEOUT_S = 180
 def root_folder() -> Path:
     """Return the folder with GIMP; it need not exist."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return cache / "colorize-server-tests" / "gimp-trixie"
+    return cache / "colorize-server-tests" / f"gimp-{SUITE}"
 
 
 class GimpError(AssertionError):

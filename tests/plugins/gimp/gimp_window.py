@@ -26,13 +26,15 @@ class Window:
 
     Args:
         session: its profile.
+        scheme: GIMP's colours, ``dark`` or ``light``.
+        more: variables of the environment, such as the language.
     """
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
+    def __init__(self, session: Session, scheme: str = "dark", **more: str) -> None:
+        self.session = session
         self._started: list[subprocess.Popen[bytes]] = []
         session.profile.mkdir(exist_ok=True)
-        (session.profile / "gimprc").write_text("(show-welcome-dialog no)\n")
+        (session.profile / "gimprc").write_text(f"(show-welcome-dialog no)\n(theme-color-scheme {scheme})\n")
         lines = [f'(action "{action}" "{keys}")' for action, keys in SHORTCUTS.items()]
         (session.profile / "shortcutsrc").write_text("\n".join(["(file-version 1)", *lines, ""]))
         reader, writer = os.pipe()
@@ -42,16 +44,16 @@ class Window:
         with os.fdopen(reader) as stream:
             self.display = f":{stream.readline().strip()}"
         self._start("openbox")
-        self.gimp = Gimp(session, "gimp", DISPLAY=self.display)
+        self.gimp = Gimp(session, "gimp", DISPLAY=self.display, **more)
         # The welcome of a new profile lies above everything, whatever gimprc says.
         for window in self.find("Welcome"):
             self.tool("windowactivate", "--sync", window, "key", "Escape")
 
     def _start(self, *argv: str, **options: object) -> None:
-        with self._session.log.open("ab") as log:
+        with self.session.log.open("ab") as log:
             self._started.append(
                 subprocess.Popen(
-                    ["chroot", str(self._session.root), *argv],
+                    ["chroot", str(self.session.root), *argv],
                     env=self._environment(),
                     stdin=subprocess.DEVNULL,
                     stdout=log,
@@ -62,12 +64,12 @@ class Window:
 
     def _environment(self) -> dict[str, str]:
         display = {"DISPLAY": self.display} if hasattr(self, "display") else {}
-        return self._session.environment(**display) | {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
+        return self.session.environment(**display) | {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
 
     def tool(self, *words: str) -> list[str]:
         """Run xdotool; returns the lines that it prints."""
         output = subprocess.run(
-            ["chroot", str(self._session.root), "xdotool", *words],
+            ["chroot", str(self.session.root), "xdotool", *words],
             env=self._environment(),
             capture_output=True,
             text=True,
@@ -103,26 +105,28 @@ class Window:
         """Press keys, one after the other."""
         self.tool("key", "--delay", "60", *keys)
 
-    def screenshot(self, file: Path) -> None:
-        """Save what is on the screen."""
-        shot = self._session.folder / "screen.png"
+    def screenshot(self, file: Path, box: tuple[int, int, int, int] | None = None) -> None:
+        """Save what is on the screen, or in a part of it (left, top, right, bottom)."""
+        shot = self.session.folder / "screen.png"
         subprocess.run(
             [
                 "chroot",
-                str(self._session.root),
+                str(self.session.root),
                 "import",
                 "-window",
                 "root",
                 "-colors",
                 "128",
-                self._session.inside(shot),
+                self.session.inside(shot),
             ],
             env=self._environment(),
             check=True,
             timeout=WAIT_S,
         )
         # Few colours keep the picture small in the repository.
-        Image.open(shot).convert("RGB").quantize(96, dither=Image.Dither.NONE).save(file, optimize=True)
+        Image.open(shot).convert("RGB").crop(box or (0, 0, *SCREEN)).quantize(96, dither=Image.Dither.NONE).save(
+            file, optimize=True
+        )
 
     def close(self) -> None:
         """End everything."""

@@ -4,6 +4,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import client
@@ -65,6 +66,36 @@ def test_the_answer_says_what_made_it(tiny_daemon: Daemon) -> None:
     answer = client.colorize(address(tiny_daemon), Request(64, 48, 1, 8, GREY.picture, size=64))
     assert (answer.model, answer.backend, answer.size) == ("tiny 1", "onnxruntime", 64)
     assert answer.model_sha256 == tiny_daemon.health()["model"]["sha256"]
+
+
+def test_a_layer_is_laid_again_from_its_recipe(tiny_daemon: Daemon) -> None:
+    """Doubt and recipe follow the picture; without the network the same layer comes, and a paler one."""
+    assert {"recipe", "touchups"} <= set(client.check_health(address(tiny_daemon)).features)
+    hints = np.zeros((48, 64, 4), np.uint8)
+    hints[10:20, 10:30] = (200, 40, 40, 255)
+    first = client.colorize(
+        address(tiny_daemon), replace(GREY, hints=hints.tobytes(), doubt=True, wants_recipe=True, saturation=0.7)
+    )
+    assert len(first.doubt) == 64 * 48
+    assert first.recipe.startswith(b"CLZR")
+    again = client.colorize(address(tiny_daemon), replace(GREY, recipe=first.recipe, saturation=0.7))
+    assert (again.size, again.recipe, again.doubt) == (first.size, None, None)
+    assert np.abs(pixels(again.picture) - pixels(first.picture)).max() <= 1
+
+
+def pixels(data: bytes) -> np.ndarray:
+    return np.frombuffer(data, np.uint8).reshape(48, 64, -1).astype(int)
+
+
+def test_strokes_are_lifted_off_a_layer(tiny_daemon: Daemon) -> None:
+    laid = np.full((48, 64, 4), (150, 110, 90, 255), np.uint8)
+    painted = laid.copy()
+    painted[10:20, 10:30, :3] = (60, 60, 190)
+    strokes = pixels(client.lift(address(tiny_daemon), 64, 48, laid.tobytes(), painted.tobytes()))
+    assert (strokes[10:20, 10:30] == (60, 60, 190, 255)).all()
+    assert np.count_nonzero(strokes[..., 3]) == 200
+    with pytest.raises(ServerError, match="should have 24576 bytes"):
+        client.lift(address(tiny_daemon), 64, 48, laid.tobytes(), b"")
 
 
 def test_doubt_follows_the_picture(tiny_daemon: Daemon) -> None:

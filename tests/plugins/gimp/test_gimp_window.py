@@ -1,9 +1,5 @@
-"""In the real window of GIMP: the dialog, remembered values, one undo step, Cancel, an image closed meanwhile.
+"""In the real window of GIMP: the dialog, remembered values, one undo step, Cancel, an image closed meanwhile."""
 
-``COLORIZE_SCREENSHOT=FILE`` keeps a picture of the dialog, for the README.
-"""
-
-import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -56,27 +52,25 @@ def test_the_dialog_colours_the_photograph_in_one_undo_step(window: Window, sess
     window.key("alt+t", "ctrl+a")
     window.tool("type", "0.5")
     window.key("Tab")
-    if os.environ.get("COLORIZE_SCREENSHOT"):
-        window.screenshot(Path(os.environ["COLORIZE_SCREENSHOT"]))
     window.key("alt+o")
-    wait_until(lambda: is_done(window, image, 2), "OK made no layer")
+    wait_until(lambda: is_done(window, image, 3), "OK made no layer")
     after = window.gimp.call("describe", image=image)
     assert after["base"] == "rgb"
-    colour = after["layers"][0]
+    colour = after["layers"][1]
     assert colour["mode"] == "lch-color"
     assert colour["parasite"]["settings"]["saturation"] == 0.5
     assert not window.find(TITLE)
 
-    # Colorize Again takes the values that GIMP remembers, without a dialog; a size of another model is none of them.
+    # Repeat Colorize takes the values that GIMP remembers, without a dialog; a size of another model is none of them.
     session.remember(size=OTHER_MODELS_SIZE)
     window.key("ctrl+F10")
-    wait_until(lambda: is_done(window, image, 3), "Colorize Again made no layer")
+    wait_until(lambda: is_done(window, image, 4), "Repeat Colorize made no layer")
     again = next(layer for layer in layers_of(window, image) if layer["id"] not in {x["id"] for x in after["layers"]})
     assert again["parasite"]["settings"] == colour["parasite"]["settings"]
 
     window.main_window()
     window.key("ctrl+z")
-    wait_until(lambda: len(layers_of(window, image)) == 2, "Undo did not take the second layer back")
+    wait_until(lambda: len(layers_of(window, image)) == 3, "Undo did not take the second layer back")
     window.key("ctrl+z")
     wait_until(lambda: len(layers_of(window, image)) == 1, "Undo did not take the first layer back")
     # One step took back layer, conversion to RGB and provenance.
@@ -103,15 +97,77 @@ def test_hints_and_detail_are_chosen_in_the_dialog(
     window.key("alt+n", "ctrl+a")
     window.tool("type", "Strokes")
     window.key("Tab", "alt+o")
-    wait_until(lambda: is_done(window, image, 3), "OK made no layer")
-    colour = next(layer for layer in layers_of(window, image) if layer["parasite"])
-    assert colour["parasite"]["settings"]["hints"] == "Strokes"
+    wait_until(lambda: is_done(window, image, 4), "OK made no layer")
+    colour = next(layer for layer in layers_of(window, image) if "model" in (layer["parasite"] or {}))
+    assert colour["parasite"]["settings"]["hints"] == ["Strokes"]
     assert colour["parasite"]["settings"]["size"] == model["sizes"][-1]
 
 
-def test_about_and_doctor_shows_its_report(window: Window, image: int) -> None:
+def test_a_remembered_hints_layer_of_another_picture_does_no_harm(window: Window, session: Session, image: int) -> None:
+    session.remember(**{"hints-layer": '"Strokes"'})
+    window.key("ctrl+F9")
+    window.wait_for(TITLE)
+    time.sleep(1)
+    window.key("alt+o")
+    wait_until(lambda: is_done(window, image, 3), "OK made no layer")
+
+
+def test_a_wrong_name_is_told_in_the_dialog_which_stays(window: Window, session: Session, image: int) -> None:
+    window.key("ctrl+F9")
+    window.wait_for(TITLE)
+    time.sleep(1)
+    window.key("alt+n", "ctrl+a")
+    window.tool("type", "Nowhere")
+    window.key("Tab", "alt+o")
+    time.sleep(2)
+    assert window.find(TITLE), "the dialog is gone"
+    assert len(layers_of(window, image)) == 1
+    window.key("alt+n", "ctrl+a", "Delete", "Tab", "alt+o")
+    wait_until(lambda: is_done(window, image, 3), "OK made no layer")
+
+
+def test_an_image_that_is_closed_while_the_dialog_is_open_is_told(window: Window, image: int) -> None:
+    window.key("ctrl+F9")
+    dialog = window.wait_for(TITLE)
+    time.sleep(1)
+    window.gimp.call("close_displays")
+    wait_until(lambda: image not in window.gimp.call("open_images"), "the image was never freed")
+    window.tool("windowactivate", "--sync", dialog)
+    window.key("alt+o")
+    message = window.wait_for("GIMP Message")
+    assert "Traceback" not in window.gimp.tail()
+    window.tool("windowactivate", "--sync", message, "key", "Escape")
+    wait_until(lambda: not window.gimp.plug_in_processes(), "the plug-in stayed")
+
+
+def test_one_undo_takes_a_whole_run_back(window: Window, session: Session, image: int) -> None:
+    """Lifted strokes, the renewed base, the new colour and the hidden earlier one: one step."""
+    window.gimp.call("convert", image=image, base="RGB")
+    window.main_window()
+    window.key("ctrl+F10")
+    wait_until(lambda: is_done(window, image, 3), "the first run made no layers")
+    first = layers_of(window, image)[1]
+    window.gimp.call("brush_line", layer=first["id"], rgb=[30, 60, 200], points=[200, 300, 300, 380], width=30)
+    before = window.gimp.call("describe", image=image)
+    session.remember(**{"hide-previous": "yes"})
+    window.main_window()
+    window.key("ctrl+F10")
+    wait_until(lambda: is_done(window, image, 4), "the second run made no layer")
+    after = layers_of(window, image)
+    renewed = next(layer for layer in after if layer["name"] == first["name"])
+    assert renewed["id"] != first["id"]
+    assert not renewed["visible"]
+    session.remember(**{"hide-previous": "no"})
+    window.key("ctrl+z")
+    wait_until(lambda: len(layers_of(window, image)) == 3, "Undo did not take the run back")
+    undone = window.gimp.call("describe", image=image)
+    assert undone["layers"] == before["layers"]
+    assert undone["parasite"] == before["parasite"]
+
+
+def test_the_doctor_shows_its_report(window: Window, image: int) -> None:
     window.key("ctrl+F11")
-    window.wait_for("^About and Doctor$")
+    window.wait_for("^Server Doctor$")
     window.key("Escape")
     wait_until(lambda: not window.gimp.plug_in_processes(), "the plug-in stayed")
 

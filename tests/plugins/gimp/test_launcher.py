@@ -272,3 +272,12 @@ def test_the_plug_in_uses_the_standard_library_and_gi_only() -> None:
             if isinstance(node, ast.ImportFrom):
                 names = [node.module or ""]
             assert {name.split(".")[0] for name in names} <= allowed, file.name
+
+
+def test_a_dead_address_of_the_artist_is_not_answered_by_starting_another_server(tmp_path: Path) -> None:
+    """Start Server would start one elsewhere."""
+    (tmp_path / "state.json").write_text(json.dumps({"host": "127.0.0.1", "port": 9, "token": "5" * 64}))
+    record(state_file=str(tmp_path / "state.json"))
+    with pytest.raises(NoServerError, match="Server address") as caught:
+        launcher.connect("http://127.0.0.1:9")
+    assert "Start Server" not in str(caught.value)

@@ -47,12 +47,12 @@ def read(pixels: ModuleType, found: np.ndarray, base: str = "RGB") -> object:
         return found.tobytes()
 
     image = SimpleNamespace(get_base_type=lambda: getattr(pixels.Gimp.ImageBaseType, base))
-    layer = SimpleNamespace(is_group=lambda: False, get_buffer=lambda: SimpleNamespace(get=get))
+    layer = SimpleNamespace(is_group=lambda: False, get_filters=list, get_buffer=lambda: SimpleNamespace(get=get))
     source = SimpleNamespace(
         image=image, layer=layer, width=WIDTH, height=HEIGHT, has_alpha=found.shape[2] in (2, 4),
-        depth=8 * found.itemsize,
+        depth=8 * found.itemsize, retouch=[],
     )  # fmt: skip
-    return pixels.read_picture(source, None)
+    return pixels.read_picture(source)
 
 
 def check(pixels: ModuleType, sent: np.ndarray, found: np.ndarray) -> None:
@@ -62,11 +62,11 @@ def check(pixels: ModuleType, sent: np.ndarray, found: np.ndarray) -> None:
         x, y, width, height = area
         return found[y : y + height, x : x + width].tobytes()
 
-    layer = SimpleNamespace(is_group=lambda: False, get_buffer=lambda: SimpleNamespace(get=get))
+    layer = SimpleNamespace(is_group=lambda: False, get_filters=list, get_buffer=lambda: SimpleNamespace(get=get))
     source = SimpleNamespace(
-        layer=layer, width=WIDTH, height=HEIGHT, depth=8 * sent.itemsize, check_unchanged=lambda: None
+        retouch=[], layer=layer, width=WIDTH, height=HEIGHT, depth=8 * sent.itemsize, check_unchanged=lambda: None
     )
-    pixels.check_unchanged(source, None, as_picture(pixels, sent))
+    pixels.check_unchanged(source, as_picture(pixels, sent))
 
 
 @pytest.mark.parametrize("channels", [3, 4])

@@ -21,7 +21,8 @@ class Run:
     """
 
     def __init__(self, stood_in: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch) -> None:
-        self.module = stood_in("colorize")
+        self.module = stood_in("commands")
+        self.run = stood_in("run")
         self.dialog = stood_in("dialog")
         self.gimp = self.module.Gimp
         self.requests: list[tuple[object, SimpleNamespace]] = []
@@ -29,15 +30,19 @@ class Run:
         self.may_connect = threading.Event()
         self.may_connect.set()
         self.inserted: list[str] = []
-        self.values = {"size": 0, "saturation": 1.0, "doubt": False, "hints-layer": "", "scope": "layer", "server": ""}
-        chosen = SimpleNamespace(width=64, height=48, has_alpha=False, depth=8)
-        monkeypatch.setattr(self.dialog, "ask", lambda *_: True)
-        monkeypatch.setattr(self.module.source, "choose", lambda *_: chosen)
-        monkeypatch.setattr(self.module.pixels, "read_picture", lambda *_: PICTURE)
-        monkeypatch.setattr(self.module.pixels, "check_unchanged", lambda *_: None)
-        monkeypatch.setattr(self.module.launcher, "connect", self._connect)
-        monkeypatch.setattr(self.module.client, "colorize", self._colorize)
-        monkeypatch.setattr(self.module.layers, "insert", self._insert)
+        self.values = {"size": 0, "saturation": 1.0, "doubt": False, "scope": "layer", "server": ""}
+        self.values |= {"hints-layer": "", "touch-ups": True, "hide-previous": False, "recolour": False}
+        chosen = SimpleNamespace(
+            width=64, height=48, has_alpha=False, depth=8, hints=[], own_layers=list, image=MagicMock()
+        )
+        monkeypatch.setattr(self.dialog, "ask", lambda *_: [])
+        monkeypatch.setattr(self.run.source, "choose", lambda *_: chosen)
+        monkeypatch.setattr(self.run.pixels, "read_picture", lambda *_: PICTURE)
+        monkeypatch.setattr(self.run.pixels, "check_unchanged", lambda *_: None)
+        monkeypatch.setattr(self.run.launcher, "connect", self._connect)
+        monkeypatch.setattr(self.run.client, "colorize", self._colorize)
+        monkeypatch.setattr(self.run.touchups, "find", lambda *_: None)
+        monkeypatch.setattr(self.run.layers, "insert", self._insert)
 
     def _connect(self, address: str, tell: Callable[[str], None]) -> tuple[str, object]:
         self.connections.append(f"server {len(self.connections)}")
@@ -48,9 +53,9 @@ class Run:
         self.requests.append((server, request))
         return SimpleNamespace(size=request.size or SIZES[0])
 
-    def _insert(self, insertion: object) -> str:
+    def _insert(self, insertion: object) -> tuple[str, list[str]]:
         self.inserted.extend(self._called())
-        return "layer"
+        return "layer", []
 
     def _called(self) -> list[str]:
         return [call[0] for call in self.gimp.mock_calls]
@@ -65,7 +70,7 @@ class Run:
 
     def returned(self) -> object:
         """Return the value that was made for the caller."""
-        (made,) = self.module.GObject.Value.call_args_list
+        made, _notes = self.module.GObject.Value.call_args_list
         return made.args[1]
 
     def progress_after_insertion(self) -> list[str]:
@@ -95,9 +100,9 @@ def test_colorize_again_is_given_no_layer(run: Run, run_mode: str, layer: str | 
 
 
 def test_what_was_found_when_the_dialog_opened_is_looked_for_again(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    def ask(*arguments: object) -> bool:
-        arguments[-1].result()
-        return True
+    def ask(*arguments: object) -> list[object]:
+        arguments[4].result()
+        return []
 
     monkeypatch.setattr(run.dialog, "ask", ask)
     run.start("INTERACTIVE")
@@ -109,9 +114,9 @@ def test_a_server_that_is_just_starting_is_waited_for(run: Run, monkeypatch: pyt
     """OK before the server is there starts no second one."""
     run.may_connect.clear()
 
-    def ask(*arguments: object) -> bool:
+    def ask(*arguments: object) -> list[object]:
         threading.Timer(0.2, run.may_connect.set).start()
-        return True
+        return []
 
     monkeypatch.setattr(run.dialog, "ask", ask)
     run.start("INTERACTIVE")

@@ -59,7 +59,7 @@ def test_the_plug_ins_version_is_the_servers() -> None:
 
     from colorize_server import __version__
 
-    script = Path(__file__).parents[3] / "gimp_plugin" / "colorize" / "colorize.py"
+    script = Path(__file__).parents[3] / "gimp_plugin" / "colorize" / "commands.py"
     tree = ast.parse(script.read_text())
     values = {node.targets[0].id: node.value for node in tree.body if isinstance(node, ast.Assign)}
     assert ast.literal_eval(values["VERSION"]) == __version__
