@@ -300,7 +300,7 @@ def export_generator(
     folded = fold_batch_norms(generator)
     trained = network = WithGain(generator.eval(), facts.gain).eval()
     if facts.weight_step > 0:
-        # The graph is compared with the same weights; what their rounding costs is told apart, below.
+        # The graph is compared with the same weights; what their rounding costs is reported separately, below.
         _round_weights(folded, facts.weight_step)
         network = WithGain(folded, facts.gain).eval()
     model = _onnx_from_torch(WithGain(folded, facts.gain).eval(), generator.multiple_of)
