@@ -6,11 +6,11 @@ import cv2
 import numpy as np
 from colorize_server.backends import open_backend
 from colorize_server.contract import CHROMA_SCALE, LIGHTNESS_SCALE
-from colorize_server.control import Control
 from colorize_server.model import Model
-from colorize_server.photograph import Photograph
+from colorize_server.picture.control import Control
 from colorize_server.picture.geometry import pad_by_reflection, plan_network
 from colorize_server.picture.hints import anchor_at_network_size, network_hints, without_faint_strokes
+from colorize_server.picture.photograph import Photograph
 from colorize_server.picture.reduce import reduce_area
 
 

@@ -7,10 +7,10 @@ from bilinear import bilinear_chroma
 from colorize_server.backends import open_backend
 from colorize_server.color.gamut import chroma_in_gamut
 from colorize_server.color.rgb import SRGB
-from colorize_server.colorizer import Colorizer
-from colorize_server.decode import decode_picture
+from colorize_server.formats.decode import decode_picture
 from colorize_server.model import Model, load_model, shipped_model_path
-from colorize_server.options import Options, Output
+from colorize_server.picture.colorizer import Colorizer
+from colorize_server.picture.options import Options, Output
 from PIL import Image
 
 PHOTOGRAPHS = Path(__file__).parent / "photographs"

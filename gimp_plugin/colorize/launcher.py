@@ -2,7 +2,7 @@
 
 Standard library only and no GIMP calls, so that it may run on a worker thread and be tested without GIMP.
 
-Where the server keeps its state is decided by the server (colorize_server/state.py); `state_file` must find the same
+The server decides where it keeps its state (colorize_server/installation/state.py); `state_file` must find the same
 place.  ``colorize-server install gimp`` writes ``server.json`` beside this file, with the absolute path of the state
 file and the command that starts the server: a GIMP from Flatpak or an application bundle has other folders and
 another PATH than the server.

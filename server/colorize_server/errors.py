@@ -122,6 +122,10 @@ class BackendError(ColorizeError):
     default_status = 503
 
 
+class DeviceLostError(BackendError):
+    """A kernel failed on the GPU; CUDA refuses all further work in this process."""
+
+
 class OutOfMemoryError(ColorizeError):
     """The picture needs more memory than there is."""
 

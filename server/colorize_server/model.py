@@ -9,7 +9,15 @@ from typing import Any, Final
 
 import platformdirs
 
-from .contract import CARD_KEY, CARD_REQUIRED
+from .contract import (
+    CARD_KEY,
+    CARD_REQUIRED,
+    CHANNELS,
+    INPUT_HINTS,
+    INPUT_LUMINANCE,
+    OUTPUT_CHROMA,
+    OUTPUT_DOUBT,
+)
 from .errors import ModelError, SizeNotOfferedError
 
 MODELS_FOLDER: Final = Path(__file__).parent / "models"
@@ -88,7 +96,7 @@ def own_models_folder() -> Path:
 def load_model(path: Path) -> Model:
     """Read a model file and check its card and, where a `.sha256` file stands beside it, its checksum.
 
-    The graph itself is checked by the backend that loads it (`backends.check_signature`).
+    The graph itself is checked by the backend that loads it (`check_signature`).
 
     Raises:
         ModelError: the file is missing, damaged, or has no sound card; the message names it.
@@ -204,3 +212,31 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
             return value, at
         shift += 7
     raise ValueError("a number is too long")
+
+
+def check_signature(
+    model: Model, inputs: dict[str, tuple[str, list[object]]], outputs: dict[str, tuple[str, list[object]]]
+) -> None:
+    """Check names, types and channels of a loaded graph against the model contract.
+
+    Args:
+        model: for the message.
+        inputs: name to (element type as ONNX Runtime or TensorRT spells float32, shape).
+        outputs: likewise.
+
+    Raises:
+        ModelError: the model breaks the contract; the message names the tensor.
+    """
+    wanted = ({INPUT_LUMINANCE, INPUT_HINTS}, {OUTPUT_CHROMA, OUTPUT_DOUBT})
+    for found, names, kind in ((inputs, wanted[0], "inputs"), (outputs, wanted[1], "outputs")):
+        if set(found) != names:
+            raise ModelError(
+                f"The model {model.path} has the {kind} {sorted(found)}, not {sorted(names)}.",
+                "Only models from colorize-train export can be used.",
+            )
+        for name, (element, shape) in found.items():
+            if element != "float32" or len(shape) != 4 or shape[1] != CHANNELS[name]:
+                raise ModelError(
+                    f"The model {model.path} has {name} as {element} {shape}, not float32 (N, {CHANNELS[name]}, H, W).",
+                    "Only models from colorize-train export can be used.",
+                )

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 from colorize_server import samples
-from colorize_server.engine.cache import CACHE_DIR_VARIABLE
-from colorize_server.engine.flavours import RTX
-from colorize_server.engine.library import Library
 from colorize_server.model import Model, load_model, shipped_model_path
+from colorize_server.tensorrt.cache import CACHE_DIR_VARIABLE
+from colorize_server.tensorrt.flavours import RTX
+from colorize_server.tensorrt.library import Library
 
 sys.path.insert(0, str(Path(__file__).parent))
 

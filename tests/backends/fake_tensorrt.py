@@ -11,8 +11,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-from colorize_server.backends.cuda import DeviceLostError, DeviceMemoryError
 from colorize_server.contract import CHANNELS
+from colorize_server.errors import DeviceLostError
+from colorize_server.tensorrt.cuda import DeviceMemoryError
 from numpy.typing import NDArray
 
 SCRATCH_BYTES_PER_PIXEL = 16
@@ -75,7 +76,7 @@ class FakeGraph:
 
 
 class FakeDriver:
-    """See `colorize_server.backends.cuda.CudaDriver`."""
+    """See `colorize_server.tensorrt.cuda.CudaDriver`."""
 
     def __init__(self, memory_bytes: int = 1 << 40, *, can_capture: bool = True) -> None:
         self.name = "Fake GPU"

@@ -4,7 +4,7 @@ import ctypes
 from typing import Any
 
 import pytest
-from colorize_server.backends import cuda_graph
+from colorize_server.tensorrt import cuda_graph
 
 STREAM = 7
 

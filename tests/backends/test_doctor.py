@@ -11,14 +11,15 @@ import numpy as np
 import pytest
 from colorize_server import __version__
 from colorize_server.backends import AUTO_ORDER
+from colorize_server.backends.gpu import GpuReport, find_gpus
 from colorize_server.backends.onnxruntime_backend import OnnxRuntimeBackend
 from colorize_server.backends.try_out import Trial, demand_gpu, try_out
-from colorize_server.cli import doctor, selftest, serve
+from colorize_server.cli import doctor, selftest
+from colorize_server.cli import main as serve
 from colorize_server.cli.doctor import Status
-from colorize_server.engine.gpu import GpuReport, find_gpus
-from colorize_server.engine.packages import install_command
 from colorize_server.errors import BackendError
 from colorize_server.install import gimp, uxp_plugins
+from colorize_server.installation.packages import install_command
 from colorize_server.model import Model
 from colorize_server.settings import DEFAULT_PORT, FALLBACK_PORTS
 

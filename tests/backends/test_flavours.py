@@ -4,14 +4,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from colorize_server.backends.tensorrt_runner import EngineRunner
-from colorize_server.engine.build import BuildRequest, build_engine, recipe_for
-from colorize_server.engine.flavours import CLASSIC, RTX, KernelCache
-from colorize_server.engine.gpu import Gpu, find_gpus
-from colorize_server.engine.graph import Precision
-from colorize_server.engine.library import Library, version_of
+from colorize_server.backends.gpu import Gpu, find_gpus
 from colorize_server.errors import BackendError
 from colorize_server.model import Model
+from colorize_server.tensorrt.build import BuildRequest, build_engine, recipe_for
+from colorize_server.tensorrt.flavours import CLASSIC, RTX, KernelCache
+from colorize_server.tensorrt.graph import Precision
+from colorize_server.tensorrt.library import Library, version_of
+from colorize_server.tensorrt.runner import EngineRunner
 from fake_tensorrt import FakeDriver
 
 

@@ -6,12 +6,13 @@ from typing import Any
 import numpy as np
 import pytest
 from colorize_server.backends import open_backend
-from colorize_server.backends.pycuda_driver import import_pycuda
-from colorize_server.cli import serve, trt_build
-from colorize_server.engine.flavours import CLASSIC, RTX, Flavour
-from colorize_server.engine.gpu import choose_gpu, find_gpus
+from colorize_server.backends.gpu import choose_gpu, find_gpus
+from colorize_server.cli import main as serve
+from colorize_server.cli import trt_build
 from colorize_server.errors import BackendError
 from colorize_server.model import Model
+from colorize_server.tensorrt.flavours import CLASSIC, RTX, Flavour
+from colorize_server.tensorrt.pycuda_driver import import_pycuda
 
 pytestmark = pytest.mark.gpu
 

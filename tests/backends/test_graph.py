@@ -7,14 +7,14 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from colorize_server.engine.build import BuildRequest, build_engine, recipe_for
-from colorize_server.engine.difference import LARGEST_MEAN, chroma_difference, run_onnx
-from colorize_server.engine.flavours import RTX
-from colorize_server.engine.graph import Precision, float32_graph, graph_for, half_precision_graph, rounded_graph
-from colorize_server.engine.library import Library
 from colorize_server.errors import BackendError, ModelError
 from colorize_server.model import Model, load_model
 from colorize_server.samples import network_inputs, sample_paths
+from colorize_server.tensorrt.build import BuildRequest, build_engine, recipe_for
+from colorize_server.tensorrt.difference import LARGEST_MEAN, chroma_difference, run_onnx
+from colorize_server.tensorrt.flavours import RTX
+from colorize_server.tensorrt.graph import Precision, float32_graph, graph_for, half_precision_graph, rounded_graph
+from colorize_server.tensorrt.library import Library
 from onnx import TensorProto
 
 

@@ -19,14 +19,14 @@ from colorize_server.backends import (
     GPU_BACKENDS,
     Refusal,
     in_words,
-    onnxruntime_gpu,
     open_backend,
 )
+from colorize_server.backends.gpu import Gpu, choose_gpu, find_gpus
 from colorize_server.backends.onnxruntime_backend import CPU_PLAN, OnnxRuntimeBackend, SessionPlan
-from colorize_server.engine import classic_library, flavours, packages, rtx_library
-from colorize_server.engine.gpu import Gpu, choose_gpu, find_gpus
 from colorize_server.errors import BackendError
+from colorize_server.installation import packages
 from colorize_server.model import Model
+from colorize_server.tensorrt import classic_library, flavours, rtx_library, rtx_provider
 from conftest import write_nvidia_smi
 
 posix = pytest.mark.skipif(os.name != "posix", reason="the nvidia-smi of the test is a shell script")
@@ -164,18 +164,18 @@ def test_cuda_asks_for_the_device_and_reports_what_it_got(tiny: Model, monkeypat
 def test_the_plug_in_provider_says_what_it_lacks_or_offers_devices(rtx: Any) -> None:
     # The real library: it needs the driver's, which is there exactly where a GPU is.
     if find_gpus().gpus:
-        assert onnxruntime_gpu.rtx_devices()
+        assert rtx_provider.rtx_devices()
     else:
         with pytest.raises(BackendError, match=r"cannot be loaded: libcuda.so.1.*NVIDIA driver"):
-            onnxruntime_gpu.rtx_devices()
+            rtx_provider.rtx_devices()
 
 
 def test_the_plug_in_provider_works_without_a_folder_for_its_kernels(cache: Path) -> None:
-    assert onnxruntime_gpu.kernel_cache_options() == {"nv_runtime_cache_path": str(cache / "rtx-provider")}
+    assert rtx_provider.kernel_cache_options() == {"nv_runtime_cache_path": str(cache / "rtx-provider")}
     (cache / "rtx-provider").rmdir()
     cache.rmdir()
     cache.write_text("a file where the folder should be")
-    assert onnxruntime_gpu.kernel_cache_options() == {}
+    assert rtx_provider.kernel_cache_options() == {}
 
 
 @posix

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 from colorize_server.backends import AUTO_ORDER, open_backend
-from colorize_server.engine.difference import LARGEST_MEAN, LARGEST_P999, chroma_difference
 from colorize_server.errors import BackendError, CancelledError, ModelError
 from colorize_server.model import Model, load_model
 from colorize_server.samples import network_inputs, sample_paths
+from colorize_server.tensorrt.difference import LARGEST_MEAN, LARGEST_P999, chroma_difference
 from graphs import rename_an_output, write_changed
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from colorize_server.backends.cuda import DeviceLostError, DeviceMemoryError
-from colorize_server.backends.pycuda_driver import PycudaDriver, import_pycuda
-from colorize_server.errors import BackendError
+from colorize_server.errors import BackendError, DeviceLostError
+from colorize_server.tensorrt.cuda import DeviceMemoryError
+from colorize_server.tensorrt.pycuda_driver import PycudaDriver, import_pycuda
 
 
 @pytest.fixture

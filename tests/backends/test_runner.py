@@ -6,13 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from colorize_server.backends.cuda import DeviceLostError
-from colorize_server.backends.tensorrt_backend import TensorRtBackend
-from colorize_server.backends.tensorrt_runner import MAX_LANES, EngineRunner
-from colorize_server.engine.flavours import CLASSIC, Flavour, KernelCache
-from colorize_server.engine.profile import Shape
-from colorize_server.errors import BackendError, CancelledError, ModelError, OutOfMemoryError
+from colorize_server.errors import BackendError, CancelledError, DeviceLostError, ModelError, OutOfMemoryError
 from colorize_server.model import Model
+from colorize_server.tensorrt.backend import TensorRtBackend
+from colorize_server.tensorrt.flavours import CLASSIC, Flavour, KernelCache
+from colorize_server.tensorrt.profile import Shape
+from colorize_server.tensorrt.runner import MAX_LANES, EngineRunner
 from fake_tensorrt import SCRATCH_BYTES_PER_PIXEL, FakeDriver, FakeLibrary, expected
 
 LARGEST_PIXELS = 4 * 128 * 512

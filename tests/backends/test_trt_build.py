@@ -13,21 +13,21 @@ from typing import Any
 
 import graphs
 import pytest
+from colorize_server.backends.gpu import Gpu
 from colorize_server.cli import trt_build
-from colorize_server.engine import build as build_module
-from colorize_server.engine import provide as provide_module
-from colorize_server.engine.build import BuildRequest, build_engine, recipe_for
-from colorize_server.engine.cache import cached_path, find_engine, save_engine
-from colorize_server.engine.card import card_path, read_card, read_engine
-from colorize_server.engine.difference import ChromaDifference
-from colorize_server.engine.flavours import CLASSIC, RTX
-from colorize_server.engine.gpu import Gpu
-from colorize_server.engine.graph import Precision
-from colorize_server.engine.library import Library
-from colorize_server.engine.packages import install_command
-from colorize_server.engine.provide import provide_engine
 from colorize_server.errors import BackendError, CancelledError, ModelError
+from colorize_server.installation.packages import install_command
 from colorize_server.model import Model, load_model, shipped_model_path
+from colorize_server.tensorrt import build as build_module
+from colorize_server.tensorrt import provide as provide_module
+from colorize_server.tensorrt.build import BuildRequest, build_engine, recipe_for
+from colorize_server.tensorrt.cache import cached_path, find_engine, save_engine
+from colorize_server.tensorrt.card import card_path, read_card, read_engine
+from colorize_server.tensorrt.difference import ChromaDifference
+from colorize_server.tensorrt.flavours import CLASSIC, RTX
+from colorize_server.tensorrt.graph import Precision
+from colorize_server.tensorrt.library import Library
+from colorize_server.tensorrt.provide import provide_engine
 from unet256_onnx import write_unet256
 
 pytestmark = pytest.mark.usefixtures("rtx", "one_sample")

@@ -64,7 +64,7 @@ def complaints(folder: Path, *paths: str) -> list[str]:
 def test_every_call_fits_tensorrts_signatures_and_a_wrong_one_would_be_seen(tmp_path: Path) -> None:
     control = tmp_path / "control.py"
     control.write_text(
-        "from colorize_server.engine.library import Library\n"
+        "from colorize_server.tensorrt.library import Library\n"
         "def misuse(library: Library) -> None:\n"
         "    network = library.Builder(1).create_network('strongly typed')\n"
         "    network.get_input(0).dtipe\n"

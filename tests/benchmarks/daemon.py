@@ -76,7 +76,7 @@ def running_daemon(*arguments: str) -> Iterator[Daemon]:
         environment = {**os.environ, "COLORIZE_STATE_DIR": folder}
         began = time.perf_counter()
         process = subprocess.Popen(
-            [sys.executable, "-m", "colorize_server.cli.serve", "start", "--port", "0", *arguments],
+            [sys.executable, "-m", "colorize_server.cli.main", "start", "--port", "0", *arguments],
             env=environment,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

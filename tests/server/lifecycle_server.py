@@ -10,7 +10,8 @@ from colorize_server.settings import Limits
 if version := os.environ.get("TEST_VERSION"):
     colorize_server.__version__ = version
 
-from colorize_server.cli import serve, start
+from colorize_server.cli import main as serve
+from colorize_server.cli import start
 from colorize_server.daemon import run
 from daemon_rig import SCRIPTED_CHILD
 

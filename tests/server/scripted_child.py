@@ -11,11 +11,11 @@ import threading
 import time
 from collections.abc import Sequence
 
-from colorize_server.control import Control
 from colorize_server.errors import ModelError, PictureError
-from colorize_server.inference.child import EngineRequest, main
+from colorize_server.inference.child import WorkerRequest, main
 from colorize_server.inference.memory import SharedBuffer
-from colorize_server.inference.task import Answer, EngineInfo, Task
+from colorize_server.inference.task import Answer, Task, WorkerInfo
+from colorize_server.picture.control import Control
 
 NORMAL, SLOW, HANG, HANG_WITH_LOCK, CRASH, KILLED, NO_MEMORY, DEFECT, REFUSED, BUSY, STEPS, EXIT = range(12)
 """What the first byte of a picture asks for."""
@@ -27,13 +27,13 @@ SLOW_S = 1.0
 class ScriptedEngine:
     """Answers grey pixels g with RGB (255 - g, g, 7); alpha is kept, doubt is 9 everywhere."""
 
-    def describe(self) -> EngineInfo:
+    def describe(self) -> WorkerInfo:
         backend = {"active": "scripted", "device": "CPU", "providers": [], "reason": "the tests asked for it"}
         model = {
             "name": "scripted", "version": "1", "sha256": "0" * 64, "multiple_of": 32,
             "sizes": [64, 128], "default_size": 64,
         }  # fmt: skip
-        return EngineInfo(backend=backend, model=model)
+        return WorkerInfo(backend=backend, model=model)
 
     def run(self, task: Task, inputs: Sequence[SharedBuffer], control: Control) -> tuple[Answer, SharedBuffer]:
         self._misbehave(inputs[0].view[0], control)
@@ -94,7 +94,7 @@ class ScriptedEngine:
                 os._exit(3)
 
 
-def open_engine(request: EngineRequest) -> ScriptedEngine:
+def open_worker(request: WorkerRequest) -> ScriptedEngine:
     """Open the double; the name of the backend chooses how that goes."""
     match request.backend:
         case "fails":
@@ -116,4 +116,4 @@ def open_engine(request: EngineRequest) -> ScriptedEngine:
 
 
 if __name__ == "__main__":
-    main(open_engine, sys.argv[1:])
+    main(open_worker, sys.argv[1:])

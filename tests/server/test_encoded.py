@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 import tifffile
 from aiohttp import FormData
-from colorize_server.control import Control
 from colorize_server.errors import OutOfMemoryError
 from colorize_server.inference.memory import SharedBuffer
 from colorize_server.inference.task import Task
-from colorize_server.options import Options
+from colorize_server.picture.control import Control
+from colorize_server.picture.options import Options
 from colorize_server.settings import CHILD_COMMAND
 from daemon_rig import RAW, Rig, running, until
 from PIL import Image
@@ -195,10 +195,10 @@ async def test_many_small_pictures_do_not_make_it_grow(daemon: Rig) -> None:
 def test_a_picture_that_decodes_to_more_than_is_left(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is refused before it is decoded."""
     import psutil
-    from colorize_server.inference.child import EngineRequest
-    from colorize_server.inference.engine import open_engine
+    from colorize_server.inference.child import WorkerRequest
+    from colorize_server.inference.worker import open_worker
 
-    engine = open_engine(EngineRequest("auto", 0, False, tiny_model))
+    engine = open_worker(WorkerRequest("auto", 0, False, tiny_model))
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=20_000))
     data = encoded(photograph())
     with SharedBuffer.create(len(data)) as body:
@@ -209,9 +209,10 @@ def test_a_picture_that_decodes_to_more_than_is_left(tiny_model: Path, monkeypat
 
 def test_a_decoder_that_takes_long_is_not_taken_for_hung(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """There are signs of life while it, or the encoder, works; and none afterwards."""
-    from colorize_server import control, decode, encode
-    from colorize_server.inference.child import EngineRequest
-    from colorize_server.inference.engine import open_engine
+    from colorize_server.formats import decode, encode
+    from colorize_server.inference.child import WorkerRequest
+    from colorize_server.inference.worker import open_worker
+    from colorize_server.picture import control
 
     monkeypatch.setattr(control, "_BEAT_S", 0.01)
     told: list[tuple[str, float]] = []
@@ -234,7 +235,7 @@ def test_a_decoder_that_takes_long_is_not_taken_for_hung(tiny_model: Path, monke
     data = encoded(photograph())
     with SharedBuffer.create(len(data)) as body:
         body.view[:] = data
-        engine = open_engine(EngineRequest("auto", 0, False, tiny_model))
+        engine = open_worker(WorkerRequest("auto", 0, False, tiny_model))
         _, answer = engine.run(PNG_TASK, [body], Control(lambda fraction: told.append((now, fraction))))
         answer.close()
     assert {name for name, fraction in told if fraction == 0.0} >= {"decode", "encode"}

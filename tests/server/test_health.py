@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from colorize_server import __version__
-from colorize_server.probe import Who, probe
+from colorize_server.installation.probe import Who, probe
 from daemon_rig import QUICK, TOKEN, Rig, running, until
 
 

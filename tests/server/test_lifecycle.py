@@ -19,8 +19,8 @@ from typing import Any
 import psutil
 import pytest
 from colorize_server import __version__
-from colorize_server.probe import Who, find_daemon, probe
-from colorize_server.state import DaemonState, StateFolder
+from colorize_server.installation.probe import Who, find_daemon, probe
+from colorize_server.installation.state import DaemonState, StateFolder
 from daemon_rig import segments
 from scripted_child import BUSY, HANG, NORMAL, SLOW, STEPS
 
@@ -557,7 +557,7 @@ def test_a_damaged_model_file_is_named(folder: StateFolder, port: int, tmp_path:
     command = [
         sys.executable,
         "-m",
-        "colorize_server.cli.serve",
+        "colorize_server.cli.main",
         "start",
         "--background",
         "--port",

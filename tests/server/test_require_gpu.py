@@ -15,7 +15,7 @@ def test_a_required_gpu_that_is_not_there_ends_the_start(state_folder: Path, bac
     if try_out("auto", shipped_model_path(), 0, require_gpu=True).works:
         pytest.skip("this machine has a GPU")
     ended = subprocess.run(
-        [sys.executable, "-m", "colorize_server.cli.serve", "start", "--port", "0", "--require-gpu", *background],
+        [sys.executable, "-m", "colorize_server.cli.main", "start", "--port", "0", "--require-gpu", *background],
         env={**os.environ, "COLORIZE_STATE_DIR": str(state_folder)},
         capture_output=True,
         text=True,

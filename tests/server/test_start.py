@@ -14,9 +14,9 @@ from colorize_server.daemon.access import _is_ours
 from colorize_server.daemon.keys import Access
 from colorize_server.daemon.run import Daemon
 from colorize_server.errors import ColorizeError
-from colorize_server.probe import Found, Who
+from colorize_server.installation.probe import Found, Who
+from colorize_server.installation.state import DaemonState, StateFolder
 from colorize_server.settings import Settings
-from colorize_server.state import DaemonState, StateFolder
 
 ERROR = {"code": "out_of_memory", "message": "There is not enough memory.", "hint": "Close other programs."}
 FAILED = {"state": "failed", "ready": False, "error": ERROR}

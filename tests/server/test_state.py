@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from colorize_server.errors import ColorizeError, OutOfMemoryError, OutputError
 from colorize_server.inference.memory import SharedBuffer
-from colorize_server.state import DaemonState, StateFolder
+from colorize_server.installation.state import DaemonState, StateFolder
 from daemon_rig import segments
 
 STATE = DaemonState("colorize-server", "1.2.3", 1, "127.0.0.1", 47811, 4711, "f" * 64)
@@ -220,7 +220,7 @@ def test_a_full_disk_where_there_are_no_anonymous_files(monkeypatch: pytest.Monk
 
 def test_closing_a_buffer_waits_for_the_arrays_on_it() -> None:
     """A thread that is still at work on a cancelled picture must not find its memory gone."""
-    from colorize_server.inference.engine import _array
+    from colorize_server.inference.worker import _array
 
     buffer = SharedBuffer.create(4 << 20)
     pixels = _array(buffer, np.dtype("u1"), 0, (1 << 10, 1 << 10, 4))

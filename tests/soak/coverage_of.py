@@ -73,6 +73,6 @@ def measured() -> Iterator[Measurement]:
             "run",
             f"--rcfile={folder / 'rc'}",
             "-m",
-            "colorize_server.cli.serve",
+            "colorize_server.cli.main",
         )
         yield Measurement(command, {}, folder)

@@ -293,7 +293,7 @@ def token_rotated(scene: Scene) -> str:
     sent = scene.send(LARGE)
     scene.at_work()
     environment = {**os.environ, "COLORIZE_STATE_DIR": str(scene.target.folder.path)}
-    command = [sys.executable, "-P", "-m", "colorize_server.cli.serve", "token", "--rotate"]
+    command = [sys.executable, "-P", "-m", "colorize_server.cli.main", "token", "--rotate"]
     subprocess.run(command, env=environment, check=True, capture_output=True, timeout=60)
     old, scene.target.token = scene.target.token, scene.target.folder.token()
     scene.check("the picture under way", sent, LARGE)
@@ -390,7 +390,7 @@ def full_disk(scene: Scene) -> str:
             for _ in range(3):
                 cramped.check("with a full disk", cramped.send(LARGE), LARGE)
             environment = {**os.environ, "COLORIZE_STATE_DIR": str(disk / "state")}
-            command = [sys.executable, "-P", "-m", "colorize_server.cli.serve", "token", "--rotate"]
+            command = [sys.executable, "-P", "-m", "colorize_server.cli.main", "token", "--rotate"]
             rotated = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
             if rotated.returncode != 1 or "space" not in rotated.stderr or "Traceback" in rotated.stderr:
                 cramped.problems.append(f"rotating the token said {rotated.stderr[-200:]!r}")

@@ -4,7 +4,7 @@ import signal
 import sys
 import time
 
-from colorize_server.cli.serve import main
+from colorize_server.cli.main import main
 
 _real = time.time
 _step_s = [0.0]

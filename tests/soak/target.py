@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from colorize_server.probe import find_daemon
-from colorize_server.state import StateFolder
+from colorize_server.installation.probe import find_daemon
+from colorize_server.installation.state import StateFolder
 
-SERVER = (sys.executable, "-P", "-m", "colorize_server.cli.serve")
+SERVER = (sys.executable, "-P", "-m", "colorize_server.cli.main")
 
 
 @dataclass(frozen=True)

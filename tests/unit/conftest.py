@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 from colorize_server.backends import open_backend
-from colorize_server.colorizer import Colorizer
 from colorize_server.model import Model, load_model
+from colorize_server.picture.colorizer import Colorizer
 
 
 @pytest.fixture(scope="session")

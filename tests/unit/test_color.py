@@ -180,7 +180,7 @@ def test_bit_flips_in_a_profile_never_raise_anything_else(seed: int, flips: int)
 
 def test_pillow_reads_our_srgb_profile() -> None:
     """What files are tagged with is a profile that LittleCMS opens and calls sRGB."""
-    from colorize_server.encode import srgb_profile
+    from colorize_server.formats.encode import srgb_profile
 
     opened = ImageCms.getOpenProfile(io.BytesIO(srgb_profile()))
     assert "sRGB" in ImageCms.getProfileDescription(opened)

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from colorize_server import batch
+from colorize_server.cli import batch
 from colorize_server.cli.colorize import main
 from colorize_server.color.rgb import SRGB
-from colorize_server.decode import decode_picture
 from colorize_server.errors import OutputError
+from colorize_server.formats.decode import decode_picture
 from PIL import Image
 
 

@@ -6,11 +6,11 @@ from blend_modes import LUMA, gimp_lch_color, photoshop_color
 from colorize_server.color.cie import lab_from_relative_xyz
 from colorize_server.color.difference import ciede2000
 from colorize_server.color.rgb import SRGB, RgbSpace
-from colorize_server.colorizer import Colorizer
-from colorize_server.control import Control
 from colorize_server.errors import CancelledError, SizeNotOfferedError
-from colorize_server.options import Blend, Host, Options, Output
-from colorize_server.photograph import RGB_PROFILES, Photograph, profile_by_name
+from colorize_server.picture.colorizer import Colorizer
+from colorize_server.picture.control import Control
+from colorize_server.picture.options import Blend, Host, Options, Output
+from colorize_server.picture.photograph import RGB_PROFILES, Photograph, profile_by_name
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -6,10 +6,10 @@ import struct
 import numpy as np
 import pytest
 import tifffile
-from colorize_server.decode import decode_picture
-from colorize_server.encode import encode_picture
-from colorize_server.exif import clean_block
-from colorize_server.photograph import Metadata
+from colorize_server.formats.decode import decode_picture
+from colorize_server.formats.encode import encode_picture
+from colorize_server.formats.exif import clean_block
+from colorize_server.picture.photograph import Metadata
 from PIL import ExifTags, Image
 
 PREFIX = b"Exif\0\0"

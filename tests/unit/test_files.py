@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import tifffile
 from colorize_server.color.rgb import ADOBE_RGB, SRGB, RgbSpace
-from colorize_server.decode import PictureLimits, decode_hints, decode_picture, media_type_of
-from colorize_server.encode import encode_grey, encode_picture, srgb_profile
 from colorize_server.errors import ColorizeError, HintsError, PictureError
-from colorize_server.photograph import Metadata
+from colorize_server.formats.decode import PictureLimits, decode_hints, decode_picture, media_type_of
+from colorize_server.formats.encode import encode_grey, encode_picture, srgb_profile
+from colorize_server.picture.photograph import Metadata
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from icc_profiles import grey_profile

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 from colorize_server.color.rgb import SRGB
-from colorize_server.control import Control
 from colorize_server.errors import HintsError, PictureError
+from colorize_server.picture.control import Control
 from colorize_server.picture.geometry import pad_by_reflection, plan_network
 from colorize_server.picture.hints import anchor_at_network_size, check_hints, network_hints, without_faint_strokes
 from colorize_server.picture.reduce import reduce_area

@@ -9,11 +9,11 @@ from blend_modes import LUMA, gimp_lch_color, photoshop_color
 from colorize_server.backends import open_backend
 from colorize_server.color.difference import ciede2000
 from colorize_server.color.rgb import SRGB
-from colorize_server.colorizer import Colorizer
-from colorize_server.decode import decode_picture
+from colorize_server.formats.decode import decode_picture
 from colorize_server.model import load_model, shipped_model_path
-from colorize_server.options import Host, Options, Output
-from colorize_server.photograph import Photograph, profile_by_name
+from colorize_server.picture.colorizer import Colorizer
+from colorize_server.picture.options import Host, Options, Output
+from colorize_server.picture.photograph import Photograph, profile_by_name
 
 TESTS = Path(__file__).parents[1]
 IN_REPOSITORY = [

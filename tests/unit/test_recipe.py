@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 from colorize_server.backends import open_backend
-from colorize_server.colorizer import Colorizer
 from colorize_server.model import load_model, shipped_model_path
-from colorize_server.options import Host, Options
-from colorize_server.photograph import Photograph, profile_by_name
+from colorize_server.picture.colorizer import Colorizer
+from colorize_server.picture.options import Host, Options
+from colorize_server.picture.photograph import Photograph, profile_by_name
 from colorize_server.picture.recipe import MAGIC, Recipe, RecipeError, quantized, unpack
 
 SHAPE = (60, 80)

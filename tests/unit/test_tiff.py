@@ -7,8 +7,8 @@ import tracemalloc
 import numpy as np
 import pytest
 import tifffile
-from colorize_server.decode import decode_picture
 from colorize_server.errors import PictureError
+from colorize_server.formats.decode import decode_picture
 
 
 def written(values: np.ndarray, **options: object) -> bytes:

@@ -8,10 +8,9 @@ from typing import Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..contract import CHANNELS, INPUT_HINTS, INPUT_LUMINANCE, OUTPUT_CHROMA, OUTPUT_DOUBT
-from ..engine.gpu import find_gpus
-from ..errors import BackendError, ModelError, OutOfMemoryError
+from ..errors import BackendError, OutOfMemoryError
 from ..model import Model
+from .gpu import find_gpus
 
 Tensor = NDArray[np.float32]
 
@@ -57,8 +56,8 @@ class Backend(Protocol):
 
 BACKENDS: Final[dict[str, str]] = {
     "onnxruntime": "colorize_server.backends.onnxruntime_backend:open_onnxruntime",
-    "tensorrt-rtx": "colorize_server.backends.tensorrt_backend:open_tensorrt_rtx",
-    "tensorrt": "colorize_server.backends.tensorrt_backend:open_tensorrt",
+    "tensorrt-rtx": "colorize_server.tensorrt.backend:open_tensorrt_rtx",
+    "tensorrt": "colorize_server.tensorrt.backend:open_tensorrt",
     "cuda": "colorize_server.backends.onnxruntime_gpu:open_cuda",
     "openvino": "colorize_server.backends.openvino_backend:open_openvino",
 }
@@ -134,31 +133,3 @@ def _open(name: str, model: Model, device: int, *, require_gpu: bool) -> Backend
     module, function = BACKENDS[name].split(":")
     backend: Backend = getattr(importlib.import_module(module), function)(model, device=device, require_gpu=require_gpu)
     return backend
-
-
-def check_signature(
-    model: Model, inputs: dict[str, tuple[str, list[object]]], outputs: dict[str, tuple[str, list[object]]]
-) -> None:
-    """Check names, types and channels of a loaded graph against the model contract.
-
-    Args:
-        model: for the message.
-        inputs: name to (element type as ONNX Runtime or TensorRT spells float32, shape).
-        outputs: likewise.
-
-    Raises:
-        ModelError: the model breaks the contract; the message names the tensor.
-    """
-    wanted = ({INPUT_LUMINANCE, INPUT_HINTS}, {OUTPUT_CHROMA, OUTPUT_DOUBT})
-    for found, names, kind in ((inputs, wanted[0], "inputs"), (outputs, wanted[1], "outputs")):
-        if set(found) != names:
-            raise ModelError(
-                f"The model {model.path} has the {kind} {sorted(found)}, not {sorted(names)}.",
-                "Only models from colorize-train export can be used.",
-            )
-        for name, (element, shape) in found.items():
-            if element != "float32" or len(shape) != 4 or shape[1] != CHANNELS[name]:
-                raise ModelError(
-                    f"The model {model.path} has {name} as {element} {shape}, not float32 (N, {CHANNELS[name]}, H, W).",
-                    "Only models from colorize-train export can be used.",
-                )

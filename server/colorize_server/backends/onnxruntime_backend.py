@@ -9,8 +9,8 @@ import onnxruntime
 
 from ..contract import INPUT_HINTS, INPUT_LUMINANCE, OUTPUT_CHROMA, OUTPUT_DOUBT
 from ..errors import BackendError, CancelledError, ModelError, OutOfMemoryError
-from ..model import Model
-from . import Tensor, check_signature
+from ..model import Model, check_signature
+from . import Tensor
 
 CPU_PROVIDER = "CPUExecutionProvider"
 

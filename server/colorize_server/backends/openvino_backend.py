@@ -9,10 +9,10 @@ import threading
 import numpy as np
 
 from ..contract import INPUT_HINTS, INPUT_LUMINANCE, OUTPUT_CHROMA, OUTPUT_DOUBT
-from ..engine.packages import install_command
 from ..errors import BackendError, CancelledError, ModelError, OutOfMemoryError
-from ..model import Model
-from . import Tensor, check_signature
+from ..installation.packages import install_command
+from ..model import Model, check_signature
+from . import Tensor
 
 
 class OpenVinoBackend:

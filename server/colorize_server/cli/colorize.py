@@ -4,9 +4,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from ..batch import BatchOptions, colorize_files, plan_outputs
 from ..errors import ColorizeError
-from ..options import SATURATION_RANGE, Blend, Host, Options, Output
+from ..picture.options import SATURATION_RANGE, Blend, Host, Options, Output
+from .batch import BatchOptions, colorize_files, plan_outputs
 from .model_option import add_model_option
 
 

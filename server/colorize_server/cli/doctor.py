@@ -14,16 +14,16 @@ from typing import Any, Final
 
 from .. import __version__
 from ..backends import AUTO_ORDER, GPU_BACKENDS
+from ..backends.gpu import GpuReport, find_gpus
 from ..backends.try_out import Trial, try_out
-from ..engine.cache import cache_folder
-from ..engine.gpu import GpuReport, find_gpus
-from ..engine.packages import install_command, installed_versions
 from ..errors import ColorizeError
 from ..install import gimp, uxp_plugins
+from ..installation.packages import install_command, installed_versions
+from ..installation.probe import find_daemon
+from ..installation.state import StateFolder
 from ..model import load_model, shipped_model_path
-from ..probe import find_daemon
 from ..settings import DEFAULT_PORT, FALLBACK_PORTS
-from ..state import StateFolder
+from ..tensorrt.cache import cache_folder
 from .model_option import add_model_option
 from .start import describe_ports
 

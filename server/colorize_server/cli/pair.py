@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from ..state import StateFolder
+from ..installation.state import StateFolder
 
 
 def add_parser(subparsers: Any) -> None:

@@ -9,10 +9,10 @@ from typing import Any, Final
 import numpy as np
 
 from ..backends import BACKENDS, Backend, open_backend
-from ..engine.difference import LARGEST_MEAN, LARGEST_P999, ChromaDifference, chroma_difference
 from ..errors import ColorizeError
 from ..model import Model, load_model, shipped_model_path
 from ..samples import NetworkInput, network_inputs, sample_paths
+from ..tensorrt.difference import LARGEST_MEAN, LARGEST_P999, ChromaDifference, chroma_difference
 from .model_option import add_model_option
 
 _WARM_UP_RUNS: Final = 3

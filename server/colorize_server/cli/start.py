@@ -15,9 +15,9 @@ from typing import Any, Final
 from .. import __version__
 from ..errors import ColorizeError, OutputError
 from ..inference.started import StartedProcess
-from ..probe import Who, ask_to_stop, find_daemon, probe
+from ..installation.probe import Who, ask_to_stop, find_daemon, probe
+from ..installation.state import DaemonState, StateFolder
 from ..settings import DEFAULT_HOST, DEFAULT_PORT, FALLBACK_PORTS, Settings
-from ..state import DaemonState, StateFolder
 from .model_option import add_model_option
 
 _DESCRIPTION: Final = """\
@@ -215,7 +215,7 @@ def hung_error(folder: StateFolder) -> ColorizeError:
 
 def _start_in_background(folder: StateFolder, args: argparse.Namespace) -> int:
     """Start the daemon in a process of its own, without a window, and wait until it is ready."""
-    command = [sys.executable, "-P", "-m", "colorize_server.cli.serve", "start", "--quiet", *_same_arguments(args)]
+    command = [sys.executable, "-P", "-m", "colorize_server.cli.main", "start", "--quiet", *_same_arguments(args)]
     with folder.start_log_file.open("wb") as output:
         if sys.platform == "win32":
             flags = subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP

@@ -4,8 +4,8 @@ import argparse
 import json
 from typing import Any
 
-from ..probe import find_daemon
-from ..state import StateFolder
+from ..installation.probe import find_daemon
+from ..installation.state import StateFolder
 from .start import describe_ports
 
 

@@ -3,8 +3,8 @@
 import argparse
 from typing import Any, Final
 
-from ..probe import find_daemon
-from ..state import StateFolder
+from ..installation.probe import find_daemon
+from ..installation.state import StateFolder
 from .start import hung_error, stop_and_wait
 
 _TIMEOUT_S: Final = 120.0

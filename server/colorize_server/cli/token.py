@@ -5,8 +5,8 @@ import time
 from typing import Any, Final
 
 from ..errors import ColorizeError
-from ..probe import Who, find_daemon, local_address, probe
-from ..state import StateFolder
+from ..installation.probe import Who, find_daemon, local_address, probe
+from ..installation.state import StateFolder
 
 _TIMEOUT_S: Final = 10.0
 

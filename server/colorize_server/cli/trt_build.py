@@ -12,9 +12,9 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
-from ..engine.flavours import FLAVOURS, RTX
-from ..engine.graph import Precision
 from ..errors import BackendError, BadRequestError, CancelledError, ColorizeError
+from ..tensorrt.flavours import FLAVOURS, RTX
+from ..tensorrt.graph import Precision
 from .model_option import model_path
 
 _DESCRIPTION: Final = """\
@@ -115,11 +115,11 @@ def run(args: argparse.Namespace, cancelled: threading.Event) -> int:
         cancelled: ends the build when it is set; nothing is written then.
     """
     # Here, so that --help answers at once.
-    from ..engine.build import BuildRequest, build_engine, recipe_for
-    from ..engine.cache import cached_path, save_engine
-    from ..engine.card import EngineCard, read_engine
-    from ..engine.gpu import choose_gpu
+    from ..backends.gpu import choose_gpu
     from ..model import load_model, shipped_model_path
+    from ..tensorrt.build import BuildRequest, build_engine, recipe_for
+    from ..tensorrt.cache import cached_path, save_engine
+    from ..tensorrt.card import EngineCard, read_engine
 
     flavour = FLAVOURS[args.flavour]
     model = load_model(args.model or shipped_model_path())

@@ -10,7 +10,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from ..errors import BadRequestError, RefusedError
-from ..probe import health_proof, local_address
+from ..installation.probe import health_proof, local_address
 from .keys import ACCESS, ACTIVITY, CLIENT, Access
 
 HEALTH_PATH: Final = "/v1/health"

@@ -6,7 +6,7 @@ from typing import Final
 
 from aiohttp import web
 
-from ..inference.task import PNG, RAW, Answer, EngineInfo
+from ..inference.task import PNG, RAW, Answer, WorkerInfo
 from ..settings import Limits
 from .failures import HEADERS
 from .jobs import expired_error
@@ -15,7 +15,7 @@ from .work import Work
 _PIECE_BYTES: Final = 256 << 10
 
 
-async def send_result(request: web.Request, work: Work, info: EngineInfo, limits: Limits) -> web.StreamResponse:
+async def send_result(request: web.Request, work: Work, info: WorkerInfo, limits: Limits) -> web.StreamResponse:
     """Send the result of finished work; its memory stays until the last byte is out."""
     content = work.open_output()
     if content is None or work.answer is None:
@@ -28,7 +28,7 @@ async def send_result(request: web.Request, work: Work, info: EngineInfo, limits
 
 
 async def _send(
-    request: web.Request, work: Work, answer: Answer, content: memoryview, info: EngineInfo, limits: Limits
+    request: web.Request, work: Work, answer: Answer, content: memoryview, info: WorkerInfo, limits: Limits
 ) -> web.StreamResponse:
     content_type, pieces = _framed(work.task.answer_type, answer, content)
     response = web.StreamResponse(headers=HEADERS)

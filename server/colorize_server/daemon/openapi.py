@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from .. import __version__
 from ..inference.task import ENCODED, PNG, RAW, TIFF
-from ..options import MIN_SIDE, SATURATION_RANGE, Blend, Host, Output
+from ..picture.options import MIN_SIDE, SATURATION_RANGE, Blend, Host, Output
 from ..settings import Limits
 from .access import CLIENT_HEADER, CLIENT_PATTERN, NONCE_PATTERN, TOKEN_HEADER
 from .parameters import MAX_WAIT_S, MULTIPART, PROFILES

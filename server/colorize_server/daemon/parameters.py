@@ -7,7 +7,7 @@ from typing import Final, TypeVar
 
 from ..errors import BadRequestError, PictureError, SizeNotOfferedError
 from ..inference.task import ENCODED, PNG, RAW, TIFF, RawPicture, Task
-from ..options import MIN_SIDE, SATURATION_RANGE, Blend, Host, Options, Output
+from ..picture.options import MIN_SIDE, SATURATION_RANGE, Blend, Host, Options, Output
 from ..settings import Limits
 
 MULTIPART: Final = "multipart/form-data"

@@ -15,8 +15,8 @@ from aiohttp import web
 from .. import __version__
 from ..errors import ColorizeError
 from ..inference.started import StartedProcess
+from ..installation.state import DaemonState, StateFolder
 from ..settings import Settings
-from ..state import DaemonState, StateFolder
 from .app import Listener, create_app
 from .handlers import PRODUCT, PROTOCOL
 from .keys import ACTIVITY, JOBS, SCHEDULER

@@ -1,4 +1,4 @@
-"""The inference process: loads the engine, then works on one task after the other until the daemon is gone.
+"""The inference process: opens its worker, then works on one task after the other until the daemon is gone.
 
 Two threads.  The main one computes.  The other reads messages, so that a cancellation or the daemon's end is noticed
 while native code runs.
@@ -18,38 +18,18 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, NoReturn, Protocol
+from typing import Final, NoReturn
 
-from ..control import Control
-from ..errors import CancelledError, ColorizeError, ModelError, OutOfMemoryError
+from ..errors import CancelledError, ColorizeError, DeviceLostError, ModelError, OutOfMemoryError
+from ..picture.control import Control
 from .channel import Channel, Message, Parcel, open_inherited
 from .memory import SharedBuffer, give_back_unused
-from .task import Answer, EngineInfo, Task
+from .task import Task, Worker, WorkerRequest
 
 _LOG = logging.getLogger(__name__)
 _PROGRESS_INTERVAL_S: Final = 0.1
 _PR_SET_PDEATHSIG: Final = 1
 _OOM_SCORE: Final = b"600"
-
-
-class Engine(Protocol):
-    """What does the work in this process."""
-
-    def describe(self) -> EngineInfo:
-        """Tell what runs, after one forward pass."""
-
-    def run(self, task: Task, inputs: Sequence[SharedBuffer], control: Control) -> tuple[Answer, SharedBuffer]:
-        """Colorize; the buffer is the caller's to close."""
-
-
-@dataclass(frozen=True, slots=True)
-class EngineRequest:
-    """Which engine to open: see the fields of the same names in `colorize_server.settings.Settings`."""
-
-    backend: str
-    device: int
-    require_gpu: bool
-    model: Path | None
 
 
 @dataclass(slots=True)
@@ -63,12 +43,12 @@ class _Run:
 
 
 def main(
-    open_engine: Callable[[EngineRequest], Engine] | None = None, arguments: Sequence[str] | None = None
+    open_worker: Callable[[WorkerRequest], Worker] | None = None, arguments: Sequence[str] | None = None
 ) -> NoReturn:
     """Run the inference process.
 
     Args:
-        open_engine: opens what does the work; None opens the product's own engine.
+        open_worker: opens what does the work; None opens the product's own.
         arguments: command line, None takes the process's own.
     """
     parser = argparse.ArgumentParser(prog="colorize-inference")
@@ -82,41 +62,42 @@ def main(
     _end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C goes to the daemon too, which lets us finish
     faulthandler.enable()
-    worker = _Worker(channel)
-    threading.Thread(target=worker.listen, name="messages", daemon=True).start()
-    request = EngineRequest(options.backend, options.device, options.require_gpu, options.model)
+    messages = _Messages(channel)
+    threading.Thread(target=messages.listen, name="messages", daemon=True).start()
+    request = WorkerRequest(options.backend, options.device, options.require_gpu, options.model)
     try:
-        engine = _open(open_engine, request)
-        info = engine.describe()
+        worker = _open(open_worker, request)
+        info = worker.describe()
         give_back_unused()  # loading needs more than working
     except ColorizeError as error:
         channel.send({"is": "failed", "error": error.as_dict()})
         os._exit(1)
     channel.send({"is": "ready", "backend": info.backend, "model": info.model})
-    worker.work(engine)
+    messages.work(worker)
 
 
-def _open(open_engine: Callable[[EngineRequest], Engine] | None, request: EngineRequest) -> Engine:
-    """Open the engine; whatever goes wrong is told in words."""
+def _open(open_worker: Callable[[WorkerRequest], Worker] | None, request: WorkerRequest) -> Worker:
+    """Open the worker; whatever goes wrong is told in words."""
     try:
-        if open_engine is not None:
-            return open_engine(request)
-        from . import engine  # here, so that messages are read while numpy and the runtime are being imported
+        if open_worker is not None:
+            return open_worker(request)
+        # Here, so that messages are read while numpy and the runtime are being imported.
+        from .worker import open_worker as open_picture_worker
 
-        return engine.open_engine(request)
+        return open_picture_worker(request)
     except ColorizeError:
         raise
     except MemoryError as error:
         raise OutOfMemoryError("There is not enough memory to load the model.", "Close other programs.") from error
     except Exception as error:
-        _LOG.exception("the engine could not be opened")
+        _LOG.exception("the worker could not be opened")
         raise ModelError(
-            f"The engine could not be opened ({type(error).__name__}).",
+            f"The model could not be opened ({type(error).__name__}).",
             "The log holds the details: `colorize-server status` tells where it is.",
         ) from error
 
 
-class _Worker:
+class _Messages:
     """The two loops and what they share."""
 
     def __init__(self, channel: Channel) -> None:
@@ -161,12 +142,12 @@ class _Worker:
         with contextlib.suppress(OSError):  # the daemon is gone; the reader of messages ends us
             self._channel.send(message, buffers)
 
-    def work(self, engine: Engine) -> NoReturn:
+    def work(self, worker: Worker) -> NoReturn:
         """Work on what comes."""
         while True:
             run = self._waiting.get()
             try:
-                answer, buffer = engine.run(run.task, run.inputs, run.control)
+                answer, buffer = worker.run(run.task, run.inputs, run.control)
                 self._close_untaken()
                 self._untaken = buffer  # until the daemon has opened it: Windows frees it with its last handle
                 message: Message = {"is": "done", "id": run.id, "answer": answer.as_members()}
@@ -212,12 +193,6 @@ class _Worker:
 
 def _end_if_lost(error: ColorizeError) -> None:
     """End this process if its GPU is lost to it: CUDA refuses all further work, and a new process may do better."""
-    if (
-        "colorize_server.backends.cuda" not in sys.modules
-    ):  # no backend of that kind is open, and a refusal costs nothing
-        return
-    from ..backends.cuda import DeviceLostError
-
     if isinstance(error, DeviceLostError):
         os._exit(1)
 

@@ -20,7 +20,7 @@ from ..settings import Settings
 from .channel import Message, Parcel
 from .memory import SharedBuffer
 from .started import StartedProcess
-from .task import Answer, EngineInfo, Task
+from .task import Answer, Task, WorkerInfo
 
 _LOG = logging.getLogger(__name__)
 _WATCH_INTERVAL_S: Final = 0.25
@@ -76,8 +76,8 @@ class InferenceProcess:
         self._last_attempt = -1e9
         self._next_id = 0
         self._closing = False
-        self.info: EngineInfo | None = None
-        self.failure: ColorizeError | None = None  # stays while the engine is tried again
+        self.info: WorkerInfo | None = None
+        self.failure: ColorizeError | None = None  # stays while the worker is tried again
         self.restarts = 0
 
     @property
@@ -88,7 +88,7 @@ class InferenceProcess:
 
     @property
     def is_starting(self) -> bool:
-        """Whether an engine is being opened, for the first time or again; else `failure` says why none is."""
+        """Whether a worker is being opened, for the first time or again; else `failure` says why none is."""
         return not self.is_ready and (self.failure is None or self._wanted.is_set())
 
     @property
@@ -123,7 +123,7 @@ class InferenceProcess:
         """Wait until a task can be run.
 
         Raises:
-            ColorizeError: why the engine could not be opened.  Asking again tries again, but not too often.
+            ColorizeError: why the worker could not be opened.  Asking again tries again, but not too often.
         """
         while not self.is_ready:
             self.try_again()
@@ -133,7 +133,7 @@ class InferenceProcess:
             await changed.wait()
 
     def try_again(self) -> None:
-        """Have an engine that could not be opened tried again, but not too often; without effect if none has failed."""
+        """Have a worker that could not be opened tried again, but not too often; without effect if none has failed."""
         if self.failure is not None and time.monotonic() - self._last_attempt >= self._limits.restart_pause_s:
             self._wanted.set()
 
@@ -231,7 +231,7 @@ class InferenceProcess:
             child.started.process.kill()
 
     async def _keep(self) -> None:
-        """Keep one process running; after one that could not open its engine, wait until somebody needs it."""
+        """Keep one process running; after one that could not open its worker, wait until somebody needs it."""
         while True:
             self._last_attempt = time.monotonic()
             child = await self._start()
@@ -252,7 +252,7 @@ class InferenceProcess:
                 f"The inference process could not be started ({child.why_ended}).",
                 "Run `colorize-server start` in a terminal to see why, or install colorize-server anew.",
             )
-            _LOG.error("the engine could not be opened: %s", self.failure)
+            _LOG.error("the worker could not be opened: %s", self.failure)
             self._notify()
             await self._wanted.wait()
 
@@ -304,7 +304,7 @@ class InferenceProcess:
         message = parcel.message
         kind = message["is"]
         if kind == "ready":
-            self.info = EngineInfo(backend=message["backend"], model=message["model"])
+            self.info = WorkerInfo(backend=message["backend"], model=message["model"])
             _LOG.info("computes with %(active)s on %(device)s: %(reason)s", message["backend"])
             child.is_ready.set()
             return

@@ -1,9 +1,16 @@
-"""What the daemon asks the inference process to do, and what it gets back; plain values that travel as JSON."""
+"""What the daemon asks the inference process to do, and what it gets back: plain values that travel as JSON.
 
+Also what the process needs to do it with: a worker.
+"""
+
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from pathlib import Path
+from typing import Any, Final, Protocol
 
-from ..options import Blend, Host, Options, Output
+from ..picture.control import Control
+from ..picture.options import Blend, Host, Options, Output
+from .memory import SharedBuffer
 
 RAW: Final = "application/octet-stream"
 PNG: Final = "image/png"
@@ -146,7 +153,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EngineInfo:
+class WorkerInfo:
     """What runs in the inference process, as health tells it.
 
     Attributes:
@@ -161,3 +168,23 @@ class EngineInfo:
     def sizes(self) -> list[int]:
         """The network sizes that the model was tested at."""
         return list(self.model["sizes"])
+
+
+class Worker(Protocol):
+    """What does the work in this process."""
+
+    def describe(self) -> WorkerInfo:
+        """Tell what runs, after one forward pass."""
+
+    def run(self, task: Task, inputs: Sequence[SharedBuffer], control: Control) -> tuple[Answer, SharedBuffer]:
+        """Colorize; the buffer is the caller's to close."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerRequest:
+    """Which worker to open: see the fields of the same names in `colorize_server.settings.Settings`."""
+
+    backend: str
+    device: int
+    require_gpu: bool
+    model: Path | None

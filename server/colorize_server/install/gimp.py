@@ -15,7 +15,7 @@ from typing import Final
 
 from .. import __version__
 from ..errors import OutputError
-from ..state import StateFolder
+from ..installation.state import StateFolder
 
 NAME: Final = "colorize"
 """Name of the plug-in's folder; GIMP wants the script in it to be named alike."""
@@ -155,7 +155,7 @@ def plug_in_source() -> Path:
 def start_command() -> list[str]:
     """Return the program and first arguments by which this installation's server is run."""
     # Not the script on PATH: GIMP's PATH is another one, and the script may move with an update of pipx or uv.
-    return [sys.executable, "-P", "-m", "colorize_server.cli.serve"]
+    return [sys.executable, "-P", "-m", "colorize_server.cli.main"]
 
 
 def install(target: Path) -> None:

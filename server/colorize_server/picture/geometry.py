@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from ..errors import PictureError
-from ..options import MIN_SIDE
+from .options import MIN_SIDE
 
 MAX_NETWORK_ASPECT: Final = 4
 """The network's long side is at most this many times its short side; longer pictures are squeezed into it."""

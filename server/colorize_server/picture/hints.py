@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from ..color.cie import lab_from_relative_xyz
 from ..color.rgb import SRGB
 from ..contract import CHROMA_SCALE
-from ..control import Control
 from ..errors import HintsError
+from .control import Control
 from .reduce import reduce_area
 
 Plane: TypeAlias = NDArray[np.float32]

@@ -22,8 +22,8 @@ from ..color.cie import f_from_relative
 from ..color.gamut import chroma_in_gamut, is_in_gamut, linear_from_lab_rows
 from ..color.icc import GreyProfile
 from ..color.rgb import LINEAR_SRGB, LUMA_WEIGHTS, SRGB, RgbSpace
-from ..options import Blend, Host, Options, Output
-from ..photograph import RGB_PROFILES, Photograph
+from .options import Blend, Host, Options, Output
+from .photograph import RGB_PROFILES, Photograph
 
 Plane: TypeAlias = NDArray[np.float32]
 

@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ..control import Control
+from .control import Control
 
 Planes: TypeAlias = NDArray[np.float32]
 ReadRows: TypeAlias = Callable[[int, int], Planes]

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..color.rgb import SRGB
-from ..control import Control
+from .control import Control
 from .hints import Rgba
 
 Plane: TypeAlias = NDArray[np.float32]

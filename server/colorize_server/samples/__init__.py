@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..contract import LIGHTNESS_SCALE
-from ..control import Control
-from ..decode import decode_picture
+from ..formats.decode import decode_picture
+from ..picture.control import Control
 from ..picture.geometry import pad_by_reflection, plan_network
 from ..picture.reduce import reduce_area
 

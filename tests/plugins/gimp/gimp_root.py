@@ -64,7 +64,7 @@ class Session:
 
     def install_plug_in(self) -> None:
         """Install the plug-in as the artist does."""
-        argv = [sys.executable, "-P", "-m", "colorize_server.cli.serve", "install", "gimp"]
+        argv = [sys.executable, "-P", "-m", "colorize_server.cli.main", "install", "gimp"]
         subprocess.run([*argv, "--folder", str(self.plug_in.parent)], check=True, capture_output=True)
 
     def record(self, **members: object) -> None:

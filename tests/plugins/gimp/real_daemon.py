@@ -26,7 +26,7 @@ class Daemon:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         self.state_file = folder / "state.json"
-        argv = [sys.executable, "-P", "-m", "colorize_server.cli.serve", "start", "--port", "0"]
+        argv = [sys.executable, "-P", "-m", "colorize_server.cli.main", "start", "--port", "0"]
         with (folder / "output.log").open("wb") as log:
             self.process = subprocess.Popen(
                 [*argv, *(["--model", str(model)] if model else [])],

@@ -288,7 +288,7 @@ for _ in range(32):
 os.chroot(".")
 os.environ["COLORIZE_STATE_DIR"] = {state!r}
 os.chdir({home!r})
-server = [{python!r}, "-P", "-m", "colorize_server.cli.serve"]
+server = [{python!r}, "-P", "-m", "colorize_server.cli.main"]
 os.execv(server[0], [*server, *sys.argv[1:], "--port", "0", "--model", {model!r}])
 """
 
@@ -309,7 +309,7 @@ def starter(session: Session, tiny_model_path: Path) -> Iterator[Path]:
     session.use_state(state / "state.json")
     session.record(command=["/usr/bin/python3", session.inside(session.folder / "start.py")])
     yield state
-    argv = [sys.executable, "-P", "-m", "colorize_server.cli.serve", "stop"]
+    argv = [sys.executable, "-P", "-m", "colorize_server.cli.main", "stop"]
     subprocess.run(argv, env={**os.environ, "COLORIZE_STATE_DIR": str(state)}, check=True, capture_output=True)
     shutil.rmtree(state)
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 from colorize_server import __version__
-from colorize_server.cli.serve import main
+from colorize_server.cli.main import main
 from colorize_server.errors import OutputError
 from colorize_server.install import gimp
-from colorize_server.state import STATE_DIR_VARIABLE
+from colorize_server.installation.state import STATE_DIR_VARIABLE
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 import faults
 import launcher
 import pytest
-from colorize_server.state import STATE_DIR_VARIABLE, StateFolder
+from colorize_server.installation.state import STATE_DIR_VARIABLE, StateFolder
 from platformdirs.macos import MacOS
 from platformdirs.unix import Unix
 from protocol import NoServerError, Server, ServerError
@@ -112,7 +112,7 @@ def starter(tmp_path: Path, tiny_model_path: Path) -> Path:
     script = tmp_path / "server.py"
     script.write_text(
         "import os, sys\n"
-        f"os.execv({sys.executable!r}, [{sys.executable!r}, '-P', '-m', 'colorize_server.cli.serve', *sys.argv[1:],"
+        f"os.execv({sys.executable!r}, [{sys.executable!r}, '-P', '-m', 'colorize_server.cli.main', *sys.argv[1:],"
         f" '--port', '0', '--model', {str(tiny_model_path)!r}])\n"
     )
     record(command=[sys.executable, str(script)], state_file=str(state / "state.json"))
@@ -121,7 +121,7 @@ def starter(tmp_path: Path, tiny_model_path: Path) -> Path:
 
 def stop(state: Path) -> None:
     environment = {**os.environ, STATE_DIR_VARIABLE: str(state)}
-    argv = [sys.executable, "-P", "-m", "colorize_server.cli.serve", "stop"]
+    argv = [sys.executable, "-P", "-m", "colorize_server.cli.main", "stop"]
     subprocess.run(argv, env=environment, check=True, capture_output=True)
 
 
@@ -166,7 +166,7 @@ def test_a_server_that_cannot_start_says_why(starter: Path, tmp_path: Path) -> N
 
 
 def test_a_program_that_is_gone_is_told_with_the_remedy(tmp_path: Path) -> None:
-    record(command=[str(tmp_path / "gone" / "python"), "-m", "colorize_server.cli.serve"])
+    record(command=[str(tmp_path / "gone" / "python"), "-m", "colorize_server.cli.main"])
     with pytest.raises(ServerError, match=r"could not be started .*gone.*colorize-server install gimp"):
         launcher.connect()
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 from colorize_server.color.difference import ciede2000
 from colorize_server.color.rgb import LUMA_WEIGHTS, RgbSpace
-from colorize_server.photograph import RGB_PROFILES
+from colorize_server.picture.photograph import RGB_PROFILES
 from numpy.typing import NDArray
 from psd_tools import PSDImage
 from psd_tools.composite import composite

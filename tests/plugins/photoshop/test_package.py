@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from colorize_server.cli import serve
+from colorize_server.cli import main as serve
 from colorize_server.install import ccx, photoshop
 
 REPOSITORY = Path(__file__).parents[3]

@@ -22,7 +22,7 @@ export class Server {
     const log = openSync(this.logFile, "w");
     this.process = spawn(
       process.env.PYTHON || "python3",
-      ["-m", "colorize_server.cli.serve", "start", "--port", "0", ...(model ? ["--model", model] : [])],
+      ["-m", "colorize_server.cli.main", "start", "--port", "0", ...(model ? ["--model", model] : [])],
       {
         stdio: ["ignore", log, log],
         env: { ...process.env, COLORIZE_STATE_DIR: folder },

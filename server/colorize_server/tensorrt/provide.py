@@ -5,12 +5,12 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..backends.gpu import Gpu
 from ..errors import BackendError, OutputError
 from ..model import Model, shipped_model_path
 from .build import BuildRequest, build_engine, recipe_for
 from .cache import find_engine, save_engine
 from .flavours import Flavour
-from .gpu import Gpu
 from .library import Library
 
 _LOG = logging.getLogger(__name__)

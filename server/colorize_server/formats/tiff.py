@@ -5,8 +5,8 @@ from typing import Final
 import numpy as np
 import tifffile
 
-from .errors import PictureError
-from .photograph import Pixels
+from ..errors import PictureError
+from ..picture.photograph import Pixels
 
 _MAX_SAMPLES: Final = 5
 """CMYK and alpha."""

@@ -13,20 +13,20 @@ from typing import Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from .backends import Backend
-from .color.cie import lab_from_relative_xyz, relative_xyz_from_lab
-from .color.rgb import SRGB
-from .contract import CHROMA_SCALE, LIGHTNESS_SCALE
+from ..backends import Backend
+from ..color.cie import lab_from_relative_xyz, relative_xyz_from_lab
+from ..color.rgb import SRGB
+from ..contract import CHROMA_SCALE, LIGHTNESS_SCALE
+from ..model import Model
 from .control import Control
-from .model import Model
+from .geometry import NetworkPlan, pad_by_reflection, plan_network
+from .hints import Rgba, anchor_at_network_size, anchor_rows, check_hints, network_hints, without_faint_strokes
+from .join import Joiner, output_space
 from .options import Options
 from .photograph import Photograph, Pixels
-from .picture.geometry import NetworkPlan, pad_by_reflection, plan_network
-from .picture.hints import Rgba, anchor_at_network_size, anchor_rows, check_hints, network_hints, without_faint_strokes
-from .picture.join import Joiner, output_space
-from .picture.recipe import Recipe, quantized
-from .picture.reduce import reduce_area
-from .picture.upsample import JointUpsampler, enlarge_linear
+from .recipe import Recipe, quantized
+from .reduce import reduce_area
+from .upsample import JointUpsampler, enlarge_linear
 
 Planes: TypeAlias = NDArray[np.float32]
 

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from ..backends import Tensor
 from ..contract import CHANNELS, INPUT_HINTS, INPUT_LUMINANCE, OUTPUT_CHROMA, OUTPUT_DOUBT
-from ..engine.flavours import Flavour, KernelCache
-from ..engine.library import Library, logger_of
-from ..engine.profile import Profile, Shape
-from ..errors import BackendError, OutOfMemoryError
-from ..model import Model
-from . import Tensor, check_signature
-from .cuda import CapturedGraph, CudaDriver, DeviceBuffer, DeviceLostError, DeviceMemoryError, PinnedBuffer
+from ..errors import BackendError, DeviceLostError, OutOfMemoryError
+from ..model import Model, check_signature
+from .cuda import CapturedGraph, CudaDriver, DeviceBuffer, DeviceMemoryError, PinnedBuffer
+from .flavours import Flavour, KernelCache
+from .library import Library, logger_of
+from .profile import Profile, Shape
 
 if TYPE_CHECKING:
     import tensorrt as trt

@@ -9,10 +9,9 @@ import numpy as np
 import onnx
 from onnx import TensorProto, numpy_helper
 
-from ..backends import check_signature
 from ..errors import BackendError, ModelError
-from ..model import Model
-from .packages import install_command
+from ..installation.packages import install_command
+from ..model import Model, check_signature
 
 GRAPH_RECIPE: Final = 2
 """Counts changes of this module that change graphs: engines of another number are built again."""

@@ -8,11 +8,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engine.gpu import count_like_nvidia_smi
-from ..engine.packages import install_command
-from ..errors import BackendError
+from ..backends.gpu import count_like_nvidia_smi
+from ..errors import BackendError, DeviceLostError
+from ..installation.packages import install_command
 from . import cuda_graph
-from .cuda import CapturedGraph, DeviceLostError, DeviceMemoryError
+from .cuda import CapturedGraph, DeviceMemoryError
 
 _NEEDS: Final = {
     "win32": "it needs the CUDA Toolkit and the C++ Build Tools of Visual Studio",

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import onnx
 
-from ..backends import check_signature
+from ..backends.gpu import Gpu
 from ..contract import CHANNELS, INPUT_HINTS, INPUT_LUMINANCE
 from ..errors import BackendError, CancelledError, ModelError, OutOfMemoryError
-from ..model import Model
+from ..model import Model, check_signature
 from .card import EngineCard, EngineRecipe, make_card
 from .difference import LARGEST_MEAN, ChromaDifference, chroma_difference, run_onnx
 from .flavours import Flavour
-from .gpu import Gpu
 from .graph import (
     GRAPH_RECIPE,
     Precision,

@@ -5,16 +5,16 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from ..engine.cache import kernels_path
-from ..engine.flavours import CLASSIC, RTX, Flavour, KernelCache
-from ..engine.gpu import choose_gpu
-from ..engine.library import Library, version_of
-from ..engine.provide import provide_engine
-from ..errors import BackendError, CancelledError
+from ..backends import Backend, Tensor
+from ..backends.gpu import choose_gpu
+from ..errors import BackendError, CancelledError, DeviceLostError
 from ..model import Model
-from . import Backend, Tensor
-from .cuda import CudaDriver, DeviceLostError
-from .tensorrt_runner import EngineRunner
+from .cache import kernels_path
+from .cuda import CudaDriver
+from .flavours import CLASSIC, RTX, Flavour, KernelCache
+from .library import Library, version_of
+from .provide import provide_engine
+from .runner import EngineRunner
 
 _LOG = logging.getLogger(__name__)
 
@@ -133,7 +133,7 @@ def open_tensorrt_rtx(model: Model, *, device: int = 0, require_gpu: bool = Fals
     try:
         import_pycuda()
     except BackendError as error:
-        from .onnxruntime_gpu import open_rtx_provider
+        from .rtx_provider import open_rtx_provider
 
         backend = open_rtx_provider(model, device=device)
         backend.reason = f"{backend.reason} Not through pycuda: {error.message}"

@@ -7,10 +7,10 @@ from typing import Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from .color.cie import lightness_from_y
-from .color.icc import GreyProfile
-from .color.rgb import ADOBE_RGB, GRAY_GAMMA_22, LINEAR_CURVE, LINEAR_SRGB, PROPHOTO, SRGB, SRGB_CURVE, RgbSpace
-from .errors import BadRequestError, PictureError
+from ..color.cie import lightness_from_y
+from ..color.icc import GreyProfile
+from ..color.rgb import ADOBE_RGB, GRAY_GAMMA_22, LINEAR_CURVE, LINEAR_SRGB, PROPHOTO, SRGB, SRGB_CURVE, RgbSpace
+from ..errors import BadRequestError, PictureError
 
 Pixels: TypeAlias = NDArray[np.uint8] | NDArray[np.uint16]
 Lightness: TypeAlias = NDArray[np.float32]

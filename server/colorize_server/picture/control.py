@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from .errors import CancelledError
+from ..errors import CancelledError
 
 _BEAT_S: Final = 1.0
 

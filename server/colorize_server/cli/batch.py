@@ -13,13 +13,13 @@ from typing import Final, TextIO
 import numpy as np
 from numpy.typing import NDArray
 
-from .backends import open_backend
-from .colorizer import Colorizer
-from .decode import decode_hints, decode_picture
-from .encode import ENCODED_TYPES, encode_grey, encode_picture
-from .errors import ColorizeError, HintsError, OutOfMemoryError, OutputError, PictureError
-from .model import load_model, shipped_model_path
-from .options import Options, Output
+from ..backends import open_backend
+from ..errors import ColorizeError, HintsError, OutOfMemoryError, OutputError, PictureError
+from ..formats.decode import decode_hints, decode_picture
+from ..formats.encode import ENCODED_TYPES, encode_grey, encode_picture
+from ..model import load_model, shipped_model_path
+from ..picture.colorizer import Colorizer
+from ..picture.options import Options, Output
 
 PHOTO_SUFFIXES: Final = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp"})
 """Endings that are looked for in folders; a file that is named may end as it likes."""

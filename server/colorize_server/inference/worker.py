@@ -1,4 +1,4 @@
-"""The product's engine: model, backend and picture path, over pixels that lie in shared memory."""
+"""The product's worker: model, backend and picture path, over pixels that lie in shared memory."""
 
 import math
 import time
@@ -9,16 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..backends import open_backend
-from ..colorizer import Colorizer
-from ..control import Control
 from ..errors import OutOfMemoryError, PictureError
 from ..model import load_model, shipped_model_path
-from ..photograph import Photograph, profile_by_name
+from ..picture.colorizer import Colorizer
+from ..picture.control import Control
 from ..picture.hints import Rgba
+from ..picture.photograph import Photograph, profile_by_name
 from ..picture.recipe import unpack
-from .child import EngineRequest
 from .memory import SharedBuffer
-from .task import Answer, EngineInfo, RawPicture, Task
+from .task import Answer, RawPicture, Task, WorkerInfo, WorkerRequest
 
 _SAMPLE_TYPES: Final[dict[int, np.dtype[Any]]] = {8: np.dtype("u1"), 16: np.dtype("<u2")}
 _BYTES_PER_ENCODED_PIXEL: Final = 24
@@ -26,15 +25,15 @@ _BYTES_PER_ENCODED_PIXEL: Final = 24
 for what decoders and encoders hold meanwhile.  A few kilobytes can decode to gigabytes, so this is checked first."""
 
 
-def open_engine(request: EngineRequest) -> "ShippedEngine":
+def open_worker(request: WorkerRequest) -> "PictureWorker":
     """Load the model, open the backend, and do one forward pass."""
-    return ShippedEngine(request)
+    return PictureWorker(request)
 
 
-class ShippedEngine:
-    """See `colorize_server.inference.child.Engine`."""
+class PictureWorker:
+    """See `colorize_server.inference.task.Worker`."""
 
-    def __init__(self, request: EngineRequest) -> None:
+    def __init__(self, request: WorkerRequest) -> None:
         self._model = load_model(request.model or shipped_model_path())
         self._backend = open_backend(
             request.backend, self._model, device=request.device, require_gpu=request.require_gpu
@@ -42,10 +41,10 @@ class ShippedEngine:
         self._colorizer = Colorizer(self._backend, self._model)
         self._colorizer.warm_up()
 
-    def describe(self) -> EngineInfo:
-        """See `Engine.describe`."""
+    def describe(self) -> WorkerInfo:
+        """See `Worker.describe`."""
         card = self._model.card
-        return EngineInfo(
+        return WorkerInfo(
             backend={
                 "active": self._backend.name,
                 "device": self._backend.device,
@@ -63,7 +62,7 @@ class ShippedEngine:
         )
 
     def run(self, task: Task, inputs: Sequence[SharedBuffer], control: Control) -> tuple[Answer, SharedBuffer]:
-        """See `Engine.run`."""
+        """See `Worker.run`."""
         if task.raw is not None:
             return self._run_raw(task, task.raw, inputs[0], control)
         return self._run_encoded(task, inputs, control)
@@ -144,8 +143,8 @@ class ShippedEngine:
         # Here, so that a server that is only asked for raw pixels starts without the decoders.
         import psutil
 
-        from ..decode import PictureLimits, decode_hints, decode_picture
-        from ..encode import encode_grey, encode_picture
+        from ..formats.decode import PictureLimits, decode_hints, decode_picture
+        from ..formats.encode import encode_grey, encode_picture
 
         began = time.perf_counter()
         affordable = psutil.virtual_memory().available // _BYTES_PER_ENCODED_PIXEL

@@ -12,9 +12,9 @@ import tifffile
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
-from .errors import BadRequestError
+from ..errors import BadRequestError
+from ..picture.photograph import Metadata, Pixels
 from .exif import PREFIX, add_to_tiff
-from .photograph import Metadata, Pixels
 
 ENCODED_TYPES: Final = {
     ".png": "image/png",

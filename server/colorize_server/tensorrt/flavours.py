@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from ..backends.gpu import Gpu
 from ..errors import BackendError, BadRequestError
-from .gpu import Gpu
 from .library import Library, version_of
 
 if TYPE_CHECKING:
@@ -211,7 +211,7 @@ RTX: Final[Flavour] = _Rtx(
     name="rtx",
     backend="tensorrt-rtx",
     title="TensorRT for RTX",
-    module="colorize_server.engine.rtx_library",
+    module="colorize_server.tensorrt.rtx_library",
     needs_gpu_to_build=False,
     captures_graphs=True,
 )
@@ -219,7 +219,7 @@ CLASSIC: Final[Flavour] = _Classic(
     name="tensorrt",
     backend="tensorrt",
     title="TensorRT",
-    module="colorize_server.engine.classic_library",
+    module="colorize_server.tensorrt.classic_library",
     needs_gpu_to_build=True,
     captures_graphs=False,
 )

@@ -9,15 +9,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import BackendError
-
 
 class DeviceMemoryError(Exception):
     """The GPU, or its page-locked host memory, has no room left."""
-
-
-class DeviceLostError(BackendError):
-    """A kernel failed on the GPU; CUDA refuses all further work in this process."""
 
 
 class DeviceBuffer(Protocol):

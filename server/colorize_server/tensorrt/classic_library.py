@@ -6,8 +6,8 @@ from functools import lru_cache
 from typing import Final
 
 from ..errors import BackendError
+from ..installation.packages import install_command
 from .library import Library
-from .packages import install_command
 
 OLDEST: Final = (10, 12)
 """The first version that offers strongly typed networks as we use them; 11 has nothing else."""

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from ..errors import BackendError
+from ..installation.packages import install_command
 from .library import Library
-from .packages import install_command
 
 BINDINGS_MODULE: Final = "tensorrt_rtx_bindings"
 LIBRARIES_MODULE: Final = "onnxruntime_ep_nv_tensorrt_rtx"

@@ -19,7 +19,7 @@ from typing import IO, Final
 
 import platformdirs
 
-from .errors import OutputError
+from ..errors import OutputError
 
 STATE_DIR_VARIABLE: Final = "COLORIZE_STATE_DIR"
 """Environment variable that names another folder, for a second installation or for tests."""

@@ -17,11 +17,11 @@ import numpy as np
 import tifffile
 from PIL import ExifTags, Image, ImageCms, PngImagePlugin, UnidentifiedImageError
 
-from .color.icc import GreyProfile, UnreadableProfileError, read_profile
-from .color.rgb import SRGB
-from .errors import HintsError, PictureError
+from ..color.icc import GreyProfile, UnreadableProfileError, read_profile
+from ..color.rgb import SRGB
+from ..errors import HintsError, PictureError
+from ..picture.photograph import GREY_PROFILES, Metadata, Photograph, Pixels, Profile
 from .exif import PREFIX, block_from_tiff, clean_block
-from .photograph import GREY_PROFILES, Metadata, Photograph, Pixels, Profile
 from .tiff import STRIP_PIXELS, check_samples, full_range, straight
 
 _LYING: Final = (5, 6, 7, 8)

@@ -1,0 +1,1 @@
+"""This installation: its private folder, who listens on its ports, which optional packages it has."""
