@@ -33,7 +33,7 @@ def _picture_format(path: Path) -> str:
 
 
 def _write_picture(image: "Image.Image", path: Path) -> None:
-    from colorize_training.models.checkpoint import write_atomically
+    from colorize_training.files import write_atomically
 
     buffer = io.BytesIO()
     image.save(buffer, _picture_format(path))

@@ -7,9 +7,11 @@ Nothing here clamps: colours outside sRGB keep their negative or above-one value
 
 from typing import Final
 
+import numpy as np
 import torch
 from colorize_server.color.cie import DELTA
 from colorize_server.color.rgb import SRGB, SRGB_LINEAR_END
+from numpy.typing import NDArray
 from torch import Tensor
 
 RELATIVE_XYZ_FROM_RGB: Final = torch.from_numpy(SRGB.to_relative_xyz.copy())
@@ -90,3 +92,23 @@ def lab_from_srgb(srgb: Tensor) -> Tensor:
 def srgb_from_lab(lab: Tensor) -> Tensor:
     """Convert L*a*b* to sRGB (..., 3, H, W); values outside 0..1 mean a colour outside sRGB."""
     return srgb_from_linear(linear_from_lab(lab))
+
+
+def srgb8_from_lab(lightness: Tensor, chroma: Tensor) -> NDArray[np.uint8]:
+    """Turn (1, H, W) L* and (2, H, W) a*b* into a (H, W, 3) uint8 picture; colours outside sRGB are clipped."""
+    srgb = srgb_from_lab(torch.cat([lightness, chroma])).clamp(0, 1)
+    return (srgb * 255).round().to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
+
+
+def colorfulness(rgb8: NDArray[np.uint8]) -> float:
+    """Return the colourfulness M3 of an sRGB picture, 0 (grey) to about 110.
+
+    Hasler and Suesstrunk, "Measuring colorfulness in natural images" (SPIE 5007, 2003), equation for M(3).
+
+    Args:
+        rgb8: (H, W, 3) uint8.
+    """
+    r, g, b = np.moveaxis(rgb8.astype(np.float32), -1, 0)
+    rg, yb = r - g, (r + g) / 2 - b
+    spread = float(np.hypot(rg.std(), yb.std()))
+    return spread + 0.3 * float(np.hypot(rg.mean(), yb.mean()))

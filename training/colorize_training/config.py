@@ -326,3 +326,23 @@ def _check(config: TrainConfig, where: str) -> None:
     }
     for name, value in shares.items():
         demand(0.0 <= value <= 1.0, f"{name} is {value}.", "It is a share: use 0 to 1.")
+
+
+def crop_side(config: TrainConfig, pictures: int) -> int:
+    """Return the side of the crops after so many pictures of a stage, px.
+
+    Small crops are cheap and teach most of it; the last ones come near the size that the model is used at, which
+    batch normalisation and the scale of things ask for (Touvron et al., "Fixing the train-test resolution
+    discrepancy", NeurIPS 2019).  The sides between are seen equally long.
+
+    Args:
+        config: the run.
+        pictures: seen in this stage.
+    """
+    data = config.data
+    grown = pictures - (config.pictures - data.growth_pictures)
+    if data.crop_px_end == 0 or data.growth_pictures == 0 or grown < 0:
+        return data.crop_px
+    multiple = crop_multiple(config.model)
+    sizes = (data.crop_px_end - data.crop_px) // multiple
+    return data.crop_px + multiple * min(sizes, 1 + grown * sizes // data.growth_pictures)

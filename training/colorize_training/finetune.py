@@ -13,8 +13,9 @@ from colorize_training.config import DataConfig, ModelConfig, TrainConfig, check
 from colorize_training.data.prepare import PrepareOptions, prepare
 from colorize_training.data.shards import MANIFEST_NAME, read_manifest
 from colorize_training.errors import DataError, TrainingError
+from colorize_training.files import write_atomically
 from colorize_training.loop.fit import FitOptions, fit
-from colorize_training.models.checkpoint import checkpoints, read_checkpoint, write_atomically
+from colorize_training.models.checkpoint import checkpoints, read_checkpoint
 from colorize_training.models.export import CardFacts, export_checkpoint
 from colorize_training.models.onnx_weights import weights_from_onnx
 

@@ -12,11 +12,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from colorize_training.config import DataConfig, HintConfig, LossConfig, ModelConfig, OptimConfig, TrainConfig
+from colorize_training.config import (
+    DataConfig,
+    HintConfig,
+    LossConfig,
+    ModelConfig,
+    OptimConfig,
+    TrainConfig,
+    crop_side,
+)
 from colorize_training.errors import CheckpointError, DataError, DiskError, DivergedError
 from colorize_training.loop import fit as fit_module
 from colorize_training.loop.fit import PAUSE_NAME, FitOptions, fit
-from colorize_training.loop.schedule import crop_side, learning_rate_factor
+from colorize_training.loop.schedule import learning_rate_factor
 from colorize_training.loop.trainer import Trainer
 from colorize_training.models.checkpoint import Progress, checkpoints, read_checkpoint, write_checkpoint
 from colorize_training.samples.dataset import Samples, batches

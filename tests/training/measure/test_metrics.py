@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import scipy.stats
 import torch
+from colorize_training import color
 from colorize_training.measure import metrics
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -35,12 +36,12 @@ def test_opposite_colours_have_cosine_minus_one_and_twice_the_grey_error(values)
 
 def test_grey_has_no_colourfulness_and_red_and_green_have_much():
     grey = np.full((8, 8, 3), 120, np.uint8)
-    assert metrics.colorfulness(grey) == pytest.approx(0, abs=1e-4)
+    assert color.colorfulness(grey) == pytest.approx(0, abs=1e-4)
     stripes = np.zeros((8, 8, 3), np.uint8)
     stripes[:, :4, 0] = 255
     stripes[:, 4:, 1] = 255
     # rg = +-255, yb = 127.5: std 255 and 0, mean 0 and 127.5 (Hasler and Suesstrunk 2003).
-    assert metrics.colorfulness(stripes) == pytest.approx(255 + 0.3 * 127.5, rel=1e-5)
+    assert color.colorfulness(stripes) == pytest.approx(255 + 0.3 * 127.5, rel=1e-5)
 
 
 def test_sobel_of_a_ramp_is_its_slope():

@@ -16,6 +16,7 @@ import numpy as np
 from colorize_server.color.rgb import SRGB
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
+from colorize_training.color import colorfulness
 from colorize_training.data.perceptual import distances, is_toned, perceptual_hash
 from colorize_training.data.shards import (
     MANIFEST_NAME,
@@ -26,7 +27,6 @@ from colorize_training.data.shards import (
     write_shard,
 )
 from colorize_training.errors import DataError, DiskError
-from colorize_training.measure.metrics import colorfulness
 
 GREY_COLORFULNESS: Final = 6.0
 """Hasler and Suesstrunk's M3 below which a picture counts as grey (their "not colourful" is 0, "slightly" 15)."""

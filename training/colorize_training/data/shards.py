@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from colorize_training.errors import DataError
-from colorize_training.models.checkpoint import write_atomically
+from colorize_training.files import write_atomically
 
 MANIFEST_NAME: Final = "manifest.csv"
 PICTURE_SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"})

@@ -1,11 +1,11 @@
-"""Learning-rate factors, the growth of the crops and the averaged (EMA) weights."""
+"""Learning-rate factors and the averaged (EMA) weights."""
 
 from typing import Final
 
 import torch
 from torch import nn
 
-from colorize_training.config import OptimConfig, TrainConfig, crop_multiple
+from colorize_training.config import OptimConfig
 
 _FINAL_FACTOR: Final = 0.01
 
@@ -29,26 +29,6 @@ def learning_rate_factor(config: OptimConfig, pictures: int, total: int, warmup_
     left = max(0, total - pictures)
     fall = 1.0 if decay <= 0 or left >= decay else max(_FINAL_FACTOR, left / decay)
     return warmup * fall
-
-
-def crop_side(config: TrainConfig, pictures: int) -> int:
-    """Return the side of the crops after so many pictures of a stage, px.
-
-    Small crops are cheap and teach most of it; the last ones come near the size that the model is used at, which
-    batch normalisation and the scale of things ask for (Touvron et al., "Fixing the train-test resolution
-    discrepancy", NeurIPS 2019).  The sides between are seen equally long.
-
-    Args:
-        config: the run.
-        pictures: seen in this stage.
-    """
-    data = config.data
-    grown = pictures - (config.pictures - data.growth_pictures)
-    if data.crop_px_end == 0 or data.growth_pictures == 0 or grown < 0:
-        return data.crop_px
-    multiple = crop_multiple(config.model)
-    sizes = (data.crop_px_end - data.crop_px) // multiple
-    return data.crop_px + multiple * min(sizes, 1 + grown * sizes // data.growth_pictures)
 
 
 class AveragedWeights:

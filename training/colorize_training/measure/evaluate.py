@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from colorize_training.data.shards import Picture, PictureStore, read_manifest
 from colorize_training.data.splits import SPLITS, split_pictures
 from colorize_training.errors import DataError
+from colorize_training.files import write_atomically
 from colorize_training.measure import metrics, skin
 from colorize_training.measure.evaluation import (
     Evaluation,
@@ -28,7 +29,6 @@ from colorize_training.measure.evaluation import (
     summarise,
 )
 from colorize_training.measure.report_html import figure_png, page
-from colorize_training.models.checkpoint import write_atomically
 from colorize_training.models.predictor import Predictor
 
 _FIGURES: Final = 6

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from colorize_training import color
 from colorize_training.samples.degrade import gaussian_blur
 
 _BLOTCH_CHROMA_SIGMA: Final = 3.0
@@ -33,20 +32,6 @@ def chroma_cosine(given: Tensor, true: Tensor) -> float:
     """Return the uncentred correlation of given and true a*b* over a picture, -1..1; 0 if either is grey."""
     scale = float(given.norm() * true.norm())
     return float((given * true).sum()) / scale if scale > 1e-6 else 0.0
-
-
-def colorfulness(rgb8: NDArray[np.uint8]) -> float:
-    """Return the colourfulness M3 of an sRGB picture, 0 (grey) to about 110.
-
-    Hasler and Suesstrunk, "Measuring colorfulness in natural images" (SPIE 5007, 2003), equation for M(3).
-
-    Args:
-        rgb8: (H, W, 3) uint8.
-    """
-    r, g, b = np.moveaxis(rgb8.astype(np.float32), -1, 0)
-    rg, yb = r - g, (r + g) / 2 - b
-    spread = float(np.hypot(rg.std(), yb.std()))
-    return spread + 0.3 * float(np.hypot(rg.mean(), yb.mean()))
 
 
 def sobel_magnitude(planes: Tensor) -> Tensor:
@@ -113,12 +98,6 @@ def spearman(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
     rx, ry = rx - rx.mean(), ry - ry.mean()
     scale = float(np.sqrt((rx**2).sum() * (ry**2).sum()))
     return float((rx * ry).sum()) / scale if scale > 0 else 0.0
-
-
-def srgb8_from_lab(lightness: Tensor, chroma: Tensor) -> NDArray[np.uint8]:
-    """Turn (1, H, W) L* and (2, H, W) a*b* into a (H, W, 3) uint8 picture; colours outside sRGB are clipped."""
-    srgb = color.srgb_from_lab(torch.cat([lightness, chroma])).clamp(0, 1)
-    return (srgb * 255).round().to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from colorize_training import color
 from colorize_training.measure import metrics
 from colorize_training.measure.evaluation import Evaluation, Scene
 
@@ -38,9 +39,9 @@ def _interval_table(columns: Mapping[str, Mapping[str, metrics.Interval]], first
 def figure_png(scene: Scene, chroma: Tensor, doubt: Tensor) -> NDArray[np.uint8]:
     """Lay input, ours, truth and doubt side by side; (H, 4 W, 3) uint8."""
     lightness, true = scene.lab[:1], scene.lab[1:]
-    grey = metrics.srgb8_from_lab(lightness, true * 0)
+    grey = color.srgb8_from_lab(lightness, true * 0)
     level = (doubt[0] / _DOUBT_WHITE).clamp(0, 1).mul(255).byte().numpy()
-    parts = [grey, metrics.srgb8_from_lab(lightness, chroma), scene.rgb, np.repeat(level[..., None], 3, axis=2)]
+    parts = [grey, color.srgb8_from_lab(lightness, chroma), scene.rgb, np.repeat(level[..., None], 3, axis=2)]
     return np.concatenate(parts, axis=1)
 
 

@@ -6,9 +6,7 @@ Its kernels are float16; vectors stay float32, because variances of batch normal
 (6e-8 to 65504).
 """
 
-import errno
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -19,7 +17,8 @@ from safetensors.torch import save
 from torch import Tensor
 
 from colorize_training.config import ModelConfig, TrainConfig, config_from_dict, config_to_dict
-from colorize_training.errors import CheckpointError, DiskError
+from colorize_training.errors import CheckpointError
+from colorize_training.files import write_atomically
 
 FORMAT: Final = "colorize-training-1"
 _KEPT: Final = 2
@@ -52,34 +51,6 @@ class Checkpoint:
             for key, value in self.tensors.items()
             if key.startswith(start)
         }
-
-
-def write_atomically(path: Path, data: bytes, when_full: str = "Free some space or choose another --out.") -> None:
-    """Write a file under a temporary name, flush it to the disk and rename it.
-
-    Args:
-        path: of the file; its folder is made.
-        data: of the file.
-        when_full: what to do when the disk is full.
-
-    Raises:
-        DiskError: if the disk is full or the folder cannot be written; a former file of that name is intact.
-    """
-    temporary = path.with_name(path.name + ".part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        if error.errno == errno.ENOSPC:
-            raise DiskError(
-                f"The disk is full: {path} ({len(data) / 1e6:.0f} MB) cannot be written.", when_full
-            ) from error
-        raise DiskError(f"{path} cannot be written ({error.strerror}).", "Choose another folder with --out.") from error
 
 
 def write_checkpoint(

@@ -19,7 +19,8 @@ from torch import Tensor, nn
 from colorize_training import color
 from colorize_training.config import config_to_dict
 from colorize_training.errors import ExportError
-from colorize_training.models.checkpoint import read_checkpoint, write_atomically
+from colorize_training.files import write_atomically
+from colorize_training.models.checkpoint import read_checkpoint
 from colorize_training.networks.generator import Generator, WithGain, build_generator, fold_batch_norms
 from colorize_training.samples.drawn import make_photo
 from colorize_training.samples.hints import uniform_hints

@@ -21,11 +21,10 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from colorize_training import color
-from colorize_training.config import DataConfig, TrainConfig
+from colorize_training.config import DataConfig, TrainConfig, crop_side
 from colorize_training.data.shards import Picture, PictureStore, read_manifest
 from colorize_training.data.splits import split_pictures
 from colorize_training.errors import DataError, TrainingError
-from colorize_training.loop.schedule import crop_side
 from colorize_training.samples.degrade import backdrop_masks, degrade, draw_plan
 from colorize_training.samples.faces import dark_faces, oversampled
 from colorize_training.samples.hints import draw_hints, turn_hue

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from colorize_training import color
-from colorize_training.measure.metrics import srgb8_from_lab
+from colorize_training.color import srgb8_from_lab
 
 _GRID_PX: Final = 64
 """Short side at which the backdrop is searched."""
