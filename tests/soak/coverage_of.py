@@ -16,7 +16,7 @@ MODULES = tuple(
     str(PACKAGE / name)
     for name in (
         "daemon/access.py", "daemon/answers.py", "daemon/body.py", "daemon/connections.py", "daemon/failures.py",
-        "daemon/handlers.py", "daemon/parameters.py", "inference/task.py", "decode.py",
+        "daemon/handlers.py", "daemon/parameters.py", "inference/task.py", "formats/decode.py",
     )
 )  # fmt: skip
 """Wire (all but the first and last steps of a picture) and decode."""
