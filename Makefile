@@ -48,7 +48,7 @@ photoshop-panel: $(VENV)/main.stamp  ## pack the Photoshop panel as a .ccx
 	$(BIN)/python -m colorize_server.install.ccx
 
 train-smoke: $(VENV)/test.stamp  ## both stages, evaluation and export on a tiny set
-	$(BIN)/colorize-train smoke
+	$(BIN)/python -m pytest tests/training/smoke.py
 
 bench: $(VENV)/test.stamp  ## ratios measured in one run; writes bench-results/bench.json
 	cd tests && $(abspath $(BIN))/python -m benchmarks -o ../bench-results/bench.json $(SECTIONS)

@@ -1,3 +1,7 @@
 """Colour for black-and-white photographs: a local server, its command line, its picture path."""
 
+from .privacy import stop_reports
+
 __version__ = "0.1.0"
+
+stop_reports()  # before any module of ours imports a library that reports

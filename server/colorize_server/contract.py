@@ -41,7 +41,7 @@ The card is an object with these members:
 
 - ``name`` (str) and ``version`` (str): what health and the layer's name show.
 - ``multiple_of`` (int): H and W of every input are multiples of it (32; 256 for the paper's U-Net).
-- ``sizes`` (list of int, ascending): network short sides the model is vouched for.
+- ``sizes`` (list of int, ascending): network short sides that the model was tested at.
 - ``default_size`` (int): one of ``sizes``.
 - ``saturation`` (float): factor on ``chroma`` that the model's authors chose (already in the graph if 1).
 - ``training`` (object): summary: stages, pictures seen, data, config names.

@@ -28,7 +28,7 @@ class ModelCard:
         name: for health, layers and messages.
         version: likewise.
         multiple_of: H and W of every input are multiples of it.
-        sizes: network short sides that the model is vouched for, ascending.
+        sizes: network short sides that the model was tested at, ascending.
         default_size: one of `sizes`.
         licence: SPDX identifier of the weights.
         saturation: factor on the model's chroma that its authors chose.
@@ -48,7 +48,7 @@ class ModelCard:
         """Return `size`, or the default for None.
 
         Raises:
-            SizeNotOfferedError: the model is not vouched for at that size.
+            SizeNotOfferedError: the model was not tested at that size.
         """
         if size is None:
             return self.default_size

@@ -8,7 +8,7 @@ from pathlib import Path
 import onnx
 import torch
 from colorize_server.contract import CARD_KEY, INPUT_HINTS, INPUT_LUMINANCE, OUTPUT_CHROMA, OUTPUT_DOUBT
-from colorize_training.unet256 import UNet256
+from colorize_training.networks.unet256 import UNet256
 
 CARD = {
     "name": "unet256",

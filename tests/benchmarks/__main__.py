@@ -23,7 +23,7 @@ SECTIONS = {
     "picture": "picture",
     "memory": "memory",
     "backends": "backends",
-    "training": "colorize_training.bench",
+    "training": "benchmarks.training",
     "gimp": "plugins.gimp.bench",
 }
 """Name to module.  A section that cannot run here says why in ``skipped`` (gimp: no GIMP root folder)."""

@@ -31,8 +31,8 @@ Run = Callable[[np.ndarray, np.ndarray], Any]
 
 def _pytorch(model: Model) -> Run:
     import torch
-    from colorize_training.unet256 import UNet256
-    from colorize_training.unet_efficientnet import UNetEfficientNet
+    from colorize_training.networks.unet256 import UNet256
+    from colorize_training.networks.unet_efficientnet import UNetEfficientNet
 
     is_unet = model.card.rest.get("training", {}).get("network") == "unet256"
     network = (UNet256() if is_unet else UNetEfficientNet()).eval()

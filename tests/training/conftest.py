@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 if importlib.util.find_spec("torch") is None:  # the extra "train" is not installed
-    collect_ignore_glob = ["test_*.py"]
+    collect_ignore_glob = ["*/test_*.py", "test_*.py"]
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -23,7 +23,7 @@ def _one_thread():
 @pytest.fixture(scope="session")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with 24 colourful pictures in two subfolders."""
-    from colorize_training.smoke import make_photo
+    from colorize_training.samples.drawn import make_photo
 
     folder = tmp_path_factory.mktemp("photos")
     for seed in range(24):
@@ -36,8 +36,8 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def shards(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same pictures as shards, as scenes and again (other pictures) as people."""
-    from colorize_training.prepare import PrepareOptions, prepare
-    from colorize_training.smoke import make_photo
+    from colorize_training.data.prepare import PrepareOptions, prepare
+    from colorize_training.samples.drawn import make_photo
 
     people = tmp_path_factory.mktemp("people")
     for seed in range(100, 112):
@@ -67,8 +67,8 @@ def exported(tmp_path_factory: pytest.TempPathFactory):
     """An exported lite0 model with a gain of 1.25: the generator, the file, the exporter's report."""
     import torch
     from colorize_training.config import ModelConfig
-    from colorize_training.export import CardFacts, export_generator
-    from colorize_training.networks import build_generator
+    from colorize_training.models.export import CardFacts, export_generator
+    from colorize_training.networks.generator import build_generator
 
     torch.manual_seed(3)
     model = ModelConfig(encoder="lite0", pretrained=False)

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from colorize_training.bench import RATIO_WITH_BFLOAT16, RATIO_WITHOUT, run
+from benchmarks.training import RATIO_WITH_BFLOAT16, RATIO_WITHOUT, run
 from colorize_training.config import OptimConfig
 
 

@@ -95,7 +95,7 @@ def test_the_paper_preset_has_the_paper_settings(tmp_path):
 
 
 def test_the_committed_configurations_are_valid():
-    folder = Path(__file__).resolve().parents[2] / "training" / "configs"
+    folder = Path(__file__).resolve().parents[2] / "training" / "colorize_training" / "configs"
     configs = {path.stem: config_from_toml(path) for path in folder.glob("*.toml")}
     assert configs["stage1-scenes"].pictures >= 300_000
     assert configs["stage2-people"].pictures >= 100_000
@@ -111,7 +111,7 @@ def full_disk(monkeypatch):
 
 
 def test_a_sheet_that_cannot_be_written_is_an_error_in_words(capsys, shards, tmp_path, monkeypatch, full_disk):
-    from colorize_training import preview
+    from colorize_training.measure import preview
 
     monkeypatch.setattr(preview, "degradation_rows", lambda *_: [("row", [np.zeros((9, 9, 3), np.uint8)])])
     path = tmp_path / "new" / "sheet.png"
@@ -125,7 +125,8 @@ def test_a_sheet_that_cannot_be_written_is_an_error_in_words(capsys, shards, tmp
 
 @pytest.mark.parametrize("name", ["evaluation.json", "evaluation.html", "card.json"])
 def test_a_report_that_cannot_be_written_is_an_error_in_words(name, capsys, shards, tmp_path, monkeypatch):
-    from colorize_training import evaluate, evaluation, predictor
+    from colorize_training.measure import evaluate, evaluation
+    from colorize_training.models import predictor
 
     def refuse(path, to, replace=Path.replace):
         if to.name == name:
@@ -157,8 +158,8 @@ def test_a_few_steps_of_the_paper_preset(tiny_config, shards, tmp_path):
     """BatchNorm, dropout, batches of one, adversarial loss from the start."""
     from dataclasses import replace
 
-    from colorize_training.checkpoint import read_checkpoint
-    from colorize_training.fit import FitOptions, fit
+    from colorize_training.loop.fit import FitOptions, fit
+    from colorize_training.models.checkpoint import read_checkpoint
 
     paper = preset_config("pix2pix-paper")
     config = replace(paper, data=replace(paper.data, has_splits=False))
@@ -169,7 +170,7 @@ def test_a_few_steps_of_the_paper_preset(tiny_config, shards, tmp_path):
 @pytest.mark.parametrize("pictures", [400, 4000, 40_000])
 def test_a_finetune_of_any_length_reaches_its_learning_rate_stays_there_and_falls(pictures, tmp_path):
     from colorize_training import finetune as module
-    from colorize_training.schedule import learning_rate_factor
+    from colorize_training.loop.schedule import learning_rate_factor
 
     options = module.FinetuneOptions(tmp_path, "own", pictures=pictures)
     optim = module._run_config(options, tmp_path / "base.onnx", ModelConfig(), tmp_path).optim
@@ -201,7 +202,7 @@ def test_a_finetune_that_was_stopped_makes_no_model_and_goes_on(exported, photos
     from colorize_server.model import load_model
     from colorize_training import finetune as module
     from colorize_training.errors import DataError, TrainingError
-    from colorize_training.fit import fit
+    from colorize_training.loop.fit import fit
 
     options = module.FinetuneOptions(
         tmp_path / "own", "aunt-ida", exported[1], 8, "float32", batch=2, crop_px=32, workers=0, is_quiet=True

@@ -1,4 +1,4 @@
-"""The command ``colorize-train``: prepare, fit, evaluate, preview, export, finetune, half, smoke."""
+"""The command ``colorize-train``: prepare, fit, evaluate, preview, export, finetune, half."""
 
 import argparse
 import io
@@ -33,7 +33,7 @@ def _picture_format(path: Path) -> str:
 
 
 def _write_picture(image: "Image.Image", path: Path) -> None:
-    from colorize_training.checkpoint import write_atomically
+    from colorize_training.models.checkpoint import write_atomically
 
     buffer = io.BytesIO()
     image.save(buffer, _picture_format(path))
@@ -42,7 +42,7 @@ def _write_picture(image: "Image.Image", path: Path) -> None:
 
 def _last_checkpoint(path: Path) -> Path:
     """Return a checkpoint itself, or the last one of a run's folder."""
-    from colorize_training.checkpoint import checkpoints
+    from colorize_training.models.checkpoint import checkpoints
 
     if not path.is_dir():
         return path
@@ -65,7 +65,7 @@ def _read_json(path: Path | None) -> dict[str, Any]:
 
 
 def _prepare(arguments: argparse.Namespace) -> None:
-    from colorize_training.prepare import PrepareOptions, prepare
+    from colorize_training.data.prepare import PrepareOptions, prepare
 
     options = PrepareOptions(keep=arguments.keep, set=arguments.set, side_px=arguments.side, licence=arguments.licence)
     _say(prepare(arguments.folder, arguments.out, options))
@@ -73,7 +73,7 @@ def _prepare(arguments: argparse.Namespace) -> None:
 
 def _fit(arguments: argparse.Namespace) -> None:
     from colorize_training.config import config_from_toml, preset_config
-    from colorize_training.fit import FitOptions, fit, with_overrides
+    from colorize_training.loop.fit import FitOptions, fit, with_overrides
 
     config = (
         config_from_toml(arguments.config)
@@ -95,8 +95,8 @@ def _fit(arguments: argparse.Namespace) -> None:
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
-    from colorize_training.evaluate import EvaluateOptions, evaluate, text_table, write_report
-    from colorize_training.predictor import open_predictor
+    from colorize_training.measure.evaluate import EvaluateOptions, evaluate, text_table, write_report
+    from colorize_training.models.predictor import open_predictor
 
     predictor = open_predictor(arguments.model, arguments.gain)
     options = EvaluateOptions(
@@ -115,9 +115,9 @@ def _evaluate(arguments: argparse.Namespace) -> None:
 
 def _preview(arguments: argparse.Namespace) -> None:
     from colorize_training.config import TrainConfig, config_from_toml
-    from colorize_training.dataset import training_pictures
-    from colorize_training.predictor import open_predictor
-    from colorize_training.preview import degradation_rows, folder_sheet, named_sheet
+    from colorize_training.measure.preview import degradation_rows, folder_sheet, named_sheet
+    from colorize_training.models.predictor import open_predictor
+    from colorize_training.samples.dataset import training_pictures
 
     _picture_format(arguments.out)  # before the work
     if arguments.model is None:
@@ -133,7 +133,7 @@ def _preview(arguments: argparse.Namespace) -> None:
 
 
 def _export(arguments: argparse.Namespace) -> None:
-    from colorize_training.export import CardFacts, export_checkpoint
+    from colorize_training.models.export import CardFacts, export_checkpoint
 
     facts = CardFacts(
         name=arguments.name or arguments.out.stem,
@@ -174,14 +174,8 @@ def _finetune(arguments: argparse.Namespace) -> None:
     _say(f"or, for the plug-ins: colorize-server stop; colorize-server start --model {kept.stem}")
 
 
-def _smoke(arguments: argparse.Namespace) -> None:
-    from colorize_training.smoke import smoke
-
-    smoke(_say, arguments.keep)
-
-
 def _half(arguments: argparse.Namespace) -> None:
-    from colorize_training.checkpoint import read_checkpoint, write_checkpoint
+    from colorize_training.models.checkpoint import read_checkpoint, write_checkpoint
 
     checkpoint = read_checkpoint(_last_checkpoint(arguments.checkpoint))
     tensors = checkpoint.tensors
@@ -278,10 +272,6 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--out", type=Path, required=True, help="the .safetensors file")
     p.add_argument("--averaged-only", action="store_true", help="leave the latest weights out, keep their average")
     p.set_defaults(run=_half)
-
-    p = commands.add_parser("smoke", help="run the whole way once on a tiny synthetic set")
-    p.add_argument("--keep", type=Path, help="work in this new folder and keep it")
-    p.set_defaults(run=_smoke)
     return parser
 
 

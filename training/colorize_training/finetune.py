@@ -9,14 +9,14 @@ from typing import Final
 
 from colorize_server.model import SHIPPED_MODEL, load_model, own_models_folder, shipped_model_path
 
-from colorize_training.checkpoint import checkpoints, read_checkpoint, write_atomically
 from colorize_training.config import DataConfig, ModelConfig, TrainConfig, checked
+from colorize_training.data.prepare import PrepareOptions, prepare
+from colorize_training.data.shards import MANIFEST_NAME, read_manifest
 from colorize_training.errors import DataError, TrainingError
-from colorize_training.export import CardFacts, export_checkpoint
-from colorize_training.fit import FitOptions, fit
-from colorize_training.onnx_weights import weights_from_onnx
-from colorize_training.prepare import PrepareOptions, prepare
-from colorize_training.shards import MANIFEST_NAME, read_manifest
+from colorize_training.loop.fit import FitOptions, fit
+from colorize_training.models.checkpoint import checkpoints, read_checkpoint, write_atomically
+from colorize_training.models.export import CardFacts, export_checkpoint
+from colorize_training.models.onnx_weights import weights_from_onnx
 
 _LR_FACTOR: Final = 0.2
 """A trained network is bent, not rebuilt."""

@@ -31,7 +31,7 @@ class Jobs:
 
     @property
     def unfetched(self) -> int:
-        """How many results wait for their client, or will."""
+        """How many results are kept: finished ones not yet fetched, and those of jobs still at work."""
         waiting = (State.QUEUED, State.RUNNING, State.DONE)
         return sum(work.state in waiting and work.id not in self._fetched for work in self._jobs.values())
 

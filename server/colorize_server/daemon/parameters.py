@@ -39,7 +39,7 @@ def single_values(pairs: Sequence[tuple[str, str]], known: Sequence[str]) -> dic
         if name not in known:
             raise BadRequestError(f"There is no parameter {_shown(name)} here.", _LIST)
         if name in values:
-            raise BadRequestError(f"The parameter {name} stands there more than once.", "Send it once.")
+            raise BadRequestError(f"The parameter {name} is given twice.", "Send it once.")
         values[name] = value
     return values
 
@@ -54,7 +54,7 @@ def task_from_query(
         content_type: the body's media type, in lower case and without its parameters.
         accept: the Accept header, or an empty string.
         limits: the daemon's.
-        sizes: network sizes that the model is vouched for; empty while they are not known.
+        sizes: network sizes that the model was tested at; empty while they are not known.
 
     Raises:
         PictureError: if the media type is none we take, or the picture is too large or too small.
@@ -168,7 +168,7 @@ def _options(values: Mapping[str, str], sizes: Sequence[int]) -> Options:
     size = _integer(values, "size") if "size" in values else None
     if size is not None and sizes and size not in sizes:
         raise SizeNotOfferedError(
-            f"The model is not vouched for at a size of {size}.",
+            f"The model was not tested at a size of {size}.",
             f"Choose one of {', '.join(str(offered) for offered in sizes)}.",
         )
     return Options(

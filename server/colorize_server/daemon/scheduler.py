@@ -16,7 +16,10 @@ from .work import State, Work
 _LOG = logging.getLogger(__name__)
 _MAX_RETRY_AFTER_S = 30
 _EARLY = 0.75
-"""Who is turned away is told so much of the time that we expect: a refusal costs little, a place left empty is lost."""
+"""A client that is turned away is asked to wait this share of the expected time.
+
+Another refusal costs little; an empty place in the queue is work lost.
+"""
 _LATE_S = 2.0
 """A client that was told when to come back keeps its rank for so long after that time."""
 

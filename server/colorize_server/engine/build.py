@@ -45,7 +45,7 @@ class BuildRequest:
 
     Attributes:
         precision: of the arithmetic.
-        sizes: network short sides; empty means all that the model is vouched for.
+        sizes: network short sides; empty means all that the model was tested at.
         batch: largest batch.
         capabilities: compute capabilities such as "8.6"; empty means the library's own choice.
         workspace_mb: most scratch memory that a layer may use; None leaves it to the library.

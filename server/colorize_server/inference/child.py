@@ -168,7 +168,7 @@ class _Worker:
             try:
                 answer, buffer = engine.run(run.task, run.inputs, run.control)
                 self._close_untaken()
-                self._untaken = buffer  # kept until the daemon has opened it: on Windows the last one closes the door
+                self._untaken = buffer  # until the daemon has opened it: Windows frees it with its last handle
                 message: Message = {"is": "done", "id": run.id, "answer": answer.as_members()}
                 self._finish(run, message, [buffer])
             except ColorizeError as error:

@@ -159,5 +159,5 @@ class EngineInfo:
 
     @property
     def sizes(self) -> list[int]:
-        """The network sizes that the model is vouched for."""
+        """The network sizes that the model was tested at."""
         return list(self.model["sizes"])

@@ -1,0 +1,1 @@
+"""One run: losses, schedule, steps, checkpoints, Ctrl+C."""

@@ -1,0 +1,1 @@
+"""Measures of a model, the report on them, and contact sheets."""

@@ -1,0 +1,174 @@
+"""Measures of one colourized picture against the truth, and their intervals over many pictures.
+
+All chroma is a*b* (D65), all lightness L* 0..100, arrays are float; nothing here knows about networks.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import torch
+from colorize_server.color.difference import ciede2000
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from colorize_training import color
+from colorize_training.samples.degrade import gaussian_blur
+
+_BLOTCH_CHROMA_SIGMA: Final = 3.0
+_BLOTCH_LIGHTNESS_SIGMA: Final = 2.0
+_BLOTCH_FLAT_SHARE: Final = 0.3
+_EDGE_SHARE: Final = 0.1
+_RESAMPLES: Final = 1000
+
+
+def chroma_mse(given: Tensor, true: Tensor) -> float:
+    """Return the mean of |given - true|^2 over the pixels of (2, H, W) a*b*."""
+    return float(((given - true) ** 2).sum(dim=0).mean())
+
+
+def chroma_cosine(given: Tensor, true: Tensor) -> float:
+    """Return the uncentred correlation of given and true a*b* over a picture, -1..1; 0 if either is grey."""
+    scale = float(given.norm() * true.norm())
+    return float((given * true).sum()) / scale if scale > 1e-6 else 0.0
+
+
+def colorfulness(rgb8: NDArray[np.uint8]) -> float:
+    """Return the colourfulness M3 of an sRGB picture, 0 (grey) to about 110.
+
+    Hasler and Suesstrunk, "Measuring colorfulness in natural images" (SPIE 5007, 2003), equation for M(3).
+
+    Args:
+        rgb8: (H, W, 3) uint8.
+    """
+    r, g, b = np.moveaxis(rgb8.astype(np.float32), -1, 0)
+    rg, yb = r - g, (r + g) / 2 - b
+    spread = float(np.hypot(rg.std(), yb.std()))
+    return spread + 0.3 * float(np.hypot(rg.mean(), yb.mean()))
+
+
+def sobel_magnitude(planes: Tensor) -> Tensor:
+    """Return the gradient magnitude (Sobel / 8, units per px) of (N, C, H, W), joined over channels: (N, H, W)."""
+    kernel = torch.tensor([[-1.0, 0.0, 1.0], [-2.0, 0.0, 2.0], [-1.0, 0.0, 1.0]]) / 8
+    kernels = torch.stack([kernel, kernel.T])[:, None].to(planes)
+    n, c, h, w = planes.shape
+    padded = functional.pad(planes.reshape(n * c, 1, h, w), (1, 1, 1, 1), mode="replicate")
+    gradients = functional.conv2d(padded, kernels).reshape(n, c * 2, h, w)
+    return gradients.norm(dim=1)
+
+
+def blotch(lightness: Tensor, chroma: Tensor) -> float:
+    """Measure colour that changes where the lightness does not.
+
+    100 x mean gradient magnitude of a*b* blurred with sigma 3, over the 30 % of pixels where the gradient of L*
+    blurred with sigma 2 is lowest; meant for a short side of 256 px.
+
+    Args:
+        lightness: (1, H, W) L*.
+        chroma: (2, H, W) a*b*.
+    """
+    slope = sobel_magnitude(gaussian_blur(lightness[None], [_BLOTCH_LIGHTNESS_SIGMA]))[0].flatten()
+    gradient = sobel_magnitude(gaussian_blur(chroma[None], [_BLOTCH_CHROMA_SIGMA]))[0].flatten()
+    count = max(1, int(_BLOTCH_FLAT_SHARE * slope.numel()))
+    flat = torch.topk(slope, count, largest=False).indices
+    return 100 * float(gradient[flat].mean())
+
+
+def delta_e(
+    lightness: Tensor, given: Tensor, true: Tensor, stride: int = 2, slope: Tensor | None = None
+) -> tuple[float, float]:
+    """Return mean CIEDE2000 over the picture and over the strongest 10 % of luminance edges.
+
+    Both colours have the same L*.
+
+    Args:
+        lightness: (1, H, W) L*.
+        given: (2, H, W) a*b*.
+        true: (2, H, W) a*b*.
+        stride: every ``stride``-th pixel of every ``stride``-th row is measured.
+        slope: (1, H, W) :func:`sobel_magnitude` of the lightness, if it is at hand: it takes longer than the rest.
+    """
+    if slope is None:
+        slope = sobel_magnitude(lightness[None])
+    edges = slope[0, ::stride, ::stride].numpy()
+    parts = [torch.cat([lightness, chroma])[:, ::stride, ::stride].permute(1, 2, 0).numpy() for chroma in (given, true)]
+    difference = ciede2000(*parts)
+    strong = edges >= np.quantile(edges, 1 - _EDGE_SHARE)
+    return float(difference.mean()), float(difference[strong].mean())
+
+
+def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Ranks with ties averaged."""
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    ends = np.cumsum(counts)
+    ranks: NDArray[np.float64] = (ends - (counts - 1) / 2)[inverse]
+    return ranks
+
+
+def spearman(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
+    """Return Spearman's rank correlation of two flat arrays (ties averaged); 0 if either is constant."""
+    rx, ry = _ranks(x), _ranks(y)
+    rx, ry = rx - rx.mean(), ry - ry.mean()
+    scale = float(np.sqrt((rx**2).sum() * (ry**2).sum()))
+    return float((rx * ry).sum()) / scale if scale > 0 else 0.0
+
+
+def srgb8_from_lab(lightness: Tensor, chroma: Tensor) -> NDArray[np.uint8]:
+    """Turn (1, H, W) L* and (2, H, W) a*b* into a (H, W, 3) uint8 picture; colours outside sRGB are clipped."""
+    srgb = color.srgb_from_lab(torch.cat([lightness, chroma])).clamp(0, 1)
+    return (srgb * 255).round().to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A value with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
+
+
+def bootstrap(
+    statistic: Callable[[NDArray[np.float64]], NDArray[np.float64]], columns: NDArray[np.float64], seed: int = 0
+) -> Interval:
+    """Return a statistic with its 95 % percentile interval over resampled pictures (Efron 1979).
+
+    Args:
+        statistic: maps (..., pictures, columns) to (...).
+        columns: (pictures, columns) measures of each picture.
+        seed: of the resampling.
+    """
+    rng = np.random.default_rng(seed)
+    picks = rng.integers(len(columns), size=(_RESAMPLES, len(columns)))
+    low, high = np.percentile(statistic(columns[picks]), [2.5, 97.5])
+    return Interval(float(statistic(columns)), float(low), float(high))
+
+
+def mean_of(columns: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mean over pictures of the only column."""
+    return columns[..., 0].mean(axis=-1)
+
+
+def median_of(columns: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Median over pictures of the only column."""
+    return np.median(columns[..., 0], axis=-1)
+
+
+def rmse_of(columns: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Root of the mean over pictures of a column of mean squared errors."""
+    return np.sqrt(columns[..., 0].mean(axis=-1))
+
+
+def rmse_ratio_of(columns: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Ratio of two RMSE over the same pictures: columns are the mean squared errors above and below the line."""
+    return np.sqrt(columns[..., 0].mean(axis=-1) / columns[..., 1].mean(axis=-1))
+
+
+def mean_ratio_of(columns: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Ratio of two means over the same pictures."""
+    return columns[..., 0].mean(axis=-1) / columns[..., 1].mean(axis=-1)

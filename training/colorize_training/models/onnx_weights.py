@@ -1,0 +1,49 @@
+"""Read a generator's weights back from an exported ONNX model, so that an artist can train on from the shipped file."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from colorize_server.errors import ModelError
+from colorize_server.model import load_model
+from onnx import load_model_from_string, numpy_helper
+from torch import Tensor
+
+from colorize_training.config import ModelConfig
+from colorize_training.errors import CheckpointError
+from colorize_training.models.export import HALF_SUFFIX, SCALARS_KEY, WRAPPER_PREFIX
+
+
+def weights_from_onnx(path: Path) -> tuple[ModelConfig, dict[str, Tensor], int]:
+    """Return network (its batch normalisation folded), weights (float32) and pictures seen of an exported model.
+
+    The gain of the graph goes into the chroma head: without hints the function is the exported one, with hints it is
+    louder by the gain until training has shown it the painted colours again.
+
+    Raises:
+        CheckpointError: if the file is damaged or was not written by ``colorize-train export``.
+    """
+    remedy = "Give a model that colorize-train export has written."
+    try:
+        model = load_model(path)
+        proto = load_model_from_string(model.data)
+        training = model.card.rest["training"]
+        config = replace(ModelConfig(**training["model"]), folded_batch_norm=True, pretrained=False)
+        gain = float(training["gain"])
+        seen = int(training["pictures_seen"])
+        scalars = json.loads({p.key: p.value for p in proto.metadata_props}[SCALARS_KEY])
+    except ModelError as error:
+        raise CheckpointError(str(error), remedy) from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{path} does not say how it was trained ({error!r}).", remedy) from error
+    weights = {name: torch.tensor(value) for name, value in scalars.items()}
+    for initializer in proto.graph.initializer:
+        if initializer.name.startswith(WRAPPER_PREFIX):
+            name = initializer.name.removesuffix(HALF_SUFFIX).removeprefix(WRAPPER_PREFIX)
+            weights[name] = torch.from_numpy(numpy_helper.to_array(initializer).astype(np.float32))
+    for name in weights:
+        if name.startswith("chroma_head."):
+            weights[name] = weights[name] * gain
+    return config, weights, seen

@@ -1,0 +1,1 @@
+"""From pictures to batches: crops, degradations, hints, backdrops."""
