@@ -102,6 +102,13 @@ def put_pixels(layer, pixels, pixel_format):
     drawable.update(0, 0, drawable.get_width(), drawable.get_height())
 
 
+def add_channel(image, name):
+    image = _image(image)
+    channel = Gimp.Channel.new(image, name, image.get_width(), image.get_height(), 50.0, _colour([0, 0, 0]))
+    image.insert_channel(channel, None, 0)
+    return channel.get_id()
+
+
 def add_group(image, name, mode="NORMAL"):
     image = _image(image)
     group = Gimp.GroupLayer.new(image, name)
