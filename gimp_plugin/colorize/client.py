@@ -16,10 +16,10 @@ import secrets
 import socket
 import threading
 import urllib.parse
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from language import _
-from protocol import Answer, Health, NoServerError, Request, Server, ServerError, StrangerError
+from protocol import Answer, Health, NoServerError, Request, Server, ServerError, StrangerError, Suggestion
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -109,6 +109,24 @@ def lift(server: Server, width: int, height: int, laid: bytes, painted: bytes) -
     """
     with Connection(server, HEALTH_TIMEOUT_S) as connection:
         return connection.lift(width, height, laid, painted)
+
+
+def suggest(server: Server, request: Request, places: list[tuple[int, int]]) -> list[list[Suggestion]]:
+    """Return the colours that places of a picture may have, most likely first; blocks.
+
+    Args:
+        server: one whose model suggests colours (`Health.suggests_colours`).
+        request: the picture, and the strokes painted so far.
+        places: x and y in pixels of the picture.
+
+    Returns:
+        A list for each place.
+
+    Raises:
+        ServerError: in words, whatever went wrong.
+    """
+    with Connection(server, HEALTH_TIMEOUT_S) as connection:
+        return connection.suggest(request, places)
 
 
 @contextlib.contextmanager
@@ -244,6 +262,18 @@ class Connection:
             (strokes,) = _read_parts(response, [4 * width * height])
             return strokes
 
+    def suggest(self, request: Request, places: list[tuple[int, int]]) -> list[list[Suggestion]]:
+        """Return the colours that places may have; see `suggest`."""
+        with self._answer(f"/v1/suggest?{request.places_query(places)}", request.parts) as response:
+            body = response.read(MAX_JSON_BYTES)
+        try:
+            return [[_suggestion(colour) for colour in place["colours"]] for place in json.loads(body)["places"]]
+        except (ValueError, KeyError, TypeError):
+            raise ServerError(
+                _("The colorize server's suggestions cannot be read."),
+                _("Run 'colorize-server install gimp' in a terminal, so that plug-in and server are of one version."),
+            ) from None
+
     @contextlib.contextmanager
     def _answer(self, path: str, parts: list[bytes]) -> Iterator[http.client.HTTPResponse]:
         """POST a raw body and open the answer; what goes wrong meanwhile is told in words."""
@@ -280,6 +310,11 @@ class Connection:
                 "if it happens again, run 'colorize-server status' in a terminal."
             ),
         )
+
+
+def _suggestion(member: dict[str, Any]) -> Suggestion:
+    red, green, blue = (min(255, max(0, round(float(level)))) for level in member["srgb"])
+    return Suggestion((red, green, blue), float(member["share"]), member.get("used") is True)
 
 
 def _refusal(status: int, body: bytes) -> ServerError:

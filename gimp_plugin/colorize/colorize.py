@@ -53,6 +53,7 @@ class Colorize(Gimp.PlugIn):
             commands.PHOTOGRAPH: self._photograph,
             commands.AGAIN: self._again,
             commands.NEW_HINTS: self._new_hints,
+            commands.PALETTE: self._palette,
             commands.START_SERVER: self._start_server,
             commands.DOCTOR: self._doctor,
         }
@@ -171,6 +172,16 @@ class Colorize(Gimp.PlugIn):
             name,
         )
         procedure.add_layer_return_value("hints-layer", _("Hints layer"), _("The new layer"), False, READ_WRITE)
+        return procedure
+
+    def _palette(self, name: str) -> Gimp.Procedure:
+        procedure = self._image_procedure(name, commands.suggested_colours, _("Suggested _Colours"))
+        procedure.set_documentation(
+            _("Ask for colours of a selected place"),
+            _("Makes a palette of the colours that the selected place, or sample points, may have had."),
+            name,
+        )
+        procedure.add_string_return_value("palette", _("Palette"), _("Name of the palette"), "", READ_WRITE)
         return procedure
 
     def _start_server(self, name: str) -> Gimp.Procedure:

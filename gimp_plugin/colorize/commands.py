@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import hints
 import launcher
+import palette
 import protocol
 import run
 import source
 from gi.repository import Gegl, Gimp, GLib, GObject
-from language import _
+from language import _, counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +22,7 @@ VERSION = "0.1.0"
 PHOTOGRAPH = "plug-in-colorize-photograph"
 AGAIN = "plug-in-colorize-again"
 NEW_HINTS = "plug-in-colorize-new-hints"
+PALETTE = "plug-in-colorize-palette"
 START_SERVER = "plug-in-colorize-start-server"
 DOCTOR = "plug-in-colorize-doctor"
 
@@ -118,6 +120,36 @@ def new_hints_layer(
         values = procedure.new_return_values(Gimp.PDBStatusType.SUCCESS, None)
         values.remove(1)
         values.insert(1, GObject.Value(Gimp.Layer, layer))
+        return values
+
+    return _in_words(procedure, work)
+
+
+def suggested_colours(
+    procedure: Gimp.Procedure,
+    run_mode: Gimp.RunMode,
+    image: Gimp.Image,
+    drawables: list[Gimp.Drawable],
+    config: Gimp.ProcedureConfig,
+    data: object,
+) -> Gimp.ValueArray:
+    """Run Filters > Colorize > Suggested Colours."""
+
+    def work() -> Gimp.ValueArray | None:
+        source.refuse_floating_selection(image)
+        found, places = palette.suggest(image, drawables)
+        if run_mode != Gimp.RunMode.NONINTERACTIVE:
+            text = counted(
+                "The palette “{name}” holds the colours that the picked place may have "
+                "(Windows > Dockable Dialogs > Palettes).",
+                "The palette “{name}” holds the colours that the {count} picked places may have "
+                "(Windows > Dockable Dialogs > Palettes).",
+                places,
+            )
+            Gimp.message(text.format(name=found.get_name(), count=places))
+        values = procedure.new_return_values(Gimp.PDBStatusType.SUCCESS, None)
+        values.remove(1)
+        values.insert(1, GObject.Value(str, found.get_name()))
         return values
 
     return _in_words(procedure, work)

@@ -117,6 +117,11 @@ class Health:
         return [str(name) for name in self.raw.get("features") or ()]
 
     @property
+    def suggests_colours(self) -> bool:
+        """Whether the model suggests colours for a place."""
+        return self.raw.get("suggestions") is True
+
+    @property
     def default_size(self) -> int:
         """The model's own choice among `sizes`; 0 while there is no model."""
         return int((self.raw.get("model") or {}).get("default_size") or 0)
@@ -129,6 +134,21 @@ class Health:
             hint = error.get("hint") or _("Run 'colorize-server status' in a terminal to see why.")
             return ServerError(str(message), str(hint), str(error.get("code") or ""))
         return None
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """A colour that a place may have.
+
+    Attributes:
+        rgb: sRGB, 0..255.
+        share: how likely, 0..1.
+        is_used: whether the artist has used it in this picture.
+    """
+
+    rgb: tuple[int, int, int]
+    share: float
+    is_used: bool
 
 
 @dataclass(frozen=True)
@@ -185,6 +205,19 @@ class Request:
         if self.recipe is not None:
             values["recipe"] = len(self.recipe)
         return urllib.parse.urlencode(values)
+
+    def places_query(self, places: list[tuple[int, int]]) -> str:
+        """Return the query string of ``POST /v1/suggest``."""
+        values: list[tuple[str, object]] = [
+            ("width", self.width),
+            ("height", self.height),
+            ("channels", self.channels),
+            ("depth", self.depth),
+            ("profile", "srgb"),
+        ]
+        if self.hints is not None:
+            values.append(("hints", "rgba8"))
+        return urllib.parse.urlencode([*values, *(("at", f"{x},{y}") for x, y in places)])
 
     @property
     def parts(self) -> list[bytes]:

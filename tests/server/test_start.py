@@ -1,8 +1,10 @@
 """What `start` and `stop` make of the daemon that they find, and what the daemon makes of its addresses; no process."""
 
+import argparse
 import errno
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psutil
@@ -147,3 +149,15 @@ async def test_an_address_that_cannot_be_had_is_told_by_its_option(
         with pytest.raises(ColorizeError) as caught:
             await daemon._listen(NoAddress(refused))  # type: ignore[arg-type]
         assert caught.value.hint.startswith(hint)
+
+
+@pytest.mark.parametrize(("free", "words"), [(1000, "no room left on the disk"), (1 << 30, "ended without a word")])
+def test_a_daemon_that_could_not_even_write_why_is_told(
+    folder: StateFolder, monkeypatch: pytest.MonkeyPatch, free: int, words: str
+) -> None:
+    """On a full disk its words have nowhere to go."""
+    monkeypatch.setattr(start, "_same_arguments", lambda args: ["--nonsense"])
+    monkeypatch.setattr(start.shutil, "disk_usage", lambda place: SimpleNamespace(free=free))
+    monkeypatch.setattr(Path, "read_text", lambda *_: "")
+    with pytest.raises(ColorizeError, match=words):
+        start._start_in_background(folder, argparse.Namespace())

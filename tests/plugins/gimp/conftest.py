@@ -18,6 +18,7 @@ REPOSITORY = HERE.parents[2]
 PLUG_IN = REPOSITORY / "gimp_plugin" / "colorize"
 sys.path[:0] = [str(HERE), str(PLUG_IN)]
 
+import faults  # noqa: E402 - the path comes first
 from actions import GIRL, LINCOLN, Opened, open_photograph  # noqa: E402 - the path comes first
 from gimp_root import SUITE, Gimp, Session, root_folder  # noqa: E402
 from real_daemon import SHIPPED_MODEL, Daemon  # noqa: E402
@@ -137,3 +138,24 @@ def small(gimp: Gimp, session: Session, photographs: Path) -> Iterator[Opened]:
     gimp.call("convert", image=opened[0], base="RGB")
     yield opened
     gimp.call("close", image=opened[0])
+
+
+@pytest.fixture
+def no_program(session: Session) -> None:
+    """A plug-in that cannot start a server."""
+    session.record(command=["/nowhere/colorize-server"])
+
+
+@pytest.fixture
+def faulty(session: Session, no_program: None) -> Iterator[Callable[[Callable[[faults.Exchange], None]], int]]:
+    """Let the plug-in find a server that misbehaves."""
+    servers: list[faults.FaultyServer] = []
+
+    def start(behave: Callable[[faults.Exchange], None]) -> int:
+        servers.append(faults.FaultyServer(behave))
+        session.use_state(servers[-1].write_state(session.folder / "faulty"))
+        return servers[-1].port
+
+    yield start
+    for server in servers:
+        server.close()

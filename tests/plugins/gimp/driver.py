@@ -102,6 +102,13 @@ def put_pixels(layer, pixels, pixel_format):
     drawable.update(0, 0, drawable.get_width(), drawable.get_height())
 
 
+def add_channel(image, name):
+    image = _image(image)
+    channel = Gimp.Channel.new(image, name, image.get_width(), image.get_height(), 50.0, _colour([0, 0, 0]))
+    image.insert_channel(channel, None, 0)
+    return channel.get_id()
+
+
 def add_group(image, name, mode="NORMAL"):
     image = _image(image)
     group = Gimp.GroupLayer.new(image, name)
@@ -248,6 +255,40 @@ def erase(layer, points, width):
 
 def select(image, x, y, width, height):
     _image(image).select_rectangle(Gimp.ChannelOps.REPLACE, x, y, width, height)
+
+
+def add_sample_point(image, x, y):
+    _image(image).add_sample_point(x, y)
+
+
+def palette(name):
+    """Return names and R'G'B' of a palette's colours."""
+    palette = Gimp.Palette.get_by_name(name)
+    entries = []
+    for index in range(palette.get_color_count()):
+        colour = palette.get_entry_color(index)
+        label = palette.get_entry_name(index)
+        rgba = colour.get_rgba()
+        linear = rgba[:3] if len(rgba) == 4 else rgba[1:4]
+        encoded = [12.92 * v if v <= 0.0031308 else 1.055 * v ** (1 / 2.4) - 0.055 for v in linear]
+        entries.append([label if isinstance(label, str) else label[1], [round(255 * v) for v in encoded]])
+    return entries
+
+
+def call_for_text(image, drawables, procedure):
+    """Run a procedure of the plug-in that returns a text."""
+    procedure = Gimp.get_pdb().lookup_procedure(procedure)
+    config = procedure.create_config()
+    config.set_property("run-mode", Gimp.RunMode.NONINTERACTIVE)
+    config.set_property("image", _image(image))
+    config.set_core_object_array("drawables", [Gimp.Item.get_by_id(number) for number in drawables])
+    result = procedure.run(config)
+    succeeded = result.index(0) == Gimp.PDBStatusType.SUCCESS
+    return {
+        "status": result.index(0).value_nick,
+        "text": result.index(1) if succeeded else "",
+        "error": "" if succeeded else Gimp.get_pdb().get_last_error(),
+    }
 
 
 def select_none(image):

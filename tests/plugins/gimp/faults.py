@@ -248,6 +248,35 @@ def breaks(exchange: Exchange) -> None:
     exchange.answer(b"Internal Server Error", "500 Internal Server Error")
 
 
+def suggests(exchange: Exchange) -> None:
+    """A server whose model suggests colours: for each place red, of which x tells the level, and one used before."""
+    exchange.answer_health(suggestions=True)
+    head = exchange.read_head()
+    exchange.read_body(head)
+    places = [tuple(map(int, place)) for place in re.findall(r"at=(\d+)%2C(\d+)", head.split("\r\n")[0])]
+    colours = [
+        [
+            {"lab": [50, 0, 0], "srgb": [10, 200, 30], "share": 0.2, "used": True},
+            {"lab": [50, 60, 40], "srgb": [x % 256, 0, y % 256], "share": 0.41},
+        ]
+        for x, y in places
+    ]
+    answer = {
+        "model": "faulty 1",
+        "places": [
+            {"x": x, "y": y, "lightness": 50, "colours": own} for (x, y), own in zip(places, colours, strict=True)
+        ],
+    }
+    exchange.answer(json.dumps(answer).encode(), Content_Type="application/json")
+
+
+def suggests_nonsense(exchange: Exchange) -> None:
+    """Answers a suggestion of another kind."""
+    exchange.answer_health(suggestions=True)
+    exchange.read_body(exchange.read_head())
+    exchange.answer(b'{"places": [{"colours": [{"srgb": "red"}]}]}')
+
+
 def cuts_off(exchange: Exchange) -> None:
     """Ends in the middle of the answer."""
     exchange.answer_health()

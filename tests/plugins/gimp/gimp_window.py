@@ -124,9 +124,8 @@ class Window:
             timeout=WAIT_S,
         )
         # Few colours keep the picture small in the repository.
-        Image.open(shot).convert("RGB").crop(box or (0, 0, *SCREEN)).quantize(96, dither=Image.Dither.NONE).save(
-            file, optimize=True
-        )
+        shown = Image.open(shot).convert("RGB").crop(box or (0, 0, *SCREEN))
+        shown.quantize(96, dither=Image.Dither.NONE).save(file, optimize=True)
 
     def close(self) -> None:
         """End everything."""

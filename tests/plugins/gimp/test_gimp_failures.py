@@ -136,27 +136,6 @@ def _one(small: Opened) -> tuple[int, list[int]]:
 # Servers
 
 
-@pytest.fixture
-def no_program(session: Session) -> None:
-    """A plug-in that cannot start a server."""
-    session.record(command=["/nowhere/colorize-server"])
-
-
-@pytest.fixture
-def faulty(session: Session, no_program: None) -> Iterator[Callable[[Callable[[faults.Exchange], None]], int]]:
-    """Let the plug-in find a server that misbehaves."""
-    servers: list[faults.FaultyServer] = []
-
-    def start(behave: Callable[[faults.Exchange], None]) -> int:
-        servers.append(faults.FaultyServer(behave))
-        session.use_state(servers[-1].write_state(session.folder / "faulty"))
-        return servers[-1].port
-
-    yield start
-    for server in servers:
-        server.close()
-
-
 @pytest.mark.parametrize(
     ("behave", "words"),
     [

@@ -269,6 +269,13 @@ def test_a_photograph_off_the_canvas(gimp: Gimp, small: Opened) -> None:
     refuse(gimp, image, [layer], "lies outside the canvas")
 
 
+def test_the_quick_mask_is_called_so(gimp: Gimp, small: Opened) -> None:
+    """GIMP gives it as a channel of this name."""
+    image, _layer = small
+    refuse(gimp, image, [gimp.call("add_channel", image=image, name="Qmask")], "The quick mask is on")
+    refuse(gimp, image, [gimp.call("add_channel", image=image, name="Mine")], "A channel is selected")
+
+
 # 8: hints are what one sees of them
 
 

@@ -19,6 +19,7 @@ PROCEDURES = [
     "plug-in-colorize-again",
     "plug-in-colorize-doctor",
     "plug-in-colorize-start-server",
+    "plug-in-colorize-palette",
 ]
 
 
@@ -26,7 +27,10 @@ def test_the_menu_begins_with_the_entry_that_one_wants(gimp: Gimp) -> None:
     """GIMP 3.2 sorts menus by name."""
     entries = gimp.call("menu_entries", procedures=PROCEDURES)
     labels = [entries[name][0].replace("_", "") for name in PROCEDURES]
-    assert labels == ["Colorize Photograph...", "New Hints Layer", "Repeat Colorize", "Server Doctor", "Start Server"]
+    assert labels == [
+        "Colorize Photograph...", "New Hints Layer", "Repeat Colorize", "Server Doctor", "Start Server",
+        "Suggested Colours",
+    ]  # fmt: skip
     assert labels == sorted(labels)
     assert all(entries[name][1] == ["<Image>/Filters/Colorize"] for name in PROCEDURES)
 

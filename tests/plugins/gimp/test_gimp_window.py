@@ -112,6 +112,22 @@ def test_a_remembered_hints_layer_of_another_picture_does_no_harm(window: Window
     wait_until(lambda: is_done(window, image, 3), "OK made no layer")
 
 
+def test_a_long_name_of_a_layer_does_not_stretch_the_dialog(window: Window, image: int) -> None:
+    def width() -> int:
+        window.key("ctrl+F9")
+        dialog = window.wait_for(TITLE)
+        time.sleep(1)
+        geometry = window.tool("getwindowgeometry", "--shell", dialog)
+        window.key("Escape")
+        wait_until(lambda: not window.gimp.plug_in_processes(), "the plug-in stayed")
+        return int(next(line for line in geometry if line.startswith("WIDTH="))[6:])
+
+    before = width()
+    window.gimp.call("change", layer=layers_of(window, image)[0]["id"], name="scan of the album " * 12)
+    window.main_window()
+    assert width() == before
+
+
 def test_a_wrong_name_is_told_in_the_dialog_which_stays(window: Window, session: Session, image: int) -> None:
     window.key("ctrl+F9")
     window.wait_for(TITLE)

@@ -41,9 +41,10 @@ def test_every_text_is_translated_and_no_other(language: str) -> None:
     translated = {message.id: message.string for message in catalogue(language) if message.id}
     assert set(translated) == extracted()
     for source, text in translated.items():
-        for one in texts(text):
+        for form, one in enumerate(texts(text)):
             assert one, source
-            assert set(re.findall(r"{\w*}", one)) == set(re.findall(r"{\w*}", texts(source)[-1])), source
+            english = texts(source)[min(form, len(texts(source)) - 1)]
+            assert set(re.findall(r"{\w*}", one)) == set(re.findall(r"{\w*}", english)), source
             assert (one.count("_") == 1) == (texts(source)[0].count("_") == 1), f"mnemonic of {source}"
 
 
@@ -68,3 +69,15 @@ def test_the_language_is_the_one_that_gimp_asks_for(language: str, text: str) ->
         argv, cwd=PLUG_IN, env={"LANGUAGE": language, "PYTHONIOENCODING": "utf-8"}, capture_output=True, check=True
     )
     assert done.stdout.decode().strip() == text
+
+
+@pytest.mark.parametrize("language", ["en", *LANGUAGES])
+def test_help_has_a_page_for_every_menu_entry(language: str) -> None:
+    """GIMP finds it by the procedure's name."""
+    commands = (PLUG_IN / "commands.py").read_text("utf-8")
+    procedures = set(re.findall(r'= "(plug-in-colorize-[a-z-]+)"', commands))
+    folder = PLUG_IN / "help" / language
+    items = re.findall(r'id="([^"]+)" ref="index.html#([^"]+)"', (folder / "gimp-help.xml").read_text("utf-8"))
+    assert {name for name, _ in items} == procedures
+    page = (folder / "index.html").read_text("utf-8")
+    assert all(f'id="{anchor}"' in page for _, anchor in items)
