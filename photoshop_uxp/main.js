@@ -155,12 +155,18 @@ function foundServer(found) {
 /** Look for the server now, and again later; never while a run is under way. */
 async function look() {
   clearTimeout(nextLook);
-  if (!running) {
-    const found = await findServer(addressesFor(choices.address), token);
-    if (!running) foundServer(found);
+  try {
+    if (!running) {
+      const found = await findServer(addressesFor(choices.address), token);
+      if (!running) foundServer(found);
+    }
+  } catch (error) {
+    if (!running) widget("server").textContent = sentence(error);
+  } finally {
+    // Whatever happened: nothing ends the look-out.
+    clearTimeout(nextLook);
+    nextLook = setTimeout(look, server && server.state === "ready" ? LOOK_AGAIN_MS.found : LOOK_AGAIN_MS.missing);
   }
-  clearTimeout(nextLook);
-  nextLook = setTimeout(look, server && server.state === "ready" ? LOOK_AGAIN_MS.found : LOOK_AGAIN_MS.missing);
 }
 
 /** Take the choices from the widgets and remember them. */

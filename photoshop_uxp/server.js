@@ -70,7 +70,7 @@ function addressesFor(setting) {
 
 /**
  * @param {string} text what the artist typed as address
- * @returns {string} "" for automatic
+ * @returns {string} "" for automatic; a host name becomes 127.0.0.1, because names over http fail on some Macs
  * @throws {PanelError} "address" where the manifest does not let the panel go
  */
 function parseAddress(text) {
@@ -80,7 +80,7 @@ function parseAddress(text) {
   if (!found || !HOSTS.includes(found[1].toLowerCase()) || !PORTS.includes(Number(found[2]))) {
     throw new PanelError("address", { ports: PORTS.join(", ") });
   }
-  return `http://${found[1].toLowerCase()}:${found[2]}`;
+  return `http://127.0.0.1:${found[2]}`;
 }
 
 /**
@@ -93,10 +93,12 @@ function parseAddress(text) {
  * @returns {Promise<Reply>}
  */
 async function exchange(url, init, timeoutMs, cancellation, abandoned) {
-  const controller = new AbortController();
+  // A host without it, or one that refuses `signal: undefined`, must not stop the panel: nothing here depends on it.
+  const controller = typeof AbortController === "function" ? new AbortController() : null;
+  const signal = controller ? { signal: controller.signal } : {};
   let isOver = false;
   const work = (async () => {
-    const response = await fetch(url, { ...init, credentials: "omit", signal: controller.signal });
+    const response = await fetch(url, { ...init, credentials: "omit", ...signal });
     const header = (/** @type {string} */ name) => response.headers.get(name) || "";
     const isRaw = header("Content-Type").startsWith("application/octet-stream");
     const reply = {
@@ -123,7 +125,7 @@ async function exchange(url, init, timeoutMs, cancellation, abandoned) {
     isOver = true;
     work.catch(() => {});
     // A reply that is still to come is wanted if it may name a job that must be deleted.
-    if (!abandoned) controller.abort();
+    if (!abandoned && controller) controller.abort();
     if (error instanceof PanelError || error instanceof CancelledError) throw error;
     // The documentation promises a TypeError for whatever happens on the way; nothing here depends on its kind.
     throw new PanelError("gone");

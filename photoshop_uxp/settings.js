@@ -68,7 +68,8 @@ async function loadToken() {
  */
 async function saveToken(token) {
   if (token) await storage.secureStorage.setItem(TOKEN_KEY, token);
-  else await storage.secureStorage.removeItem(TOKEN_KEY);
+  // Photoshop 25.2 to 26.9 rejects the removal of what is not there.
+  else if (await loadToken()) await storage.secureStorage.removeItem(TOKEN_KEY);
 }
 
 /**

@@ -7,6 +7,7 @@ packager cannot be installed without an account.  Run as ``python -m colorize_se
 import argparse
 import json
 import re
+import stat
 import struct
 import sys
 import zipfile
@@ -58,7 +59,7 @@ def pack(panel: Path, folder: Path) -> Path:
             entry = zipfile.ZipInfo(name, EPOCH)
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.create_system = 3  # the same on every system that packs
-            entry.external_attr = 0o644 << 16
+            entry.external_attr = (stat.S_IFREG | 0o644) << 16
             package.writestr(entry, file.read_bytes())
     return archive
 

@@ -13,11 +13,12 @@ from typing import Final
 
 import platformdirs
 
+from .. import __version__
 from ..errors import OutputError
 from . import ccx
 
-PANEL_NAME: Final = "Colorize"
-"""As the manifest has it; Adobe's installer removes panels by name."""
+PANEL_NAME: Final = "colorize-server"
+"""As the manifest has it; Adobe's installer lists and removes plug-ins by this name, so it must be nobody else's."""
 INSTALLER_TIMEOUT_S: Final = 300
 
 _AGENT: Final = Path("Adobe", "Adobe Desktop Common", "RemoteComponents", "UPI", "UnifiedPluginInstallerAgent")
@@ -31,7 +32,7 @@ MACOS_INSTALLER: Final = (
     / "UnifiedPluginInstallerAgent"
 )
 NEXT_STEPS: Final = """\
-Then, in Photoshop 25.2 or later: Plugins > Colorize > Colorize.
+Then start Photoshop (25.2 or later) again if it is running: Plugins > colorize-server > Colorize.
 Run 'colorize-server pair photoshop' and paste the code it shows into the panel's Settings.
 """
 BY_HAND: Final = """\
@@ -47,12 +48,14 @@ class Installer:
     Attributes:
         program: its file.
         install: its option that installs a file.
+        list_all: its option that lists what is installed.
         remove: its option that removes a plug-in by name.
         needs_root: it works for an administrator only.
     """
 
     program: Path
     install: str
+    list_all: str
     remove: str
     needs_root: bool
 
@@ -60,8 +63,8 @@ class Installer:
 def find_installer() -> Installer | None:
     """Return Adobe's installer, or None where there is none."""
     installers = {
-        "win32": Installer(WINDOWS_INSTALLER, "/install", "/remove", needs_root=False),
-        "darwin": Installer(MACOS_INSTALLER, "--install", "--remove", needs_root=True),
+        "win32": Installer(WINDOWS_INSTALLER, "/install", "/list", "/remove", needs_root=False),
+        "darwin": Installer(MACOS_INSTALLER, "--install", "--list", "--remove", needs_root=True),
     }
     installer = installers.get(sys.platform)
     return installer if installer and installer.program.is_file() else None
@@ -102,29 +105,51 @@ def _uninstall(installer: Installer | None) -> int:
         print(f'    sudo "{installer.program}" {installer.remove} {PANEL_NAME}')  # noqa: T201
     else:
         _call(installer, installer.remove, PANEL_NAME, "Remove it in the Creative Cloud app: Manage plugins.")
-        print("Adobe's installer has removed the panel.")  # noqa: T201
+        print("Adobe's installer has removed the panel. Restart Photoshop if it is running.")  # noqa: T201
     return 0
 
 
 def _call(installer: Installer, option: str, argument: str, hint: str) -> None:
-    """Run Adobe's installer.
+    """Run Adobe's installer and make sure that it did what it was asked for.
+
+    It ends with exit code 0 after some failures, too: only its words, or its own list of plug-ins, tell.
 
     Raises:
-        OutputError: it could not be run, or refused.
+        OutputError: it could not be run, or refused, or nothing shows that it did it.
+    """
+    code, said = _output_of(installer, option, argument, hint)
+    words = " ".join(said.split())[-200:]
+    if code:
+        raise OutputError(f"Adobe's installer refused with code {code}: {words}", hint, code="not_writable")
+    if "fail" not in said.lower():
+        if "successful" in said.lower():
+            return
+        _, listed = _output_of(installer, installer.list_all, "all", hint)
+        entries = [line for line in listed.splitlines() if PANEL_NAME in line]
+        is_installing = option == installer.install
+        if any(__version__ in line for line in entries) if is_installing else listed.strip() and not entries:
+            return
+    raise OutputError(f"Adobe's installer did not do it: {words or 'it said nothing'}.", hint, code="not_writable")
+
+
+def _output_of(installer: Installer, option: str, argument: str, hint: str) -> tuple[int, str]:
+    """Return the exit code of Adobe's installer and what it said.
+
+    Raises:
+        OutputError: it could not be run.
     """
     try:
         result = subprocess.run(  # noqa: S603 - Adobe's program, our own arguments
             [str(installer.program), option, argument],
             capture_output=True,
             text=True,
+            errors="replace",  # it speaks the system's code page, whatever Python takes that to be
             timeout=INSTALLER_TIMEOUT_S,
             check=False,
         )
     except (OSError, subprocess.SubprocessError) as error:
         raise OutputError(f"Adobe's installer could not be run ({error}).", hint, code="not_writable") from error
-    if result.returncode:
-        said = " ".join((result.stdout + result.stderr).split())[-200:]
-        raise OutputError(f"Adobe's installer refused with code {result.returncode}: {said}", hint, code="not_writable")
+    return result.returncode, result.stdout + result.stderr
 
 
 def write_package(folder: Path) -> Path:

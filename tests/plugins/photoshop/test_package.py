@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import stat
 import sys
 import zipfile
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from colorize_server import __version__
 from colorize_server.cli import main as serve
 from colorize_server.install import ccx, photoshop
 
@@ -46,6 +48,7 @@ def test_content(tmp_path: Path) -> None:
     """Everything that the panel loads is inside, at the root; nothing else is."""
     with zipfile.ZipFile(ccx.pack(PANEL, tmp_path)) as package:
         names = set(package.namelist())
+        assert {entry.external_attr >> 16 for entry in package.infolist()} == {stat.S_IFREG | 0o644}
         assert package.testzip() is None
         assert package.read("main.js") == (PANEL / "main.js").read_bytes()
     assert {
@@ -153,6 +156,9 @@ def agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "#!/bin/sh",
         f'echo "$@" >> "{tmp_path / "calls"}"',
         f'if [ -e "{tmp_path / "refuse"}" ]; then echo no room; exit 7; fi',
+        f'if [ "$1" = /list ]; then cat "{tmp_path / "list"}"; exit 0; fi',
+        f'if [ -e "{tmp_path / "says"}" ]; then cat "{tmp_path / "says"}"; exit 0; fi',
+        'if [ "$1" = /install ]; then echo Installation Successful; else echo Removal Successful; fi',
     ]
     program.write_text("\n".join(lines))
     program.chmod(0o755)
@@ -170,7 +176,8 @@ def test_on_windows_adobes_installer_is_run(
     assert (tmp_path / "calls").read_text().split() == ["/install", str(tmp_path / ccx.PACKAGE_NAME)]
     assert "Adobe's installer has installed it" in capsys.readouterr().out
     assert install("--uninstall") == 0
-    assert (tmp_path / "calls").read_text().split()[-2:] == ["/remove", "Colorize"]
+    assert (tmp_path / "calls").read_text().split()[-2:] == ["/remove", "colorize-server"]
+    assert "Restart Photoshop" in capsys.readouterr().out
     (tmp_path / "calls").unlink()
     assert install("--folder", str(tmp_path), "--no-run") == 0
     assert not (tmp_path / "calls").exists()
@@ -189,10 +196,49 @@ def test_when_adobes_installer_refuses(
     agent.unlink()
     agent.mkdir()  # there, but no program
     monkeypatch.setattr(
-        photoshop, "find_installer", lambda: photoshop.Installer(agent, "/install", "/remove", needs_root=False)
+        photoshop,
+        "find_installer",
+        lambda: photoshop.Installer(agent, "/install", "/list", "/remove", needs_root=False),
     )
     assert install("--folder", str(tmp_path)) == 1
     assert "could not be run" in capsys.readouterr().err
+
+
+LISTED = f"2 extensions installed\n Enabled   colorize-server   {__version__}\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the stand-in is a shell script")
+@pytest.mark.parametrize(
+    ("said", "listed", "is_installed", "is_removed"),
+    [
+        (b"Failed to install, status = -160!", LISTED, False, False),
+        (b"", "", False, False),
+        (b"", " Enabled   colorize-server   0.0.1\n", False, False),
+        (b"", " Enabled   Colorize by another   1.0\n", False, True),
+        (b"", LISTED, True, False),
+        (b"Installation Successful \x81", "", True, True),
+    ],
+)
+def test_exit_code_0_is_no_proof(
+    agent: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: Any,
+    said: bytes,
+    listed: str,
+    is_installed: bool,
+    is_removed: bool,
+) -> None:
+    """Adobe's installer ends with 0 after failures: its words count, else its list of what is installed."""
+    monkeypatch.setattr(sys, "platform", "win32")
+    (tmp_path / "says").write_bytes(said)
+    (tmp_path / "list").write_text(listed)
+    assert install("--folder", str(tmp_path)) == (0 if is_installed else 1)
+    told = capsys.readouterr()
+    assert ("has installed it" in told.out) is is_installed
+    assert is_installed or said.decode() in told.err
+    assert install("--uninstall") == (0 if is_removed else 1)
+    assert ("has removed the panel" in capsys.readouterr().out) is is_removed
 
 
 def test_on_macos_the_command_is_shown(
@@ -203,7 +249,7 @@ def test_on_macos_the_command_is_shown(
     assert install("--folder", str(tmp_path)) == 0
     assert f'sudo "{agent}" --install "{tmp_path / ccx.PACKAGE_NAME}"' in capsys.readouterr().out
     assert install("--uninstall") == 0
-    assert f'sudo "{agent}" --remove Colorize' in capsys.readouterr().out
+    assert f'sudo "{agent}" --remove colorize-server' in capsys.readouterr().out
     assert not (tmp_path / "calls").exists()
 
 

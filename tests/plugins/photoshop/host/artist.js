@@ -61,6 +61,11 @@ function makeLayer(spec, document) {
 }
 
 const host = {
+  /** Another version of Photoshop: see `rules` in state.js. */
+  setRule(name, isOn) {
+    if (state.rules[name] === undefined) throw new Error(`no rule ${name}`);
+    state.rules[name] = isOn;
+  },
   /** @returns {number} the document's id; it becomes the active one */
   open(spec) {
     const document = {

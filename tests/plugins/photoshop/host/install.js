@@ -38,7 +38,12 @@ function install({ domains, panels, locale, modules }) {
   window.addEventListener("securitypolicyviolation", (event) =>
     state.violations.push(`code from a string: ${event.violatedDirective}`),
   );
-  document.addEventListener("DOMContentLoaded", () => setTheme(window.__theme || "dark"));
+  document.addEventListener("DOMContentLoaded", () => {
+    setTheme(window.__theme || "dark");
+    // UXP scrolls containers that say so, never the page.
+    for (const element of [document.documentElement, document.body]) element.style.overflow = "hidden";
+    if (document.querySelector("title")) state.violations.push("a title may be drawn as text");
+  });
   defineWidgets();
 }
 

@@ -38,7 +38,7 @@ export function launchBrowser() {
 function filesOf(folder, prefix = "./") {
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
     if (entry.isDirectory()) return filesOf(join(folder, entry.name), `${prefix}${entry.name}/`);
-    return entry.name.endsWith(".js") ? [[prefix + entry.name, join(folder, entry.name)]] : [];
+    return /\.(js|css)$/.test(entry.name) ? [[prefix + entry.name, join(folder, entry.name)]] : [];
   });
 }
 
@@ -73,7 +73,8 @@ const asModule = (name, source) => `${JSON.stringify(name)}: function (module, e
 /** The script that runs before the panel: the host's modules, the panel's modules, and `install`. */
 function initScript(sources, ports, locale) {
   const own = filesOf(HERE).map(([name, path]) => asModule(name, readFileSync(path, "utf8")));
-  const panel = Object.entries(sources).map(([name, source]) => asModule(name, source));
+  const scripts = Object.entries(sources).filter(([name]) => name.endsWith(".js"));
+  const panel = scripts.map(([name, source]) => asModule(name, source));
   const facts = {
     domains: MANIFEST.requiredPermissions.network.domains.map((domain) => moved(domain, ports)),
     panels: MANIFEST.entrypoints.map((entry) => entry.id),
@@ -133,6 +134,8 @@ function exchange({ url, method, headers, body }, { shut, origin }) {
  * @param {string} [options.origin]
  * @param {string} [options.locale]
  * @param {"dark" | "light"} [options.theme]
+ * @param {{width: number, height: number}} [options.viewport] the docked size; the page does not scroll by itself
+ * @param {boolean} [options.withoutAbort] a host without AbortController
  * @param {object[]} [options.patches]
  * @param {(request: object) => Promise<void>} [options.onRequest] before each exchange
  */
@@ -140,7 +143,7 @@ export async function openPanel(browser, options) {
   const { ports, shut = [], token, origin, locale = "en_US", theme = "dark", patches = [] } = options;
   const sources = panelSources(patches);
   sources["./server.js"] = moved(sources["./server.js"], ports);
-  const context = await browser.newContext({ viewport: { width: 290, height: 760 }, deviceScaleFactor: 1 });
+  const context = await browser.newContext({ viewport: options.viewport || { width: 270, height: 560 }, deviceScaleFactor: 1 });
   const page = await context.newPage();
   const requests = [];
   const connection = { shut: new Set(shut), origin };
@@ -176,6 +179,7 @@ export async function openPanel(browser, options) {
       return route.fulfill({ status: 404 });
     }
   });
+  if (options.withoutAbort) await page.addInitScript("delete window.AbortController;");
   await page.addInitScript(`window.__theme = ${JSON.stringify(theme)};`);
   await page.addInitScript(initScript(sources, ports, locale));
   if (token) await page.addInitScript(`window.__host.storeToken(${JSON.stringify(token)});`);

@@ -28,6 +28,14 @@ const state = {
   /** whether a move lands one place too low, as is reported of moves between groups */
   movesWrongly: 0,
   isCrashed: false,
+  /**
+   * Rules in which sources disagree or versions differ, by name; a scenario lifts or tightens one.  On here is what
+   * documents and reports say.
+   */
+  rules: {
+    /** secureStorage.removeItem of what is not there is rejected: Photoshop 25.2 to 26.9 */
+    removalNeedsItem: true,
+  },
 };
 
 const maximumOf = (bits) => (bits === 16 ? 32768 : 255);

@@ -47,6 +47,7 @@ function makeFetch(domains) {
       state.violations.push(`network access to ${url} is denied by the manifest`);
       throw new TypeError("Permission denied to the url " + url + ". Manifest entry not found.");
     }
+    if ("signal" in init && !init.signal) throw new TypeError("signal is not an AbortSignal");
     const { method = "GET", headers = {}, body } = init;
     if (!METHODS.includes(method)) throw new TypeError(`method ${method} is not supported`);
     if (body !== undefined && ["GET", "HEAD"].includes(method)) throw new TypeError("GET and HEAD take no body");
@@ -89,6 +90,7 @@ function makeSecureStorage() {
       return items.has(key) ? items.get(key) : null;
     },
     async removeItem(key) {
+      if (state.rules.removalNeedsItem && !items.has(key)) throw new Error("Failed to remove item");
       items.delete(key);
     },
   };

@@ -127,6 +127,73 @@ export const conduct = {
     const [document] = (await panel.report()).documents;
     assert.match(document.layers[1].name, new RegExp(`, ${sizes.at(-1)} px, 150 %\\)$`));
   },
+  async "at the docked sizes everything can be reached"(kit) {
+    for (const locale of ["en_US", "de_DE"]) {
+      for (const viewport of [
+        { width: 230, height: 320 },
+        { width: 270, height: 560 },
+      ]) {
+        const panel = await kit.readyPanel({ locale, viewport });
+        await panel.press("open-settings");
+        const reached = await panel.page.evaluate(() => {
+          const scroller = document.getElementById("scroller");
+          const controls = [...document.querySelectorAll("sp-button, sp-action-button, sp-dropdown, sp-textfield, sp-checkbox")];
+          return controls
+            .filter((control) => control.offsetParent)
+            .map((control) => {
+              scroller.scrollTop = 0;
+              scroller.scrollTop = control.getBoundingClientRect().bottom - 100;
+              const { left, right, top, bottom } = control.getBoundingClientRect();
+              const fits = left >= 0 && right <= window.innerWidth && top >= 0 && bottom <= window.innerHeight - 14;
+              return [control.id, fits];
+            });
+        });
+        const hidden = reached.filter(([, fits]) => !fits).map(([id]) => id);
+        assert.deepEqual(hidden, [], `cut off at ${viewport.width} x ${viewport.height}, ${locale}`);
+        const ids = reached.map(([id]) => id);
+        assert.ok(ids.includes("save") && ids.includes("selftest"));
+        await panel.close();
+      }
+    }
+    kit.panels = [];
+  },
+  async "Save without a token"(kit) {
+    // Both kinds of host: removing what is not there is rejected, or not.
+    for (const isRejected of [true, false]) {
+      const panel = await kit.panel({ token: undefined });
+      await panel.artist("setRule", "removalNeedsItem", isRejected);
+      await panel.page.evaluate(() => document.getElementById("language").pick("de"));
+      await panel.press("save");
+      await panel.until(async () => (await panel.text("colorize")) === "Kolorieren", "German", 3000);
+      assert.equal(await panel.text("status"), "Einstellungen gesichert.");
+      // A token that is there is taken away.
+      await panel.artist("storeToken", kit.server.token);
+      await panel.press("save");
+      await panel.until(async () => (await panel.artist("storedToken")) === null, "no token", 3000);
+    }
+  },
+  async "a host without AbortController"(kit) {
+    const panel = await kit.readyPanel({ withoutAbort: true });
+    await panel.open(simpleDocument(kit.photographs.girl));
+    assert.match(await panel.colorize(), /^Done/);
+    await panel.orderlyReport();
+  },
+  async "nothing ends the look-out"(kit) {
+    // One look fails in a way that nobody foresaw; the next one finds the server.
+    kit.patches = [
+      ...kit.patches,
+      {
+        file: "server.js",
+        find: "function findServer(addresses, token) {",
+        replace:
+          'let looks = 0;\nfunction findServer(addresses, token) {\n  if (looks++ === 0) return Promise.reject(new Error("unforeseen"));',
+      },
+    ];
+    const panel = await kit.panel();
+    await panel.untilServerSays(/unforeseen/);
+    await panel.untilServerSays(/onnxruntime/);
+    await panel.orderlyReport();
+  },
   async themes(kit) {
     const panel = await kit.readyPanel({ theme: "dark" });
     const colours = () =>

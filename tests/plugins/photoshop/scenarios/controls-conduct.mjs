@@ -4,6 +4,28 @@
  */
 
 export const conductControls = {
+  "a container that scrolls": {
+    scenario: "at the docked sizes everything can be reached",
+    patches: [{ file: "style.css", find: "overflow-y: auto", replace: "overflow-y: visible" }],
+    fails: /cut off at 230 x 320/,
+  },
+  "removing only a token that is there": {
+    scenario: "Save without a token",
+    patches: [{ file: "settings.js", find: "else if (await loadToken()) await", replace: "else await" }],
+    fails: /waited in vain for German/,
+  },
+  "doing without AbortController": {
+    scenario: "a host without AbortController",
+    patches: [{ file: "server.js", find: 'typeof AbortController === "function" ?', replace: "true ?" }],
+    fails: /waited in vain for the server line/,
+  },
+  "a look-out that goes on": {
+    scenario: "nothing ends the look-out",
+    patches: [
+      { file: "main.js", find: "if (!running) widget(\"server\").textContent = sentence(error);", replace: "throw error;" },
+    ],
+    fails: /unhandled|waited in vain/,
+  },
   "only what UXP has": {
     scenario: "plain",
     patches: [

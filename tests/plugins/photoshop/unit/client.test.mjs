@@ -332,7 +332,7 @@ test("an answer of a wrong length or description is thrown away", async () => {
 test("addresses: loopback on the manifest's ports, with or without http and a slash; empty is automatic", () => {
   assert.equal(panelServer.parseAddress("  "), "");
   assert.equal(panelServer.parseAddress("http://127.0.0.1:47811/"), "http://127.0.0.1:47811");
-  assert.equal(panelServer.parseAddress("LOCALHOST:47813"), "http://localhost:47813");
+  assert.equal(panelServer.parseAddress("LOCALHOST:47813"), "http://127.0.0.1:47813");
   for (const text of [
     "http://127.0.0.1",
     "127.0.0.1:80",
