@@ -107,7 +107,7 @@ async def test_health_while_the_model_is_being_loaded() -> None:
     [
         ("fails", "The model /models/base.onnx is damaged."),
         ("dies", "The inference process could not be started (its exit code was 7)."),
-        ("defect", "The engine could not be opened (ZeroDivisionError)."),
+        ("defect", "The model could not be opened (ZeroDivisionError)."),
     ],
 )
 async def test_health_tells_why_the_model_could_not_be_loaded(backend: str, message: str) -> None:
