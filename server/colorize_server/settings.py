@@ -10,6 +10,9 @@ DEFAULT_PORT: Final = 47811
 FALLBACK_PORTS: Final = (47812, 47813)
 """Listed in the Photoshop panel's manifest: a panel can reach no other port."""
 
+BACKEND_NAMES: Final = ("auto", "onnxruntime", "tensorrt-rtx", "tensorrt", "cuda", "openvino")
+"""What ``--backend`` takes; `colorize_server.backends` knows where each one is."""
+
 CHILD_COMMAND: Final = (sys.executable, "-P", "-m", "colorize_server.inference.child")
 """Starts the inference process; ``-P`` keeps the current folder, which anyone may have filled, off its search path."""
 

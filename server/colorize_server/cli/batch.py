@@ -1,14 +1,14 @@
-"""Many photographs from files to files: what is read, where it goes, and what happens when one of them fails."""
+"""Many photographs from files to files, and what happens when one of them fails."""
 
 import contextlib
 import errno
 import os
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, TextIO
+from typing import TextIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,36 +19,7 @@ from ..formats.decode import decode_hints, decode_picture
 from ..formats.encode import ENCODED_TYPES, encode_grey, encode_picture
 from ..model import load_model, shipped_model_path
 from ..picture.colorizer import Colorizer
-from ..picture.options import Options, Output
-
-PHOTO_SUFFIXES: Final = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp"})
-"""Endings that are looked for in folders; a file that is named may end as it likes."""
-_MARKS: Final = {Output.COMPOSITE: "colour", Output.LAYER: "colour-layer"}
-
-
-@dataclass(frozen=True, slots=True)
-class BatchOptions:
-    """What is wanted of every photograph of a batch.
-
-    Attributes:
-        options: for the picture path.
-        hints: PNG with strokes of colour; only with a single photograph.
-        doubt: where to write the doubt picture; only with a single photograph.
-        overwrite: replace files that exist.
-    """
-
-    options: Options
-    hints: Path | None = None
-    doubt: Path | None = None
-    overwrite: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """One photograph and where its result goes."""
-
-    source: Path
-    target: Path
+from .plan import BatchOptions, Job
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,104 +43,21 @@ class Failed:
 
 @dataclass
 class Report:
-    """What became of a batch."""
+    """What became of a batch.
+
+    Attributes:
+        made_by: model and backend.
+        done: what was coloured.
+        failed: what was not, and why.
+        skipped: how many results were there already.
+        was_stopped: Ctrl+C ended it early.
+    """
 
     made_by: str
     done: list[Done] = field(default_factory=list)
     failed: list[Failed] = field(default_factory=list)
-
-
-def plan_outputs(photos: Iterable[Path], output: Path | None, options: BatchOptions) -> list[Job]:
-    """Find the photographs and decide where each result goes.
-
-    Args:
-        photos: files, and folders (whose photographs are taken, subfolders included).
-        output: a file for a single photograph, a folder for many; None writes beside each photograph.
-        options: for the names, and for what fits only a single photograph.
-
-    Raises:
-        OutputError: two results would have the same name, or the output cannot be written in that format.
-        PictureError: a folder holds no photographs.
-    """
-    sources: list[tuple[Path, Path]] = []
-    named = list(photos)
-    for photo in named:
-        if photo.is_dir():
-            found = sorted(p for p in photo.rglob("*") if p.suffix.lower() in PHOTO_SUFFIXES and p.is_file())
-            marks = tuple(f".{mark}" for mark in _MARKS.values())
-            found = [p for p in found if not p.stem.endswith(marks)]
-            if not found:
-                raise PictureError(
-                    f"The folder {photo} holds no photographs.", "PNG, JPEG, TIFF and WebP are looked for."
-                )
-            sources += [(p, p.relative_to(photo).parent) for p in found]
-        else:
-            sources.append((photo, Path()))
-    single = len(sources) == 1
-    if not single and (options.hints or options.doubt):
-        raise OutputError("--hints and --doubt go with a single photograph.", code="bad_parameter")
-    if options.doubt is not None and options.doubt.suffix.lower() != ".png":
-        raise OutputError(
-            f"{options.doubt} cannot be written: the doubt picture is a PNG.",
-            "Give --doubt a name that ends in .png.",
-            code="bad_parameter",
-        )
-    as_file = output is not None and output.suffix.lower() in ENCODED_TYPES and not output.is_dir()
-    if as_file and not single:
-        raise OutputError(
-            f"{output} is the name of one picture, and there are {len(sources)} photographs.",
-            "Name a folder with -o, or colour them one by one.",
-            code="bad_parameter",
-        )
-    if output is not None and not as_file and len(named) == 1 and not named[0].is_dir():
-        _check_folder(output)
-    mark = _MARKS[options.options.output]
-    jobs = []
-    for source, below in sources:
-        if as_file and output is not None:
-            target = output
-        else:
-            ending = ".tif" if source.suffix.lower() in (".tif", ".tiff") else ".png"
-            folder = source.parent if output is None else output / below
-            target = folder / f"{source.stem}.{mark}{ending}"
-        jobs.append(Job(source, target))
-    _check_targets(jobs, options)
-    return jobs
-
-
-def _check_folder(output: Path) -> None:
-    """Refuse a new folder for a single photograph whose name looks like that of a file."""
-    if output.suffix and not output.is_dir():
-        raise OutputError(
-            f"{output} cannot be written: pictures are written as PNG, TIFF or JPEG.",
-            f"Name a file that ends in .png, .tif or .jpg; if {output} is meant as a folder, make it first.",
-            code="bad_parameter",
-        )
-
-
-def _check_targets(jobs: list[Job], options: BatchOptions) -> None:
-    taken: dict[Path, Path] = {}
-    for job in jobs:
-        media_type = ENCODED_TYPES.get(job.target.suffix.lower())
-        if media_type == "image/jpeg" and options.options.output is Output.LAYER:
-            raise OutputError(
-                "A layer cannot be a JPEG: its losses would show as wrong colours.",
-                "Write a PNG or TIFF.",
-                code="bad_parameter",
-            )
-        if options.doubt is not None and options.doubt.resolve() == job.target.resolve():
-            raise OutputError(
-                f"The doubt picture would replace the result, {job.target}.",
-                "Give --doubt another name.",
-                code="bad_parameter",
-            )
-        if job.target in taken:
-            raise OutputError(
-                f"{taken[job.target]} and {job.source} would both be written to {job.target}.",
-                "Give them different names, or do them one by one.",
-                code="output_exists",
-            )
-        taken[job.target] = job.source
+    skipped: int = 0
+    was_stopped: bool = False
 
 
 def colorize_files(
@@ -179,8 +67,9 @@ def colorize_files(
     backend_name: str = "auto",
     model_path: Path | None = None,
     progress: TextIO | None = None,
+    tell: Callable[[Done | Failed], None] = lambda _: None,
 ) -> Report:
-    """Colour photographs one after the other; one that fails does not stop the others.
+    """Colour photographs one after the other; one that fails does not stop the others, and Ctrl+C ends it early.
 
     Args:
         jobs: from `plan_outputs`.
@@ -188,6 +77,7 @@ def colorize_files(
         backend_name: what computes.
         model_path: model file; None takes the one that ships.
         progress: where a progress bar goes when there are many; None for none.
+        tell: called after each photograph.
 
     Returns:
         What was written and what failed.
@@ -204,19 +94,35 @@ def colorize_files(
     colorizer = Colorizer(backend, model)
     try:
         for job in _with_progress(jobs, progress):
-            try:
-                report.done.append(_colorize_file(colorizer, job, batch))
-            except ColorizeError as error:
-                report.failed.append(Failed(job.source, str(error)))
-            except MemoryError:
-                full = OutOfMemoryError(
-                    "The picture is too large for the memory that is left.", "Close other programs."
-                )
-                report.failed.append(Failed(job.source, str(full)))
+            if batch.skip_existing and os.path.lexists(job.target):
+                report.skipped += 1
+                continue
+            outcome = _outcome(colorizer, job, batch)
+            if isinstance(outcome, Done):
+                report.done.append(outcome)
+            else:
+                report.failed.append(outcome)
+            tell(outcome)
+    except KeyboardInterrupt:
+        report.was_stopped = True
     finally:
         colorizer.close()
         backend.close()
     return report
+
+
+def _outcome(colorizer: Colorizer, job: Job, batch: BatchOptions) -> Done | Failed:
+    """Colour one photograph; whatever goes wrong with it concerns it alone."""
+    try:
+        return _colorize_file(colorizer, job, batch)
+    except ColorizeError as error:
+        return Failed(job.source, str(error))
+    except MemoryError:
+        full = OutOfMemoryError("The picture is too large for the memory that is left.", "Close other programs.")
+        return Failed(job.source, str(full))
+    except OSError as error:  # a name that the file system refuses, a folder that may not be entered
+        place = f" ({error.filename})" if error.filename else ""
+        return Failed(job.source, f"{error.strerror or error}{place}. Choose another folder or a shorter name with -o.")
 
 
 def _with_progress(jobs: list[Job], stream: TextIO | None) -> Iterable[Job]:
@@ -271,7 +177,7 @@ def write_whole(target: Path, data: bytes) -> None:
     temporary: str | None = None
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+        handle, temporary = tempfile.mkstemp(prefix=".", dir=target.parent)  # no longer than the name it gets
         with os.fdopen(handle, "wb") as file:
             file.write(data)
             file.flush()

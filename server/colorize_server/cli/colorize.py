@@ -1,13 +1,17 @@
 """``colorize``: colour photographs from the command line, without a server."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
+from .. import __version__
 from ..errors import ColorizeError
 from ..picture.options import SATURATION_RANGE, Blend, Host, Options, Output
-from .batch import BatchOptions, colorize_files, plan_outputs
+from ..settings import BACKEND_NAMES
+from .batch import Done, Failed, colorize_files
 from .model_option import add_model_option
+from .plan import BatchOptions, plan_outputs
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -20,7 +24,8 @@ def build_parser() -> argparse.ArgumentParser:
             "colorize grandmother.tif --as layer --host gimp -o layer.tif"
         ),
     )
-    parser.add_argument("photos", nargs="+", type=Path, metavar="PHOTO", help="photographs, or folders of photographs")
+    parser.add_argument("--version", action="version", version=f"colorize {__version__}")
+    parser.add_argument("photos", nargs="+", type=_path, metavar="PHOTO", help="photographs, or folders of photographs")
     parser.add_argument(
         "-o", "--output", type=Path, metavar="PATH", help="file or folder to write (default: beside each photograph)"
     )
@@ -59,10 +64,22 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--doubt", type=Path, metavar="FILE", help="also write a grey picture of where the model guesses"
     )
-    parser.add_argument("--backend", default="auto", help="what computes: auto, onnxruntime, ... (default: auto)")
+    parser.add_argument(
+        "--backend", choices=BACKEND_NAMES, default="auto", help="what computes (default: auto, the fastest that works)"
+    )
     add_model_option(parser)
-    parser.add_argument("--overwrite", action="store_true", help="replace files that exist")
+    existing = parser.add_mutually_exclusive_group()
+    existing.add_argument("--overwrite", action="store_true", help="replace files that exist")
+    existing.add_argument(
+        "--skip-existing", action="store_true", help="leave out photographs whose result is there already"
+    )
     return parser
+
+
+def _path(text: str) -> Path:
+    if not text:  # Path("") would be the current folder
+        raise argparse.ArgumentTypeError("the name of a photograph is empty")
+    return Path(text)
 
 
 def _saturation(text: str) -> float:
@@ -78,39 +95,62 @@ def _saturation(text: str) -> float:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command; return 0, or 1 if anything failed, or 2 if the arguments cannot be read."""
-    parser = build_parser()
-    args = parser.parse_args(argv)
-    options = BatchOptions(
-        options=Options(
-            output=Output(args.output_kind),
-            host=Host(args.host),
-            blend=Blend(args.blend),
-            size=args.size,
-            saturation=args.saturation,
-        ),
-        hints=args.hints,
-        doubt=args.doubt,
-        overwrite=args.overwrite,
-    )
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a name that the console cannot show is no reason to stop
+            stream.reconfigure(errors="backslashreplace")
     try:
-        jobs = plan_outputs(args.photos, args.output, options)
-        report = colorize_files(jobs, options, backend_name=args.backend, model_path=args.model, progress=sys.stderr)
+        return _run(build_parser().parse_args(argv))
     except ColorizeError as error:
         print(f"colorize: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("colorize: stopped; no picture was left half-written.", file=sys.stderr)
         return 130
-    for done in report.done:
-        print(f"{done.target}  ({done.seconds:.1f} s, {done.width} x {done.height})")
-    for failure in report.failed:
-        print(f"colorize: {failure.source}: {failure.reason}", file=sys.stderr)
+    except BrokenPipeError:  # whoever read our lines has gone; Python would complain when it flushes the rest
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _run(args: argparse.Namespace) -> int:
+    wanted = Options(
+        output=Output(args.output_kind),
+        host=Host(args.host),
+        blend=Blend(args.blend),
+        size=args.size,
+        saturation=args.saturation,
+    )
+    options = BatchOptions(wanted, args.hints, args.doubt, args.overwrite, args.skip_existing)
+    plan = plan_outputs(args.photos, args.output, options)
+    for remark in plan.remarks:
+        print(f"colorize: {remark}", file=sys.stderr)
+    report = colorize_files(
+        plan.jobs, options, backend_name=args.backend, model_path=args.model, progress=sys.stderr, tell=_tell
+    )
+    if report.done and args.doubt is not None:
+        print(f"{args.doubt}  (bright where the model guesses)")
     if report.done:
         print(f"Made by {report.made_by}.")
-    if report.failed:
-        total = len(report.done) + len(report.failed)
-        print(f"{len(report.failed)} of {total} failed.", file=sys.stderr)
-    return 1 if report.failed else 0
+    for folder, reason in plan.unreadable:
+        print(f"colorize: {folder}: The folder cannot be read: {reason}.", file=sys.stderr)
+    if report.skipped:
+        print(f"{report.skipped} skipped: their results are there already.", file=sys.stderr)
+    failures = len(report.failed) + len(plan.unreadable)
+    if failures:
+        print(f"{failures} of {len(plan.jobs) + len(plan.unreadable)} failed.", file=sys.stderr)
+    if report.was_stopped:
+        done = len(report.done)
+        print(f"colorize: stopped after {done} of {len(plan.jobs)}; none was left half-written.", file=sys.stderr)
+        return 130
+    return 1 if failures else 0
+
+
+def _tell(outcome: Done | Failed) -> None:
+    """Say what became of a photograph as soon as it is known, into a pipe as well."""
+    if isinstance(outcome, Done):
+        line = f"{outcome.target}  ({outcome.seconds:.1f} s, {outcome.width} x {outcome.height})"
+        print(line, flush=True)
+    else:
+        print(f"colorize: {outcome.source}: {outcome.reason}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

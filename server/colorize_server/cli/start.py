@@ -17,7 +17,7 @@ from ..errors import ColorizeError, OutputError
 from ..inference.started import StartedProcess
 from ..installation.probe import Who, ask_to_stop, find_daemon, probe
 from ..installation.state import DaemonState, StateFolder
-from ..settings import DEFAULT_HOST, DEFAULT_PORT, FALLBACK_PORTS, Settings
+from ..settings import BACKEND_NAMES, DEFAULT_HOST, DEFAULT_PORT, FALLBACK_PORTS, Settings
 from .model_option import add_model_option
 
 _DESCRIPTION: Final = """\
@@ -58,7 +58,9 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--idle-exit", type=_minutes, default=None, metavar="MINUTES", help="end after so long without work"
     )
-    parser.add_argument("--backend", default="auto", help="what computes: auto (default), onnxruntime, ...")
+    parser.add_argument(
+        "--backend", choices=BACKEND_NAMES, default="auto", help="what computes (default: auto, the fastest that works)"
+    )
     parser.add_argument("--quiet", action="store_true", help="write what happens to the log file only")
     parser.add_argument("--device", type=int, default=0, metavar="N", help="number of the graphics card to use")
     parser.add_argument("--require-gpu", action="store_true", help="fail where no graphics card can be used")

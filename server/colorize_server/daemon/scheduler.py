@@ -184,7 +184,7 @@ class Scheduler:
 
         Raises:
             BusyError: if the daemon is starting or stopping.
-            ModelError: if the engine could not be opened and it is too early to try again.
+            ModelError: if the worker could not be opened and it is too early to try again.
         """
         if self.is_stopping:
             raise stopping_error()

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from ..errors import BadRequestError
+
 MIN_SIDE: Final = 8
 """Pixels; a picture with a shorter side holds nothing that a network could recognise."""
 
@@ -51,3 +53,12 @@ class Options:
     blend: Blend = Blend.COLOR
     size: int | None = None
     saturation: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Check what only goes together.
+
+        Raises:
+            BadRequestError: a finished picture has no blend mode.
+        """
+        if self.blend is Blend.MULTIPLY and self.output is not Output.LAYER:
+            raise BadRequestError("Only a layer can be made for Multiply.", "Ask for a layer (--as layer) as well.")
