@@ -1,6 +1,7 @@
 """The command line: one line and exit code 1 for what is wrong, a page of help, and an artist's own model."""
 
 import errno
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -274,3 +275,64 @@ def test_an_artist_makes_a_model_of_their_own(photos, exported, tmp_path):
     assert card.sizes == (256, 320)
     assert card.rest["training"]["pictures_seen"] == 1234 + 4  # those of the model that it started from, and its own
     assert load_model(path).sha256 != load_model(base).sha256
+
+
+def test_without_torch_a_sentence_says_what_to_install(capsys, monkeypatch, tmp_path):
+    real = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "torch" else real(name))
+    assert main(["evaluate", str(tmp_path / "model.onnx")]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("colorize-train: Training needs PyTorch. Install it: ")
+    assert "[train]" in error
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("fit", "x.toml", "--workers", "-1"),
+        ("fit", "x.toml", "--pictures", "-5"),
+        ("prepare", "photos", "--out", "shards", "--keep", "0"),
+        ("prepare", "photos", "--out", "shards", "--side", "3"),
+        ("evaluate", "m.onnx", "--pictures", "0"),
+    ],
+)
+def test_numbers_that_mean_nothing_are_refused(words, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 2
+    assert f"{words[-1]} is not a whole number of at least" in capsys.readouterr().err
+
+
+def test_a_run_that_was_stopped_tells_the_shell(tiny_config, shards, tmp_path, monkeypatch, capsys):
+    """So that `fit && export` does not go on."""
+    from colorize_training.loop import fit as fit_module
+
+    config = replace(tiny_config, pictures=8)
+    monkeypatch.setattr("colorize_training.config.preset_config", lambda name: config)
+    words = ["fit", "tiny", "--data", str(shards), "--out", str(tmp_path / "run"), "--workers", "1"]
+    real = fit_module._is_stopped
+    seen = []
+
+    def after_a_step(*arguments):
+        seen.append(1)
+        return len(seen) > 1 or real(*arguments)
+
+    with monkeypatch.context() as stopped:
+        stopped.setattr(fit_module, "_is_stopped", after_a_step)
+        assert main(words) == 130
+    assert "stopped before its end" in capsys.readouterr().out
+    assert main([*words, "--resume"]) == 0
+
+
+def test_an_artist_need_not_name_a_folder(monkeypatch, tmp_path):
+    from colorize_training import finetune as finetune_module
+
+    asked = {}
+
+    def finetune(folder, options, say):
+        asked["out"] = options.out
+        raise ConfigError("enough", "")
+
+    monkeypatch.setattr(finetune_module, "finetune", finetune)
+    assert main(["finetune", str(tmp_path), "--name", "aunt-ida"]) == 1
+    assert asked["out"] == Path("runs/aunt-ida")

@@ -1,12 +1,15 @@
 """The command ``colorize-train``: prepare, fit, evaluate, preview, export, finetune, half."""
 
 import argparse
+import importlib.util
 import io
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+
+from colorize_server.installation.packages import install_command
 
 from colorize_training.errors import CheckpointError, DataError, TrainingError
 
@@ -14,7 +17,9 @@ if TYPE_CHECKING:
     from PIL import Image
 
 # Each command imports what it needs when it runs, so that --help answers at once and prepare needs no TensorBoard.
-_DEFAULT_DATA: Final = Path("../shared/data")
+_DEFAULT_DATA: Final = Path("shards")
+_STOPPED: Final = 130
+"""Exit code of a run that Ctrl+C ended, as shells have it, so that what follows ``&&`` does not start."""
 
 
 def _say(text: object) -> None:
@@ -71,9 +76,10 @@ def _prepare(arguments: argparse.Namespace) -> None:
     _say(prepare(arguments.folder, arguments.out, options))
 
 
-def _fit(arguments: argparse.Namespace) -> None:
+def _fit(arguments: argparse.Namespace) -> int:
     from colorize_training.config import config_from_toml, preset_config
     from colorize_training.loop.fit import FitOptions, fit, with_overrides
+    from colorize_training.models.checkpoint import read_checkpoint
 
     config = (
         config_from_toml(arguments.config)
@@ -91,7 +97,12 @@ def _fit(arguments: argparse.Namespace) -> None:
         precision=arguments.precision,
         workers=arguments.workers,
     )
-    _say(f"last checkpoint: {fit(config, options)}")
+    last = fit(config, options)
+    _say(f"last checkpoint: {last}")
+    if read_checkpoint(last).progress.pictures < config.pictures:
+        _say("stopped before its end; --resume goes on")
+        return _STOPPED
+    return 0
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
@@ -161,7 +172,7 @@ def _finetune(arguments: argparse.Namespace) -> None:
 
     demand_model_name(arguments.name)
     options = FinetuneOptions(
-        out=arguments.out,
+        out=arguments.out or Path("runs") / arguments.name,
         name=arguments.name,
         start_from=arguments.start_from,
         pictures=arguments.pictures,
@@ -185,6 +196,21 @@ def _half(arguments: argparse.Namespace) -> None:
     _say(f"{arguments.out}: {arguments.out.stat().st_size / 1e6:.1f} MB")
 
 
+def _at_least(lowest: int) -> Callable[[str], int]:
+    """Return a type for arguments: a whole number that is not below `lowest`."""
+
+    def number(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = lowest - 1
+        if value < lowest:
+            raise argparse.ArgumentTypeError(f"{text} is not a whole number of at least {lowest}")
+        return value
+
+    return number
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="colorize-train", description="Train a colorization model on folders of colour photographs."
@@ -194,9 +220,11 @@ def _parser() -> argparse.ArgumentParser:
     p = commands.add_parser("prepare", help="turn a folder of photographs into shards")
     p.add_argument("folder", type=Path, help="photographs; subfolders count as sources")
     p.add_argument("--out", type=Path, required=True, help="folder for shards and manifest.csv")
-    p.add_argument("--keep", type=int, default=0, help="keep the K most colourful (default: all that are fit)")
+    p.add_argument("--keep", type=_at_least(1), default=0, help="keep the K most colourful (default: all that are fit)")
     p.add_argument("--set", default="scenes", help="name of the set: scenes or people (default scenes)")
-    p.add_argument("--side", type=int, default=256, help="short side of the stored pictures, px (default 256)")
+    p.add_argument(
+        "--side", type=_at_least(32), default=256, help="short side of the stored pictures, px (default 256)"
+    )
     p.add_argument("--licence", default="unknown", help="noted in the manifest")
     p.set_defaults(run=_prepare)
 
@@ -204,22 +232,24 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("config", type=Path, help="TOML file (see training/configs), or a preset: default, pix2pix-paper")
     p.add_argument("--data", type=Path, help="shard folder, instead of the configuration's")
     p.add_argument("--out", type=Path, help="folder for checkpoints and logs (default: runs/NAME)")
-    p.add_argument("--pictures", type=int, help="pictures to see, instead of the configuration's")
+    p.add_argument("--pictures", type=_at_least(1), help="pictures to see, instead of the configuration's")
     p.add_argument("--start-from", help="checkpoint (or its folder) of the earlier stage, or an exported model")
     p.add_argument("--resume", action="store_true", help="go on from the last checkpoint in --out, exactly")
     p.add_argument("--resume-from", type=Path, help="go on from this checkpoint, full or half precision")
     p.add_argument("--save-every", type=float, default=300.0, help="seconds between checkpoints (default 300)")
     p.add_argument("--half-every", type=int, default=0, help="pictures between kept half-precision checkpoints")
     p.add_argument("--precision", choices=["", "float32", "bfloat16", "float16"], default="", help="of autocast")
-    p.add_argument("--workers", type=int, default=1, help="processes that prepare batches (default 1)")
+    p.add_argument("--workers", type=_at_least(1), default=1, help="processes that prepare batches (default 1)")
     p.set_defaults(run=_fit)
 
     p = commands.add_parser("evaluate", help="measure a model on pictures that it never trained on")
     p.add_argument("model", type=Path, help="checkpoint, folder of a run, or exported model")
-    p.add_argument("--data", type=Path, default=_DEFAULT_DATA, help="shard folder")
+    p.add_argument("--data", type=Path, default=_DEFAULT_DATA, help="shard folder (default: %(default)s)")
     p.add_argument("--split", default="choose", help="choose (to decide by) or report (to tell)")
-    p.add_argument("--pictures", type=int, default=0, help="of each set (default: all)")
-    p.add_argument("--probe-pictures", type=int, default=150, help="of each set, for sizes, hints and degradations")
+    p.add_argument("--pictures", type=_at_least(1), default=0, help="of each set (default: all)")
+    p.add_argument(
+        "--probe-pictures", type=_at_least(1), default=150, help="of each set, for sizes, hints and degradations"
+    )
     p.add_argument("--gain", type=float, default=1.0, help="factor on the chroma of a checkpoint")
     p.add_argument("--quick", action="store_true", help="the main table only")
     p.add_argument("--out", type=Path, help="folder for evaluation.json, evaluation.html and card.json")
@@ -229,7 +259,7 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("model", type=Path, nargs="?", help="checkpoint or model; without it the augmentations are shown")
     p.add_argument("--photos", type=Path, help="folder of photographs to colorize")
     p.add_argument("--config", type=Path, help="TOML file: the strengths and shares of its augmentations are shown")
-    p.add_argument("--data", type=Path, default=_DEFAULT_DATA, help="shard folder")
+    p.add_argument("--data", type=Path, default=_DEFAULT_DATA, help="shard folder (default: %(default)s)")
     p.add_argument("--size", type=int, default=256, help="network size (default 256)")
     p.add_argument("--gain", type=float, default=1.0, help="factor on the chroma of a checkpoint")
     p.add_argument("--out", type=Path, required=True, help="the picture to write (.jpg or .png)")
@@ -259,7 +289,7 @@ def _parser() -> argparse.ArgumentParser:
 
     p = commands.add_parser("finetune", help="make a model of your own from your own photographs")
     p.add_argument("folder", type=Path, help="colour photographs")
-    p.add_argument("--out", type=Path, required=True, help="folder for shards, checkpoints and the model")
+    p.add_argument("--out", type=Path, help="folder for shards, checkpoints and the model (default: runs/NAME)")
     p.add_argument("--name", default="my-model", help="of the new model")
     p.add_argument("--start-from", type=Path, help="exported model or checkpoint (default: the shipped model)")
     p.add_argument("--pictures", type=int, default=4000, help="pictures to see (default 4000)")
@@ -278,12 +308,18 @@ def _parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; errors are one line on stderr and exit code 1."""
     parsed = _parser().parse_args(arguments)
+    if importlib.util.find_spec("torch") is None:
+        install = install_command("colorize-server[train]")
+        print(f"colorize-train: Training needs PyTorch. Install it: {install}", file=sys.stderr)  # noqa: T201
+        return 1
     try:
-        parsed.run(parsed)
+        code: int | None = parsed.run(parsed)
+    except KeyboardInterrupt:
+        return _STOPPED
     except TrainingError as error:
         print(f"colorize-train: {error}", file=sys.stderr)  # noqa: T201
         return 1
-    return 0
+    return code or 0
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ SCHEDULES: Final = ("warmup-stable-decay", "pix2pix")
 class DataConfig:
     """Which pictures, how many of which set, and how they are cut."""
 
-    folder: str = "../shared/data"  # shards and manifest.csv; the command line's --data wins
+    folder: str = "shards"  # shards and manifest.csv; the command line's --data wins
     people_share: float = 0.4  # share of samples from the set "people", if there is one
     dark_skin_share: float = 0.0  # share of people's samples drawn from the darkest third of the aligned face crops
     grey_backdrop: float = 0.0  # share of people before a plain, cool backdrop who get grey canvas behind them
