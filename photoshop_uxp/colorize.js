@@ -9,7 +9,8 @@ const { PanelError, CancelledError } = require("./errors.js");
 const { label } = require("./labels.js");
 const layers = require("./layers.js");
 const { asOneStep, inModal } = require("./modal.js");
-const { writeMask, writePixels } = require("./pixels.js");
+const { maskLayer } = require("./masks.js");
+const { writePixels } = require("./pixels.js");
 const { fullRangeFromHost, hostFromFullRange, rgbFromGrey } = require("./samples.js");
 const { addressesFor, findServer, nameOf } = require("./server.js");
 const source = require("./source.js");
@@ -66,7 +67,8 @@ async function colorize(settings, panel, cancellation) {
   panel.progress(label("step.connect"), 0);
   const found = await connect(settings, panel, cancellation);
   panel.progress(label("step.read"), 0.03);
-  const onBusy = () => panel.progress(label("step.modal"), 0.03);
+  const onBusy = (/** @type {boolean} */ isArtist) =>
+    panel.progress(label(isArtist ? "step.modal.artist" : "step.modal"), 0.03);
   const taken = await inModal(label("command.read"), cancellation, (context) => source.take(context, plan), onBusy);
   // Again: it may have been started anew while Photoshop was busy, with other limits and sizes.
   const { address, health } = await connect({ ...settings, address: found.address }, panel, cancellation);
@@ -81,7 +83,7 @@ async function colorize(settings, panel, cancellation) {
     label("command.write"),
     cancellation,
     (context) => write(context, plan, taken, answer, settings, cancellation),
-    () => panel.progress(label("step.modal"), 0.92),
+    (isArtist) => panel.progress(label(isArtist ? "step.modal.artist" : "step.modal"), 0.92),
   );
   return { answer, isForeign: taken.isForeign, seconds: (Date.now() - began) / 1000 };
 }
@@ -207,7 +209,7 @@ async function insert(context, document, plan, taken, answer, settings, cancella
   progress(0.2);
   const base = plan.layerID === null ? document.layers[0] : layers.layerById(document, plan.layerID);
   if (!base) throw new PanelError("convert");
-  const isClipped = plan.layerID !== null && (settings.clip || (await isCutOut(plan, base)));
+  const isClipped = plan.layerID !== null && (settings.clip || (await isCutOut(document, plan, base)));
   const blendMode = settings.blend === "multiply" ? constants.BlendMode.MULTIPLY : constants.BlendMode.COLOR;
   const below = plan.layerID === null ? base : layers.highestBelow(document, base, isClipped, source.isOurs);
   const name = `${source.COLOURS_PREFIX}${answer.model}, ${answer.size} px, ${Math.round(settings.saturation * 100)} %)`;
@@ -215,7 +217,7 @@ async function insert(context, document, plan, taken, answer, settings, cancella
   progress(0.4);
   await writePixels(document.id, colour.id, { ...taken.pixels, samples: samplesOf(answer.picture, taken.pixels) });
   progress(0.7);
-  if (taken.mask) await writeMask(document.id, colour.id, taken.mask);
+  if (taken.mask) await maskLayer(document, colour, taken.mask);
   if (isClipped) layers.clip(colour);
   if (answer.doubt) {
     const doubt = await layers.insertAbove(
@@ -243,12 +245,13 @@ async function insert(context, document, plan, taken, answer, settings, cancella
 /**
  * Whether colours that are not clipped would tint what lies beneath the photograph.  One that Photoshop renders has its
  * masks in its transparency, and the colours take that over.
+ * @param {import("photoshop").Document} document
  * @param {Plan} plan
  * @param {import("photoshop").Layer} base
  * @returns {Promise<boolean>}
  */
-async function isCutOut(plan, base) {
-  return base.isClippingMask || (!plan.isRendered && (await layers.hasMask(base)));
+async function isCutOut(document, plan, base) {
+  return base.isClippingMask || (!plan.isRendered && (await layers.hasMask(document, base)));
 }
 
 /**

@@ -58,6 +58,10 @@ const TABLE = {
   "step.connect": { en: "Looking for the server …", de: "Server wird gesucht …" },
   "step.starting": { en: "The server is loading its model …", de: "Der Server lädt sein Modell …" },
   "step.modal": { en: "Waiting for another plug-in …", de: "Warten auf ein anderes Plug-in …" },
+  "step.modal.artist": {
+    en: "Photoshop is busy: finish your text or transformation …",
+    de: "Photoshop ist beschäftigt: schließen Sie Text oder Transformation ab …",
+  },
   "step.read": { en: "Reading the photograph …", de: "Foto wird gelesen …" },
   "step.send": { en: "Sending …", de: "Senden …" },
   "step.busy": { en: "The server is busy, waiting …", de: "Der Server ist beschäftigt, warten …" },
@@ -267,6 +271,14 @@ const TABLE = {
   "error.modal": {
     en: "Another plug-in or dialog keeps Photoshop busy, nothing was changed: finish or close it and press Colorize again.",
     de: "Ein anderes Plug-in oder ein Dialog hält Photoshop beschäftigt, nichts wurde geändert: schließen Sie es ab und drücken Sie noch einmal Kolorieren.",
+  },
+  "error.modal.artist": {
+    en: "You are still editing in Photoshop, nothing was changed: finish your text or transformation, or close the dialog, and press Colorize again.",
+    de: "Sie bearbeiten noch etwas in Photoshop, nichts wurde geändert: schließen Sie Text, Transformation oder Dialog ab und drücken Sie noch einmal Kolorieren.",
+  },
+  "error.mask": {
+    en: "Photoshop made another mask than the selection, everything was taken back: untick Mask from the selection and press Colorize again.",
+    de: "Photoshop hat eine andere Maske als die Auswahl erstellt, alles wurde zurückgenommen: nehmen Sie das Häkchen bei Maske aus der Auswahl weg und drücken Sie noch einmal Kolorieren.",
   },
   "error.changed.closed": {
     en: "The document was closed while the server worked, nothing was written: open it and press Colorize again.",

@@ -5,7 +5,8 @@
  * Every function that edits must be called from inside a modal scope.
  */
 
-const { action, app, constants } = require("photoshop");
+const { app, constants } = require("photoshop");
+const { CommandError, play } = require("./commands.js");
 const { PanelError } = require("./errors.js");
 
 /**
@@ -133,9 +134,10 @@ function showOnly(copy, path) {
 /**
  * @param {Document} copy
  * @param {number[]} path
+ * @param {Layer} original the layer that must be there
  * @returns {Layer}
  */
-function layerAt(copy, path) {
+function layerAt(copy, path, original) {
   /** @type {Iterable<Layer>} */
   let level = copy.layers;
   /** @type {Layer | undefined} */
@@ -145,16 +147,35 @@ function layerAt(copy, path) {
     if (!layer) throw new PanelError("copy");
     level = layer.layers || [];
   }
-  if (!layer) throw new PanelError("copy");
+  if (!layer || layer.name !== original.name || layer.kind !== original.kind) throw new PanelError("copy");
   return layer;
 }
 
 /**
- * @param {Document} document a greyscale document
+ * Convert with every layer as it is: Photoshop's dialog, which is not shown, would offer to merge or to rasterize them.
+ * @param {Document} document a greyscale document, the active one
  */
 async function convertToRgb(document) {
-  await document.changeMode(constants.ChangeMode.RGB);
-  if (document.mode !== constants.DocumentMode.RGB) throw new PanelError("convert");
+  const before = treeOf(document);
+  await play([
+    {
+      _obj: "convertMode",
+      to: { _class: "RGBColorMode" },
+      merge: false,
+      flatten: false,
+      rasterize: false,
+      _options: { dialogOptions: "silent" },
+    },
+  ]);
+  if (document.mode !== constants.DocumentMode.RGB || treeOf(document) !== before) throw new PanelError("convert");
+}
+
+/**
+ * @param {Document} document
+ * @returns {string} ids and kinds of all layers, in their order
+ */
+function treeOf(document) {
+  return Array.from(everyLayer(document.layers), (layer) => `${layer.id} ${layer.kind}`).join();
 }
 
 /**
@@ -192,17 +213,22 @@ function highestBelow(document, layer, isClipped, isOurs) {
 
 /**
  * Whether a layer or vector mask hides parts of a layer: its pixels are read without it.
- * @param {Layer} layer of the active document
- * @returns {Promise<boolean>}
+ * @param {Document} document
+ * @param {Layer} layer
+ * @returns {Promise<boolean>} true also where Photoshop does not say: clipped colours are right either way
  */
-async function hasMask(layer) {
+async function hasMask(document, layer) {
   const properties = ["hasUserMask", "hasVectorMask"];
   const commands = properties.map((name) => ({
     _obj: "get",
-    _target: [{ _property: name }, { _ref: "layer", _id: layer.id }],
+    _target: [{ _property: name }, { _ref: "layer", _id: layer.id }, { _ref: "document", _id: document.id }],
   }));
-  const answers = await action.batchPlay(commands, { continueOnError: true });
-  return answers.some((answer) => properties.some((name) => answer[name] === true));
+  try {
+    return (await play(commands)).some((answer, index) => answer[properties[index]] !== false);
+  } catch (error) {
+    if (error instanceof CommandError) return true;
+    throw error;
+  }
 }
 
 /**
@@ -223,11 +249,15 @@ async function insertAbove(document, below, name, blendMode) {
   // Moves between groups are reported to go wrong at times: look, try once more from the top, else give up.
   if (!isPlaced()) layer.move(below, constants.ElementPlacement.PLACEBEFORE);
   if (!isPlaced()) {
-    layer.bringToFront();
+    const top = Array.from(document.layers).find(({ id }) => id !== layer.id);
+    if (top) layer.move(top, constants.ElementPlacement.PLACEBEFORE);
     layer.move(below, constants.ElementPlacement.PLACEBEFORE);
   }
   if (!isPlaced()) throw new PanelError("insert");
   if (layer.blendMode !== blendMode) layer.blendMode = blendMode;
+  // Made inside a clipping stack it may have joined it, and have kept that when it was moved.
+  if (layer.isClippingMask) layer.isClippingMask = false;
+  if (layer.isClippingMask) throw new PanelError("insert");
   return layer;
 }
 
@@ -251,7 +281,7 @@ async function selectLayers(ids) {
     makeVisible: false,
     ...(index > 0 ? { selectionModifier: { _enum: "selectionModifierType", _value: "addToSelection" } } : {}),
   }));
-  if (commands.length > 0) await action.batchPlay(commands, {});
+  if (commands.length > 0) await play(commands);
 }
 
 module.exports = {

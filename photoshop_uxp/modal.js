@@ -11,7 +11,7 @@ const { PanelError, CancelledError } = require("./errors.js");
  * @typedef {import("./errors.js").Cancellation} Cancellation
  */
 
-/** The number of the host's error "another plug-in is modal". */
+/** The number of the host's error "another plug-in is modal".  The artist's own tool, text or dialog gives none. */
 const MODAL_ELSEWHERE = 9;
 const RETRY_MS = 400;
 /** Long enough for another plug-in's command, short enough to be told. */
@@ -23,7 +23,7 @@ const RETRIES = 40;
  * @param {string} commandName shown above Photoshop's progress bar
  * @param {Cancellation} cancellation
  * @param {(context: ExecutionContext) => Promise<T>} work must let the host's exceptions through
- * @param {() => void} [onBusy] called while another plug-in is waited for
+ * @param {(isArtist: boolean) => void} [onBusy] called while another plug-in is waited for, or the artist
  * @returns {Promise<T>}
  */
 async function inModal(commandName, cancellation, work, onBusy = () => {}) {
@@ -49,10 +49,11 @@ async function inModal(commandName, cancellation, work, onBusy = () => {}) {
     } catch (error) {
       if (wasCancelled || cancellation.isCancelled) throw new CancelledError();
       const isElsewhere = /** @type {{number?: number}} */ (error).number === MODAL_ELSEWHERE;
-      if (hasBegun || !isElsewhere) throw error;
-      if (attempt === RETRIES) throw new PanelError("modal");
+      const isArtist = !isElsewhere && /\bmodal\b/i.test(String(/** @type {Error} */ (error).message));
+      if (hasBegun || !(isElsewhere || isArtist)) throw error;
+      if (attempt === RETRIES) throw isArtist ? new PanelError("modal.artist") : new PanelError("modal");
+      onBusy(isArtist);
     }
-    onBusy();
     await cancellation.pause(RETRY_MS);
   }
 }

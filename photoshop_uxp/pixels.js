@@ -78,7 +78,15 @@ async function readSelection(documentID, canvas, selected) {
   const asked = intersection(canvas, selected);
   if (!asked)
     return { bounds: canvas, samples: new Uint8Array((canvas.right - canvas.left) * (canvas.bottom - canvas.top)) };
-  const got = await imaging.getSelection({ documentID, sourceBounds: asked });
+  return maskFrom(await imaging.getSelection({ documentID, sourceBounds: asked }), canvas);
+}
+
+/**
+ * @param {{imageData: import("photoshop").PhotoshopImageData, sourceBounds: {left: number, top: number}}} got
+ * @param {Bounds} canvas
+ * @returns {Promise<Mask>}
+ */
+async function maskFrom(got, canvas) {
   const image = got.imageData;
   try {
     const samples = await image.getData({ chunky: true, fullRange: false });
@@ -89,6 +97,18 @@ async function readSelection(documentID, canvas, selected) {
   } finally {
     image.dispose();
   }
+}
+
+/**
+ * Read a layer's mask.
+ * @param {number} documentID
+ * @param {number} layerID
+ * @param {Bounds} canvas
+ * @returns {Promise<Mask>} over the whole canvas; 0 where the host returns nothing
+ */
+async function readMask(documentID, layerID, canvas) {
+  const got = await imaging.getLayerMask({ documentID, layerID, kind: "user", sourceBounds: canvas });
+  return maskFrom(got, canvas);
 }
 
 /**
@@ -115,7 +135,7 @@ async function writePixels(documentID, layerID, pixels) {
 }
 
 /**
- * Give a layer a mask.
+ * Overwrite a layer's mask; it must have one.
  * @param {number} documentID
  * @param {number} layerID
  * @param {Mask} mask
@@ -145,4 +165,4 @@ async function writeMask(documentID, layerID, mask) {
   }
 }
 
-module.exports = { readPixels, readSelection, writeMask, writePixels };
+module.exports = { readMask, readPixels, readSelection, writeMask, writePixels };

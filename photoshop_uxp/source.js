@@ -191,18 +191,31 @@ async function readSource(context, document, plan) {
   const layer = plan.layerID === null ? null : layers.layerById(document, plan.layerID);
   if (plan.layerID !== null && !layer) throw new PanelError("changed.layer");
   const hidesOthers = layer === null && shownOthers(document.layers).length > 0;
-  const bounds = layer ? intersection(layer.boundsNoEffects, canvasOf(document)) : canvasOf(document);
+  const bounds = layer ? await regionOf(document, layer) : canvasOf(document);
   if (!bounds) throw new PanelError("layer.empty");
   // Greyscale pixels come without their alpha, and in no profile that holds colour: a copy is converted and read.
   if (!plan.isGrey && !plan.isRendered && !hidesOthers) return readIn(document, layer && layer.id, bounds);
   const path = layer ? layers.placeOf(document, layer).path : null;
   return layers.withCopy(context, document, async (copy) => {
     if (plan.isGrey) await layers.convertToRgb(copy);
-    if (path && !plan.isRendered) return readIn(copy, layers.layerAt(copy, path).id, bounds);
+    if (path && layer && !plan.isRendered) return readIn(copy, layers.layerAt(copy, path, layer).id, bounds);
     if (path) layers.showOnly(copy, path);
-    hideOthers(path ? layers.layerAt(copy, path).layers || [] : copy.layers);
+    hideOthers(path && layer ? layers.layerAt(copy, path, layer).layers || [] : copy.layers);
     return readIn(copy, null, canvasOf(copy));
   });
+}
+
+/**
+ * Where a layer's pixels are to be looked for.  Its bounds may be those of what its mask shows, but its pixels are read
+ * without the mask: then they are looked for on the whole canvas, and the host says where they are.
+ * @param {Document} document
+ * @param {Layer} layer
+ * @returns {Promise<Bounds | null>} null: it lies outside the canvas
+ */
+async function regionOf(document, layer) {
+  const canvas = canvasOf(document);
+  if (layer.kind === LayerKind.NORMAL && (await layers.hasMask(document, layer))) return canvas;
+  return intersection(layer.boundsNoEffects, canvas);
 }
 
 /**
@@ -246,7 +259,8 @@ async function readIn(document, layerID, bounds) {
  */
 async function readHints(document, hintsID, bounds) {
   const layer = layers.layerById(document, hintsID);
-  const both = layer ? intersection(layer.boundsNoEffects, bounds) : null;
+  const region = layer ? await regionOf(document, layer) : null;
+  const both = region && intersection(region, bounds);
   if (!both) throw new PanelError("hints.empty");
   const strokes = await readPixels({ documentID: document.id, layerID: hintsID, bounds: both, profile: SRGB });
   if (strokes.components !== 4) throw new PanelError("hints.kind");

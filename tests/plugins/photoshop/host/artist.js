@@ -187,10 +187,10 @@ const host = {
     const document = documentOf(id);
     Object.assign(document, document.history.pop().before);
   },
-  /** Another plug-in is modal for a while. */
-  holdModal(milliseconds) {
+  /** Another plug-in is modal for a while, or the artist, who edits a text. */
+  holdModal(milliseconds, owner = "com.example.other") {
     whileIdle();
-    state.modal = { owner: "com.example.other" };
+    state.modal = { owner };
     setTimeout(() => {
       state.modal = null;
     }, milliseconds);

@@ -2,7 +2,6 @@
  * Photoshop's documents and layers as a panel sees them, and what they refuse.
  */
 
-const { WORKING_RGB, rgbaFromGrey } = require("./colour.js");
 const { DocumentMode, BlendMode } = require("./constants.js");
 const { closeDocument, enter, turn } = require("./modal.js");
 const {
@@ -12,9 +11,10 @@ const {
   copyOfLayer,
   documentOf,
   find,
-  maximumOf,
+  intersect,
   noteEdit,
   state,
+  tightBounds,
 } = require("./state.js");
 
 /** Modes that a document's colour mode and depth allow; since 24.2 any other is an error and no longer silence. */
@@ -39,7 +39,10 @@ function boundsOfLayer(layer) {
       bottom: Math.max(...inside.map((bounds) => bounds.bottom)),
     };
   }
-  return layer.pixels ? layer.pixels.bounds : NOTHING;
+  if (!layer.pixels) return NOTHING;
+  if (!layer.mask || !state.rules.boundsFollowMasks) return layer.pixels.bounds;
+  const shown = tightBounds(layer.mask.data, layer.mask.bounds, 1);
+  return (shown && intersect(shown, layer.pixels.bounds)) || NOTHING;
 }
 
 class Layer {
@@ -134,18 +137,9 @@ class Layer {
     if (placement === "placeInside") to.layer.children.unshift(from.layer);
     else if (wrong) from.document.layers.unshift(from.layer);
     else to.list.splice(placement === "placeBefore" ? to.index : to.index + 1, 0, from.layer);
-    // A layer that is moved leaves its clipping stack.
-    from.layer.isClipped = false;
+    // By other reports a layer that is moved leaves its clipping stack.
+    if (!state.rules.joinsStack) from.layer.isClipped = false;
     noteEdit(from.document, "Move Layer");
-  }
-
-  bringToFront() {
-    enter("bringToFront");
-    const { document, layer, list, index } = this.#found;
-    list.splice(index, 1);
-    document.layers.unshift(layer);
-    layer.isClipped = false;
-    noteEdit(document, "Bring to Front");
   }
 }
 
@@ -210,28 +204,13 @@ class Document {
       mask: null,
     };
     const above = document.selectedIDs.map((id) => find(document.layers, id)).find(Boolean);
+    const joins = above && above.index > 0 && above.list[above.index - 1].isClipped;
+    if (joins && state.rules.joinsStack) layer.isClipped = true;
     if (above) above.list.splice(above.index, 0, layer);
     else document.layers.unshift(layer);
     document.selectedIDs = [layer.id];
     noteEdit(document, "New Layer");
     return new Layer(document.id, layer.id);
-  }
-
-  async changeMode(mode) {
-    enter("changeMode");
-    await turn();
-    const document = this.#it;
-    if (mode !== DocumentMode.RGB || document.mode !== DocumentMode.GRAYSCALE)
-      throw new Error("the fake host changes grayscale to RGB only");
-    if (state.activeID !== this.id) state.violations.push("changeMode on a document that is not active");
-    const convert = (layer) => {
-      if (layer.pixels) layer.pixels.data = rgbaFromGrey(layer.pixels.data, maximumOf(document.bits));
-      (layer.children || []).forEach(convert);
-    };
-    document.layers.forEach(convert);
-    document.mode = mode;
-    document.profile = WORKING_RGB;
-    noteEdit(document, "RGB Color");
   }
 
   async duplicate(name) {
@@ -273,34 +252,4 @@ const app = {
   },
 };
 
-/** What `get` answers about a layer: an object with that property alone. */
-function propertyOf(document, [{ _property: name }, { _ref: kind, _id: id }]) {
-  const found = kind === "layer" && find(document.layers, id);
-  if (!found) throw new Error("The command “Get” is not currently available.");
-  const known = { hasUserMask: found.layer.mask !== null, hasVectorMask: Boolean(found.layer.hasVectorMask) };
-  if (known[name] === undefined) throw new Error(`the fake host does not know ${name}`);
-  return { [name]: known[name] };
-}
-
-const action = {
-  /** The two commands that the panel needs. */
-  async batchPlay(commands) {
-    const isQuestion = commands.every((command) => command._obj === "get");
-    enter(isQuestion ? "batchPlay get" : "batchPlay");
-    await turn();
-    const document = activeDocument();
-    if (isQuestion) return commands.map((command) => propertyOf(document, command._target));
-    for (const command of commands) {
-      const [target] = command._target;
-      if (command._obj !== "select" || target._ref !== "layer")
-        throw new Error(`the fake host does not know ${command._obj}`);
-      if (!find(document.layers, target._id)) throw new Error("The command “Select” is not currently available.");
-      const isAdded = command.selectionModifier && command.selectionModifier._value === "addToSelection";
-      document.selectedIDs = isAdded ? [...document.selectedIDs, target._id] : [target._id];
-      noteEdit(document, "Select Layer");
-    }
-    return commands.map(() => ({}));
-  },
-};
-
-module.exports = { action, app };
+module.exports = { app };

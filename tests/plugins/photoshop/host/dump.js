@@ -44,6 +44,7 @@ function dump(document) {
     bits,
     profile,
     selectedIDs,
+    selection: picture(document.selection),
     isSuspended: document.suspension !== null,
     history: document.history.map((step) => step.name),
     layers: document.layers.map(dumpLayer),

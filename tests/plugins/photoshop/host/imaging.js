@@ -197,16 +197,21 @@ async function getSelection(options) {
   const asked = intersect(boundsOf(options.sourceBounds, document.selection.bounds), document.selection.bounds);
   if (!asked) throw new Error("The requested bounds contain no pixels.");
   const data = transfer(document.selection.data, document.selection.bounds, asked, 1);
+  return { sourceBounds: asked, imageData: greyImage(asked, data) };
+}
+
+/** Selections and masks have 8 bits, whatever the document has. */
+function greyImage(bounds, data) {
   const description = {
-    width: widthOf(asked),
-    height: heightOf(asked),
+    width: widthOf(bounds),
+    height: heightOf(bounds),
     components: 1,
     componentSize: 8,
     colorSpace: "Grayscale",
     colorProfile: "Gray Gamma 2.2",
     pixelFormat: "Grayscale",
   };
-  return { sourceBounds: asked, imageData: new PhotoshopImageData(description, data) };
+  return new PhotoshopImageData(description, data);
 }
 
 async function putLayerMask(options) {
@@ -220,11 +225,23 @@ async function putLayerMask(options) {
   if (options.kind !== undefined && options.kind !== "user") throw new Error("Only user masks can be written.");
   if (imageData.components !== 1 || imageData.colorSpace !== "Grayscale")
     throw new Error("A mask needs one grayscale component.");
+  if (state.rules.maskMustExist && !layer.mask) throw new Error("The layer has no user mask.");
   const canvas = { left: 0, top: 0, right: document.width, bottom: document.height };
+  if (state.rules.zerosBecomeWhite && !data.subarray(0, imageData.width).some(Boolean)) data.fill(255, 0, imageData.width);
   layer.mask = { bounds: canvas, data: transfer(data, placeOf(options.targetBounds, imageData), canvas, 1) };
   noteEdit(document, options.commandName || "Put Layer Mask");
 }
 
-const imaging = { createImageDataFromBuffer, getPixels, getSelection, putLayerMask, putPixels };
+async function getLayerMask(options) {
+  enter("getLayerMask");
+  await turn();
+  const document = targetDocument(options.documentID);
+  const { mask } = targetLayer(document, options.layerID);
+  if (!mask) throw new Error("The layer has no user mask.");
+  const asked = intersect(boundsOf(options.sourceBounds, mask.bounds), mask.bounds);
+  return { sourceBounds: asked, imageData: greyImage(asked, transfer(mask.data, mask.bounds, asked, 1)) };
+}
+
+const imaging = { createImageDataFromBuffer, getLayerMask, getPixels, getSelection, putLayerMask, putPixels };
 
 module.exports = { imaging };

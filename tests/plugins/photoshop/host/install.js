@@ -4,7 +4,8 @@
 
 const { host } = require("./artist.js");
 const constants = require("./constants.js");
-const { action, app } = require("./dom.js");
+const { action } = require("./commands.js");
+const { app } = require("./dom.js");
 const { imaging } = require("./imaging.js");
 const { core } = require("./modal.js");
 const { state } = require("./state.js");

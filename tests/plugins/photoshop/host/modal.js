@@ -88,6 +88,8 @@ const core = {
   async executeAsModal(work, options) {
     if (typeof work !== "function" || !options || !options.commandName)
       throw new TypeError("executeAsModal: commandName is required");
+    // The artist's own text, transformation or dialog: no number.
+    if (state.modal && state.modal.owner === "artist") throw new Error("host is in a modal state");
     if (state.modal)
       throw Object.assign(new Error(`Plugin: ${state.modal.owner} is running a modal command`), { number: 9 });
     await turn();

@@ -35,6 +35,18 @@ const state = {
   rules: {
     /** secureStorage.removeItem of what is not there is rejected: Photoshop 25.2 to 26.9 */
     removalNeedsItem: true,
+    /** boundsNoEffects is what a layer mask shows */
+    boundsFollowMasks: true,
+    /** a new layer inside a clipping stack is clipped, and a move does not release it */
+    joinsStack: true,
+    /** putLayerMask overwrites a mask and makes none */
+    maskMustExist: true,
+    /** putLayerMask turns blocks of zeros white: one report */
+    zerosBecomeWhite: false,
+    /** every get answers with an error descriptor */
+    getFails: false,
+    /** a change of mode loses what is no pixel layer, whatever was asked */
+    convertLoses: false,
   },
 };
 
@@ -116,9 +128,9 @@ function copyOfLayer(layer, newIDs) {
 
 /** Everything of a document that undo brings back. */
 function contentOf(document) {
-  const { width, height, mode, bits, profile, selectedIDs } = document;
+  const { width, height, mode, bits, profile, selectedIDs, selection } = document;
   const layers = document.layers.map((layer) => copyOfLayer(layer, false));
-  return { width, height, mode, bits, profile, selectedIDs: [...selectedIDs], layers };
+  return { width, height, mode, bits, profile, selectedIDs: [...selectedIDs], selection, layers };
 }
 
 /** Note an edit: one history step each, unless history is suspended. */

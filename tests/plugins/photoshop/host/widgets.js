@@ -30,6 +30,10 @@ const THEMES = {
   },
 };
 
+/** The two outer themes: another ground and darker fields, or a lighter one; the texts are those of their neighbours. */
+THEMES.darkest = { ...THEMES.dark, "--uxp-host-background-color": "#1e1e1e", "--stand-in-field": "#161616" };
+THEMES.lightest = { ...THEMES.light, "--uxp-host-background-color": "#fafafa" };
+
 const LOOK = `
   :host { display: block; box-sizing: border-box; font: 12px "Source Sans 3", "Source Sans Pro", "DejaVu Sans", sans-serif; }
   :host(:focus) { outline: 2px solid var(--stand-in-accent); outline-offset: 2px; }
@@ -229,7 +233,7 @@ class Menu extends StandIn {
   }
 }
 
-/** @param {"dark" | "light"} theme */
+/** @param {"darkest" | "dark" | "light" | "lightest"} theme */
 function setTheme(theme) {
   for (const [name, value] of Object.entries(THEMES[theme])) document.documentElement.style.setProperty(name, value);
 }

@@ -195,7 +195,7 @@ export const conduct = {
     await panel.orderlyReport();
   },
   async themes(kit) {
-    const panel = await kit.readyPanel({ theme: "dark" });
+    const panel = await kit.readyPanel({ theme: "darkest" });
     const colours = () =>
       panel.page.evaluate(() =>
         ["body", "#status", "#server", "sp-label", "#reason"].map((selector) => {
@@ -204,18 +204,13 @@ export const conduct = {
         }),
       );
     const brightness = (colour) => Number(/\d+/.exec(colour)[0]);
-    const [darkGround, ...lightTexts] = (await colours()).map(brightness);
-    assert.ok(
-      lightTexts.every((text) => text > darkGround + 80),
-      `light text on dark: ${await colours()}`,
-    );
     // The artist changes Photoshop's theme; the panel follows while it is open.
-    await panel.artist("setTheme", "light");
-    const [lightGround, ...darkTexts] = (await colours()).map(brightness);
-    assert.ok(
-      darkTexts.every((text) => text < lightGround - 80),
-      `dark text on light: ${await colours()}`,
-    );
+    for (const theme of ["darkest", "dark", "light", "lightest"]) {
+      await panel.artist("setTheme", theme);
+      const [ground, ...texts] = (await colours()).map(brightness);
+      const isReadable = theme.startsWith("dark") ? (text) => text > ground + 80 : (text) => text < ground - 80;
+      assert.ok(texts.every(isReadable), `${theme}: ${await colours()}`);
+    }
   },
   async keyboard(kit) {
     const panel = await kit.readyPanel();

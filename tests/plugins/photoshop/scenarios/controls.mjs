@@ -4,6 +4,7 @@
  */
 
 import { conductControls } from "./controls-conduct.mjs";
+import { strictControls } from "./controls-strict.mjs";
 
 export const controls = {
   "the modal scope around the read": {
@@ -19,7 +20,9 @@ export const controls = {
   },
   "waiting for another plug-in's modal": {
     scenario: "another plug-in is modal",
-    patches: [{ file: "modal.js", find: "const MODAL_ELSEWHERE = 9;", replace: "const MODAL_ELSEWHERE = -9;" }],
+    patches: [
+      { file: "modal.js", find: "if (hasBegun || !(isElsewhere || isArtist)) throw error;", replace: "throw error;" },
+    ],
     fails:
       /ended without the waiting text; status: Photoshop refused \(Plugin: com.example.other is running a modal command/,
   },
@@ -209,9 +212,9 @@ export const controls = {
     patches: [
       {
         file: "layers.js",
-        find: "  if (!isPlaced()) layer.move(below, constants.ElementPlacement.PLACEBEFORE);\n  if (!isPlaced()) {\n    layer.bringToFront();",
+        find: "  if (!isPlaced()) layer.move(below, constants.ElementPlacement.PLACEBEFORE);\n  if (!isPlaced()) {\n    const top =",
         replace:
-          "  layer.isClippingMask = true;\n  layer.move(below, constants.ElementPlacement.PLACEBEFORE);\n  if (!isPlaced()) {\n    layer.bringToFront();",
+          "  layer.isClippingMask = true;\n  layer.move(below, constants.ElementPlacement.PLACEBEFORE);\n  if (!isPlaced()) {\n    const top =",
       },
       { file: "colorize.js", find: "if (isClipped) layers.clip(colour);", replace: "" },
     ],
@@ -300,7 +303,7 @@ export const controls = {
     fails: /length is not width \* height \* components/,
   },
   "a mask of one grey component": {
-    scenario: "selection to mask",
+    scenario: "selection changed meanwhile",
     patches: [{ file: "pixels.js", find: 'colorSpace: "Grayscale",', replace: 'colorSpace: "RGB",' }],
     fails: /A mask needs one grayscale component/,
   },
@@ -313,7 +316,7 @@ export const controls = {
         replace: "return { bounds: { ...from, left: 0, top: 0 }, samples };",
       },
     ],
-    fails: /strictly equal|length is not/,
+    fails: /made another mask than the selection/,
   },
   "rendering a group in a copy": {
     scenario: "group",
@@ -327,4 +330,5 @@ export const controls = {
     fails: /The layer has no pixel data/,
   },
   ...conductControls,
+  ...strictControls,
 };

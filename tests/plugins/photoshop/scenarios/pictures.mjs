@@ -392,7 +392,7 @@ export const pictures = {
     );
     const report = await panel.report();
     assert.equal(report.documents.length, 1, "the temporary copy is closed");
-    assert.ok(report.calls.indexOf("changeMode") < report.calls.indexOf("getPixels"), "read from the converted copy");
+    assert.ok(report.calls.indexOf("convertMode") < report.calls.indexOf("getPixels"), "read from the converted copy");
     const { pixels } = colourLayer(document);
     const alphas = Buffer.from(pixels.data, "base64").filter((_, index) => index % 4 === 3);
     assert.ok(

@@ -17,9 +17,10 @@ import { network } from "./network.mjs";
 import { pictures } from "./pictures.mjs";
 import { profiles } from "./profiles.mjs";
 import { Server } from "./server.mjs";
+import { strict } from "./strict.mjs";
 import { hinted } from "./strokes.mjs";
 
-const scenarios = { ...pictures, ...profiles, ...hinted, ...failures, ...meanwhileChanged, ...network, ...conduct };
+const scenarios = { ...pictures, ...profiles, ...hinted, ...failures, ...meanwhileChanged, ...network, ...conduct, ...strict };
 const all = [...Object.keys(scenarios), ...Object.keys(controls).map((name) => `without: ${name}`)];
 
 /**

@@ -1,0 +1,95 @@
+/**
+ * photoshop.action.batchPlay, the commands that the panel needs.  A command that fails does not reject: its answer is an
+ * error descriptor, and the rest is not run.
+ */
+
+const { WORKING_RGB, rgbaFromGrey } = require("./colour.js");
+const { DocumentMode } = require("./constants.js");
+const { enter, turn } = require("./modal.js");
+const { activeDocument, documentOf, find, maximumOf, noteEdit, state, tightBounds, transfer } = require("./state.js");
+
+const canvasOf = ({ width, height }) => ({ left: 0, top: 0, right: width, bottom: height });
+const refused = (name) => new Error(`The command “${name}” is not currently available.`);
+
+/** What `get` answers about a layer: an object with that property alone. */
+function get({ _target: [{ _property: name }, { _ref: kind, _id: id }, whole] }) {
+  const document = whole ? documentOf(whole._id) : activeDocument();
+  const found = kind === "layer" && document && find(document.layers, id);
+  if (!found || state.rules.getFails) throw refused("Get");
+  const known = { hasUserMask: found.layer.mask !== null, hasVectorMask: Boolean(found.layer.hasVectorMask) };
+  if (known[name] === undefined) throw refused("Get");
+  return { [name]: known[name] };
+}
+
+function select({ _target: [target], selectionModifier }, document) {
+  if (target._ref !== "layer" || !find(document.layers, target._id)) throw refused("Select");
+  const isAdded = selectionModifier && selectionModifier._value === "addToSelection";
+  document.selectedIDs = isAdded ? [...document.selectedIDs, target._id] : [target._id];
+  noteEdit(document, "Select Layer");
+}
+
+/** Layer > Layer Mask, on the one layer that is selected; a selection that became a mask is gone. */
+function make({ new: { _class: kind }, at, using }, document) {
+  const [id, ...others] = document.selectedIDs;
+  const { layer } = find(document.layers, id) || {};
+  if (kind !== "channel" || at._value !== "mask" || !layer || others.length || layer.mask || layer.isBackground)
+    throw refused("Make");
+  const canvas = canvasOf(document);
+  const { selection } = document;
+  if (using._value === "revealAll") {
+    layer.mask = { bounds: canvas, data: new Uint8Array(document.width * document.height).fill(255) };
+  } else {
+    if (using._value !== "revealSelection" || !selection) throw refused("Make");
+    layer.mask = { bounds: canvas, data: transfer(selection.data, selection.bounds, canvas, 1) };
+    document.selection = null;
+  }
+  noteEdit(document, "Add Layer Mask");
+}
+
+/** Load a mask as selection. */
+function set({ _target: [target], to }, document) {
+  const { layer } = find(document.layers, document.selectedIDs[0]) || {};
+  if (target._property !== "selection" || to._value !== "mask" || !layer || !layer.mask) throw refused("Set");
+  const bounds = tightBounds(layer.mask.data, layer.mask.bounds, 1);
+  document.selection = bounds && { bounds, data: transfer(layer.mask.data, layer.mask.bounds, bounds, 1) };
+  noteEdit(document, "Load Selection");
+}
+
+/** Image > Mode > RGB Color.  What is not refused in the command is answered as the hidden dialog proposes: merge. */
+function convertMode({ to, merge, flatten, rasterize }, document) {
+  if (to._class !== "RGBColorMode" || document.mode !== DocumentMode.GRAYSCALE) throw refused("Convert Mode");
+  const convert = (layer) => {
+    if (layer.pixels) layer.pixels.data = rgbaFromGrey(layer.pixels.data, maximumOf(document.bits));
+    (layer.children || []).forEach(convert);
+  };
+  document.layers.forEach(convert);
+  if (merge !== false || flatten !== false || rasterize !== false || state.rules.convertLoses)
+    document.layers = document.layers.filter((layer) => layer.kind === "pixel");
+  document.mode = DocumentMode.RGB;
+  document.profile = WORKING_RGB;
+  noteEdit(document, "RGB Color");
+}
+
+const COMMANDS = { get, select, make, set, convertMode };
+
+const action = {
+  async batchPlay(commands) {
+    const isQuestion = commands.every((command) => command._obj === "get");
+    enter(isQuestion ? "batchPlay get" : "batchPlay");
+    await turn();
+    const answers = [];
+    for (const command of commands) {
+      if (!COMMANDS[command._obj]) throw new Error(`the fake host does not know ${command._obj}`);
+      state.calls.push(command._obj);
+      try {
+        answers.push(COMMANDS[command._obj](command, activeDocument()) || {});
+      } catch (error) {
+        answers.push({ _obj: "error", message: error.message, result: -25920 });
+        break;
+      }
+    }
+    return answers;
+  },
+};
+
+module.exports = { action };

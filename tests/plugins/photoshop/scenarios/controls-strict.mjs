@@ -1,0 +1,64 @@
+/**
+ * Negative controls (see controls.mjs) of the guards against what strict.mjs shows.
+ */
+
+export const strictControls = {
+  "looking past what a mask shows": {
+    scenario: "a mask that shows a part, or nothing, does not cut the photograph",
+    patches: [
+      {
+        file: "source.js",
+        find: "if (layer.kind === LayerKind.NORMAL && (await layers.hasMask(document, layer))) return canvas;",
+        replace: "",
+      },
+    ],
+    fails: /the whole photograph was sent/,
+  },
+  "taking an error descriptor for an error": {
+    scenario: "Photoshop does not say whether there is a mask",
+    patches: [
+      { file: "commands.js", find: 'if (answer && answer._obj === "error")', replace: "if (!answer)" },
+      { file: "layers.js", find: "answer[properties[index]] !== false", replace: "answer[properties[index]] === true" },
+    ],
+    fails: /clipped/,
+  },
+  "unclipping what joined a stack": {
+    scenario: "an unclipped result inside a clipping stack",
+    patches: [
+      { file: "layers.js", find: "  if (layer.isClippingMask) layer.isClippingMask = false;\n", replace: "" },
+      { file: "layers.js", find: '  if (layer.isClippingMask) throw new PanelError("insert");\n', replace: "" },
+    ],
+    fails: /not clipped/,
+  },
+  "making a mask before it is written": {
+    scenario: "selection changed meanwhile",
+    patches: [{ file: "masks.js", find: "  await play([make]);\n", replace: "  if (isStillSelected) await play([make]);\n" }],
+    fails: /has no user mask/,
+  },
+  "reading a mask back": {
+    scenario: "selection changed meanwhile",
+    patches: [
+      {
+        file: "masks.js",
+        find: "if (!isSameMask(mask, await readMask(document.id, layer.id, mask.bounds))) throw",
+        replace: "if (!readMask) throw",
+      },
+    ],
+    fails: /did not match/,
+  },
+  "converting without merging": {
+    scenario: "greyscale with adjustment and text layers",
+    patches: [{ file: "layers.js", find: "      merge: false,\n", replace: "" }],
+    fails: /did not convert the document/,
+  },
+  "comparing the layers before and after": {
+    scenario: "greyscale, Photoshop loses a layer",
+    patches: [{ file: "layers.js", find: " || treeOf(document) !== before)", replace: ")" }],
+    fails: /did not match/,
+  },
+  "telling the artist's own modal state": {
+    scenario: "Colorize while a text is edited",
+    patches: [{ file: "modal.js", find: "hasBegun || !(isElsewhere || isArtist)", replace: "hasBegun || !isElsewhere" }],
+    fails: /ended without what to do/,
+  },
+};
