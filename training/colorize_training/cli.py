@@ -248,7 +248,7 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--split", default="choose", help="choose (to decide by) or report (to tell)")
     p.add_argument("--pictures", type=_at_least(1), default=0, help="of each set (default: all)")
     p.add_argument(
-        "--probe-pictures", type=_at_least(1), default=150, help="of each set, for sizes, hints and degradations"
+        "--probe-pictures", type=_at_least(0), default=150, help="of each set, for sizes, hints and degradations"
     )
     p.add_argument("--gain", type=float, default=1.0, help="factor on the chroma of a checkpoint")
     p.add_argument("--quick", action="store_true", help="the main table only")
