@@ -16,14 +16,14 @@ from colorize_training import export as export_module
 from colorize_training.config import ModelConfig
 from colorize_training.errors import CheckpointError, ExportError
 from colorize_training.export import CardFacts, export_generator, largest_difference, round_to_steps
-from colorize_training.networks import build_generator, fold_batch_norms
+from colorize_training.networks import Decoding, build_generator, fold_batch_norms
 from colorize_training.onnx_weights import weights_from_onnx
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 MODEL = ModelConfig(encoder="lite0", pretrained=False)
-FACTS = CardFacts("tiny", "1.2", (320, 256), 256, gain=1.25)
+FACTS = CardFacts("tiny", "1.2", (320, 256), 256, decoding=Decoding(gain=1.25))
 
 
 def test_differences_to_pytorch_are_within_the_bars(exported):

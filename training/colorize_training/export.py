@@ -21,7 +21,7 @@ from colorize_training.checkpoint import read_checkpoint, write_atomically
 from colorize_training.config import config_to_dict
 from colorize_training.errors import ExportError
 from colorize_training.hints import uniform_hints
-from colorize_training.networks import Generator, WithGain, build_generator, fold_batch_norms
+from colorize_training.networks import DEFAULT_DECODING, Decoded, Decoding, Generator, build_generator, fold_batch_norms
 from colorize_training.smoke import make_photo
 
 OPSET: Final = 18
@@ -77,7 +77,7 @@ class CardFacts:
     sizes: tuple[int, ...]
     default_size: int
     licence: str = "Apache-2.0"
-    gain: float = 1.0  # factor on chroma, put into the graph
+    decoding: Decoding = DEFAULT_DECODING  # put into the graph
     weight_step: float = 0.0  # step of the large convolutions' weights, see round_to_steps; 0 = half precision
     training: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)
@@ -189,7 +189,9 @@ def card_json(facts: CardFacts, multiple_of: int, distance: ChromaDistance) -> s
         distance: of the shipped file from the trained network, joins ``training`` with the gain and the bits.
     """
     export = {
-        "gain": facts.gain,
+        "gain": facts.decoding.gain,
+        "temperature": facts.decoding.temperature,
+        "mean_share": facts.decoding.mean_share,
         "weight_step": facts.weight_step,
         # Rounded, so that two processors write the same file.
         "largest_chroma_distance": round(distance.largest, 1),
@@ -258,7 +260,7 @@ def chroma_distance(model: onnx.ModelProto, trained: nn.Module, multiple_of: int
 
     Args:
         model: as shipped, its weights rounded.
-        trained: the network in PyTorch, its gain included.
+        trained: the network in PyTorch, its decoding included.
         multiple_of: of the network.
     """
     luminance, hints = _sample_photographs(multiple_of)
@@ -298,12 +300,12 @@ def export_generator(
             f"Use multiples of {multiple} for --sizes, and one of them as --default-size.",
         )
     folded = fold_batch_norms(generator)
-    trained = network = WithGain(generator.eval(), facts.gain).eval()
+    trained = network = Decoded(generator.eval(), facts.decoding).eval()
     if facts.weight_step > 0:
         # The graph is compared with the same weights; what their rounding costs is told apart, below.
         _round_weights(folded, facts.weight_step)
-        network = WithGain(folded, facts.gain).eval()
-    model = _onnx_from_torch(WithGain(folded, facts.gain).eval(), generator.multiple_of)
+        network = Decoded(folded, facts.decoding).eval()
+    model = _onnx_from_torch(Decoded(folded, facts.decoding).eval(), generator.multiple_of)
     difference = largest_difference(model, network, generator.multiple_of)
     half = halve_weights(model)
     half_difference = largest_difference(half, network, generator.multiple_of)

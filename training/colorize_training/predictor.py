@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from colorize_training.checkpoint import checkpoints, load_part, read_checkpoint
 from colorize_training.errors import CheckpointError
-from colorize_training.networks import WithGain, build_generator, in_channels_last
+from colorize_training.networks import DEFAULT_DECODING, Decoded, Decoding, build_generator, in_channels_last
 
 
 class Predictor(Protocol):
@@ -27,8 +27,10 @@ class Predictor(Protocol):
 class TorchPredictor:
     """A generator in PyTorch, float32, evaluation mode."""
 
-    def __init__(self, generator: nn.Module, multiple_of: int, pictures_seen: int = 0, gain: float = 1.0) -> None:
-        self._generator = in_channels_last(WithGain(generator, gain).eval())
+    def __init__(
+        self, generator: nn.Module, multiple_of: int, pictures_seen: int = 0, decoding: Decoding = DEFAULT_DECODING
+    ) -> None:
+        self._generator = in_channels_last(Decoded(generator, decoding).eval())
         self.multiple_of = multiple_of
         self.pictures_seen = pictures_seen
 
@@ -62,12 +64,12 @@ class OnnxPredictor:
         return torch.from_numpy(np.asarray(chroma)), torch.from_numpy(np.asarray(doubt))
 
 
-def open_predictor(path: Path, gain: float = 1.0) -> Predictor:
+def open_predictor(path: Path, decoding: Decoding = DEFAULT_DECODING) -> Predictor:
     """Open a checkpoint (file or run folder) or an ONNX model.
 
     Args:
         path: what to open.
-        gain: factor on the chroma of a checkpoint; an ONNX file has its own inside.
+        decoding: of a checkpoint; an ONNX file has its own inside.
 
     Raises:
         CheckpointError: if there is nothing that can be opened.
@@ -83,7 +85,7 @@ def open_predictor(path: Path, gain: float = 1.0) -> Predictor:
     generator = build_generator(checkpoint.config.model, pretrained=False)
     load_part(generator, checkpoint.part("ema"), path)
     progress = checkpoint.progress
-    return TorchPredictor(generator, generator.multiple_of, progress.pictures + progress.pictures_before, gain)
+    return TorchPredictor(generator, generator.multiple_of, progress.pictures + progress.pictures_before, decoding)
 
 
 def predict_padded(predictor: Predictor, luminance: Tensor, hints: Tensor) -> tuple[Tensor, Tensor]:
