@@ -103,7 +103,9 @@ def test_a_flooding_model_turns_what_is_far_and_a_local_one_does_not():
     lab = torch.zeros(3, 160, 160)
     lab[0], lab[1] = 50, 0.2 * contract.CHROMA_SCALE
     lab[1:, :20, :20] = -20
-    scene = Scene(Picture("a", "a", "people", "a", "CC0-1.0", 160, 160, 20.0, 1), np.zeros((160, 160, 3), np.uint8), lab)
+    scene = Scene(
+        Picture("a", "a", "people", "a", "CC0-1.0", 160, 160, 20.0, 1), np.zeros((160, 160, 3), np.uint8), lab
+    )
     local, flooding = (evaluate_painter(_Flooding(is_flooding), [scene]) for is_flooding in (False, True))
     assert local["far turn by a dab at 90 degrees"].value == pytest.approx(0, abs=0.01)
     assert flooding["far turn by a dab at 90 degrees"].value == pytest.approx(90, abs=0.5)

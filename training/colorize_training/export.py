@@ -83,7 +83,8 @@ class CardFacts:
     metrics: dict[str, Any] = field(default_factory=dict)
 
 
-def _onnx_from_torch(network: nn.Module, multiple_of: int) -> onnx.ModelProto:
+def _onnx_from_torch(network: nn.Module, multiple_of: int, has_colours: bool) -> onnx.ModelProto:
+    outputs = [contract.OUTPUT_CHROMA, contract.OUTPUT_DOUBT, contract.OUTPUT_COLOURS]
     side = 2 * multiple_of
     example = (torch.zeros(2, 1, side, 2 * side), torch.zeros(2, 3, side, 2 * side))
     batch = torch.export.Dim("N", min=1, max=64)
@@ -98,7 +99,7 @@ def _onnx_from_torch(network: nn.Module, multiple_of: int) -> onnx.ModelProto:
             dynamo=True,
             opset_version=OPSET,
             input_names=[contract.INPUT_LUMINANCE, contract.INPUT_HINTS],
-            output_names=[contract.OUTPUT_CHROMA, contract.OUTPUT_DOUBT],
+            output_names=outputs if has_colours else outputs[:2],
             dynamic_shapes=(axes, axes),
             verbose=False,
         )
@@ -201,6 +202,7 @@ def card_json(facts: CardFacts, multiple_of: int, distance: ChromaDistance) -> s
         {
             "name": facts.name,
             "version": facts.version,
+            "contract": contract.VERSION,
             "multiple_of": multiple_of,
             "sizes": sorted(facts.sizes),
             "default_size": facts.default_size,
@@ -305,7 +307,9 @@ def export_generator(
         # The graph is compared with the same weights; what their rounding costs is told apart, below.
         _round_weights(folded, facts.weight_step)
         network = Decoded(folded, facts.decoding).eval()
-    model = _onnx_from_torch(Decoded(folded, facts.decoding).eval(), generator.multiple_of)
+    has_colours = getattr(generator, "distribution_head", None) is not None
+    graph_network = Decoded(folded, facts.decoding, has_colours).eval()
+    model = _onnx_from_torch(graph_network, generator.multiple_of, has_colours)
     difference = largest_difference(model, network, generator.multiple_of)
     half = halve_weights(model)
     half_difference = largest_difference(half, network, generator.multiple_of)

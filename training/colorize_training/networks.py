@@ -7,11 +7,12 @@ from itertools import pairwise
 from typing import Final, TypeVar
 
 import torch
+from colorize_server import contract
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from colorize_training.config import ModelConfig
-from colorize_training.distribution import decoded
+from colorize_training.distribution import decoded, suggestions
 from colorize_training.efficientnet import load_imagenet_weights
 from colorize_training.errors import ConfigError
 from colorize_training.unet256 import UNet256
@@ -59,17 +60,18 @@ DEFAULT_DECODING: Final = Decoding()
 
 
 class Decoded(nn.Module):
-    """A generator with its decoding: chroma and doubt of the model contract.
+    """A generator with its decoding: chroma and doubt of the model contract, and colours if asked for.
 
     Hinted colours are divided by the gain before, so that they come back as they were painted.
     """
 
-    def __init__(self, generator: nn.Module, decoding: Decoding) -> None:
+    def __init__(self, generator: nn.Module, decoding: Decoding, gives_colours: bool = False) -> None:
         super().__init__()
+        self.gives_colours = gives_colours
         self.generator = generator
         self.decoding = decoding
 
-    def forward(self, luminance: Tensor, hints: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, luminance: Tensor, hints: Tensor) -> tuple[Tensor, ...]:
         """See the model contract."""
         how = self.decoding
         if how.gain != 1.0:
@@ -77,7 +79,8 @@ class Decoded(nn.Module):
         chroma, doubt, *logits = self.generator(luminance, hints)
         if logits:
             chroma = decoded(chroma, logits[0], how.temperature, how.mean_share)
-        return (chroma if how.gain == 1.0 else chroma * how.gain), doubt
+        chroma = chroma if how.gain == 1.0 else chroma * how.gain
+        return (chroma, doubt, suggestions(logits[0], contract.SUGGESTIONS)) if self.gives_colours else (chroma, doubt)
 
 
 def in_channels_last(network: nn.Module) -> nn.Module:

@@ -8,7 +8,7 @@ from typing import Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..contract import CHANNELS, INPUT_HINTS, INPUT_LUMINANCE, OUTPUT_CHROMA, OUTPUT_DOUBT
+from ..contract import CHANNELS, INPUT_HINTS, INPUT_LUMINANCE, OUTPUT_CHROMA, OUTPUT_COLOURS, OUTPUT_DOUBT
 from ..engine.gpu import find_gpus
 from ..errors import BackendError, ModelError, OutOfMemoryError
 from ..model import Model
@@ -151,14 +151,17 @@ def check_signature(
     """
     wanted = ({INPUT_LUMINANCE, INPUT_HINTS}, {OUTPUT_CHROMA, OUTPUT_DOUBT})
     for found, names, kind in ((inputs, wanted[0], "inputs"), (outputs, wanted[1], "outputs")):
-        if set(found) != names:
+        if set(found) - {OUTPUT_COLOURS} != names:
             raise ModelError(
                 f"The model {model.path} has the {kind} {sorted(found)}, not {sorted(names)}.",
                 "Only models from colorize-train export can be used.",
             )
         for name, (element, shape) in found.items():
-            if element != "float32" or len(shape) != 4 or shape[1] != CHANNELS[name]:
+            axes = "3, h, w" if name == OUTPUT_COLOURS else "H, W"
+            rank = 5 if name == OUTPUT_COLOURS else 4
+            if element != "float32" or len(shape) != rank or shape[1] != CHANNELS[name]:
                 raise ModelError(
-                    f"The model {model.path} has {name} as {element} {shape}, not float32 (N, {CHANNELS[name]}, H, W).",
+                    f"The model {model.path} has {name} as {element} {shape}, "
+                    f"not float32 (N, {CHANNELS[name]}, {axes}).",
                     "Only models from colorize-train export can be used.",
                 )
