@@ -45,7 +45,7 @@ def test_a_cell_of_two_colours_has_two_shares():
     chroma = _plain(30.0, 0.0, 8).clone()
     chroma[..., 4:] = -30
     shares = targets(chroma)[0, :, 0, 0]
-    assert shares[(BINS == torch.tensor([30.0, 0.0])).all(dim=1)] == pytest.approx(0.5)
+    assert shares[(torch.tensor([30.0, 0.0]) == BINS).all(dim=1)] == pytest.approx(0.5)
 
 
 def test_the_loss_is_least_for_the_truth_and_counts_weights():

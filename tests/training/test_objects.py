@@ -8,7 +8,7 @@ from colorize_training.config import HintConfig
 from colorize_training.evaluation import Scene
 from colorize_training.hints import draw_strokes, stroke_mask
 from colorize_training.objects import object_mask, recolour_objects
-from colorize_training.painter import evaluate_painter
+from colorize_training.painter import evaluate_painter, palette_hits
 from colorize_training.shards import Picture
 
 
@@ -97,6 +97,29 @@ class _Flooding:
         if self.is_flooding and covered.any():
             chroma = chroma * 0 + (hints[:, :2] * hints[:, 2:]).sum(dim=(2, 3), keepdim=True) / covered
         return chroma, torch.zeros_like(hints[:, 2:])
+
+
+class _Suggesting(_Flooding):
+    """Its sixth suggestion is the truth of every place; the others are far from it."""
+
+    def colours(self, luminance: torch.Tensor, hints: torch.Tensor):
+        height, width = (side // 8 for side in luminance.shape[-2:])
+        found = torch.full((1, 7, 3, height, width), 0.9)
+        found[:, 5, 0], found[:, 5, 1] = 0.2, 0.0
+        return found
+
+
+def test_the_palettes_hits_are_counted_by_its_length():
+    lab = torch.zeros(3, 160, 160)
+    lab[1] = 0.2 * contract.CHROMA_SCALE + 6
+    lab[2, :80] = 20  # the upper half is not among the suggestions
+    scene = Scene(
+        Picture("a", "a", "people", "a", "CC0-1.0", 160, 160, 20.0, 1), np.zeros((160, 160, 3), np.uint8), lab
+    )
+    found = palette_hits(_Suggesting(False), [scene])
+    assert found["true colour within 10 of one of 5"].value == 0
+    assert found["true colour within 10 of one of 7"].value == pytest.approx(0.5)
+    assert palette_hits(_Flooding(False), [scene]) == {}
 
 
 def test_a_flooding_model_turns_what_is_far_and_a_local_one_does_not():

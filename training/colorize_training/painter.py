@@ -12,11 +12,12 @@ import torch
 from colorize_server import contract
 from colorize_server.color.difference import ciede2000
 from numpy.typing import NDArray
+from torch.nn import functional
 
 from colorize_training import metrics
 from colorize_training.evaluation import Scene
 from colorize_training.hints import stroke_mask
-from colorize_training.predictor import Predictor, predict_padded
+from colorize_training.predictor import Predictor, Suggester, predict_padded
 
 STROKES: Final = (1, 5, 20)
 _ARTIST_PICTURES: Final = 20
@@ -25,6 +26,7 @@ _STROKE_RADIUS: Final = 28.0
 _FAR_PX: Final = 60.0
 _MARGIN_PX: Final = 20
 _COLOURED: Final = 4.0
+_HIT: Final = 10.0
 _WORSE_FIRST: Final = 0.5
 _WORSE_STEP: Final = 0.1
 
@@ -119,6 +121,30 @@ def artists_curve(predictor: Predictor, scene: Scene, strokes: int) -> list[floa
     return curve
 
 
+def palette_hits(predictor: Predictor, scenes: Sequence[Scene]) -> dict[str, metrics.Interval]:
+    """Return the share of places where one of 5, or 7, suggested colours is within 10 a*b* of the true one.
+
+    The places are all cells of 8 px; the true colour is that of the cell's middle 2 x 2 px.  Empty without suggestions.
+    """
+    if not isinstance(predictor, Suggester):
+        return {}
+    shares: dict[int, list[float]] = {5: [], contract.SUGGESTIONS: []}
+    for scene in scenes:
+        height, width = (side // predictor.multiple_of * predictor.multiple_of for side in scene.lab.shape[1:])
+        lab = scene.lab[None, :, :height, :width]
+        found = predictor.colours(lab[:, :1] / contract.LIGHTNESS_SCALE - 1, torch.zeros(1, 3, height, width))
+        if found is None:
+            return {}
+        true = functional.avg_pool2d(lab[:, 1:, 3:, 3:], 2, stride=contract.COLOURS_STRIDE)
+        distance = (found[0, :, :2] * contract.CHROMA_SCALE - true).norm(dim=1)
+        for count, hits in shares.items():
+            hits.append(float((distance[:count].amin(dim=0) <= _HIT).float().mean()))
+    return {
+        f"true colour within 10 of one of {count}": metrics.bootstrap(metrics.mean_of, np.array(hits)[:, None])
+        for count, hits in shares.items()
+    }
+
+
 def evaluate_painter(predictor: Predictor, scenes: Sequence[Scene]) -> dict[str, metrics.Interval]:
     """Measure odd dabs, the first true dab and the artist's curve, each with its interval over the pictures."""
     turns, moves, first = [], [], []
@@ -130,6 +156,7 @@ def evaluate_painter(predictor: Predictor, scenes: Sequence[Scene]) -> dict[str,
         first.append(first_dab(predictor, scene, base))
     artists = scenes[:: max(1, len(scenes) // _ARTIST_PICTURES)]
     curves = np.array([artists_curve(predictor, scene, max(STROKES)) for scene in artists])
+    hits = palette_hits(predictor, scenes)
     steps = np.diff(curves, axis=1)
 
     def mean(values: NDArray[Any] | list[float]) -> metrics.Interval:
@@ -141,4 +168,5 @@ def evaluate_painter(predictor: Predictor, scenes: Sequence[Scene]) -> dict[str,
         "share made worse by the first dab": mean(np.array(first) > _WORSE_FIRST),
         **{f"CIEDE2000 after {n} strokes": mean(curves[:, n]) for n in (0, *STROKES)},
         "share of strokes that make it worse": mean((steps > _WORSE_STEP).mean(axis=1)),
+        **hits,
     }
