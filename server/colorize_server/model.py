@@ -16,6 +16,7 @@ from .contract import (
     INPUT_HINTS,
     INPUT_LUMINANCE,
     OUTPUT_CHROMA,
+    OUTPUT_COLOURS,
     OUTPUT_DOUBT,
 )
 from .errors import ModelError, SizeNotOfferedError
@@ -229,14 +230,17 @@ def check_signature(
     """
     wanted = ({INPUT_LUMINANCE, INPUT_HINTS}, {OUTPUT_CHROMA, OUTPUT_DOUBT})
     for found, names, kind in ((inputs, wanted[0], "inputs"), (outputs, wanted[1], "outputs")):
-        if set(found) != names:
+        if set(found) - {OUTPUT_COLOURS} != names:
             raise ModelError(
                 f"The model {model.path} has the {kind} {sorted(found)}, not {sorted(names)}.",
                 "Only models from colorize-train export can be used.",
             )
         for name, (element, shape) in found.items():
-            if element != "float32" or len(shape) != 4 or shape[1] != CHANNELS[name]:
+            axes = "3, h, w" if name == OUTPUT_COLOURS else "H, W"
+            rank = 5 if name == OUTPUT_COLOURS else 4
+            if element != "float32" or len(shape) != rank or shape[1] != CHANNELS[name]:
                 raise ModelError(
-                    f"The model {model.path} has {name} as {element} {shape}, not float32 (N, {CHANNELS[name]}, H, W).",
+                    f"The model {model.path} has {name} as {element} {shape}, "
+                    f"not float32 (N, {CHANNELS[name]}, {axes}).",
                     "Only models from colorize-train export can be used.",
                 )

@@ -50,6 +50,13 @@ def test_half_precision_keeps_float32_at_the_doors_and_computes_in_float16(shipp
     assert {weights[n.input[1]] for n in convolutions} == {TensorProto.FLOAT16}
 
 
+def test_engines_are_built_without_suggestions(tmp_path: Path) -> None:
+    model = load_model(graphs.write_changed(tmp_path / "colours.onnx", graphs.give_colours))
+    plain = load_model(graphs.write_changed(tmp_path / "plain.onnx", lambda model: None))
+    assert len(onnx.load_model_from_string(model.data).graph.output) == 3
+    assert float32_graph(model).graph == float32_graph(plain).graph
+
+
 def test_rounding_rounds_every_step(tmp_path: Path) -> None:
     model = load_model(graphs.write_changed(tmp_path / "much.onnx", graphs.need_more_than_half_precision))
     inputs = network_inputs(sample_paths()[:1], 64, 32)

@@ -51,8 +51,8 @@ def _plain_step(samples: Samples, config: TrainConfig) -> Callable[[int], None]:
         luminance, hints, true = (
             torch.cat([getattr(part, name) for part in parts]) for name in ("luminance", "hints", "chroma")
         )
-        chroma, doubt = generator(luminance, hints)
-        loss = torch.stack(list(generator_losses(chroma, doubt, true, hints, config.loss).values())).sum()
+        chroma, doubt, *logits = generator(luminance, hints)
+        loss = torch.stack(list(generator_losses(chroma, doubt, true, hints, config.loss, *logits).values())).sum()
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(generator.parameters(), config.optim.clip_norm)

@@ -68,7 +68,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory):
     import torch
     from colorize_training.config import ModelConfig
     from colorize_training.models.export import CardFacts, export_generator
-    from colorize_training.networks.generator import build_generator
+    from colorize_training.networks.generator import Decoding, build_generator
 
     torch.manual_seed(3)
     model = ModelConfig(encoder="lite0", pretrained=False)
@@ -79,7 +79,12 @@ def exported(tmp_path_factory: pytest.TempPathFactory):
             torch.nn.init.uniform_(module.running_mean, -0.1, 0.1)
             torch.nn.init.uniform_(module.running_var, 0.5, 1.5)
     facts = CardFacts(
-        "tiny", "1.2", (320, 256), 256, gain=1.25, training={"model": dict(model.__dict__), "pictures_seen": 1234}
+        "tiny",
+        "1.2",
+        (320, 256),
+        256,
+        decoding=Decoding(gain=1.25),
+        training={"model": dict(model.__dict__), "pictures_seen": 1234},
     )
     path = tmp_path_factory.mktemp("export") / "tiny.onnx"
     report = export_generator(generator, facts, path)

@@ -16,6 +16,8 @@ from colorize_training.errors import CheckpointError, DataError, TrainingError
 if TYPE_CHECKING:
     from PIL import Image
 
+    from colorize_training.networks.generator import Decoding
+
 # Each command imports what it needs when it runs, so that --help answers at once and prepare needs no TensorBoard.
 _DEFAULT_DATA: Final = Path("shards")
 _STOPPED: Final = 130
@@ -105,11 +107,33 @@ def _fit(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _decoding(arguments: argparse.Namespace) -> "Decoding":
+    from colorize_training.networks.generator import Decoding
+
+    return Decoding(arguments.gain, arguments.temperature, arguments.mean_share)
+
+
+def _add_decoding(p: argparse.ArgumentParser) -> None:
+    p.add_argument("--gain", type=float, default=1.0, help="factor on the chroma of a checkpoint")
+    p.add_argument(
+        "--temperature",
+        type=float,
+        default=0.7,
+        help="of a checkpoint's distribution; lower decides more (default 0.7)",
+    )
+    p.add_argument(
+        "--mean-share",
+        type=float,
+        default=0.5,
+        help="of the plain mean in a checkpoint's colours, 0 to 1 (default 0.5)",
+    )
+
+
 def _evaluate(arguments: argparse.Namespace) -> None:
     from colorize_training.measure.evaluate import EvaluateOptions, evaluate, text_table, write_report
     from colorize_training.models.predictor import open_predictor
 
-    predictor = open_predictor(arguments.model, arguments.gain)
+    predictor = open_predictor(arguments.model, _decoding(arguments))
     options = EvaluateOptions(
         data=arguments.data,
         split=arguments.split,
@@ -138,7 +162,7 @@ def _preview(arguments: argparse.Namespace) -> None:
     else:
         if arguments.photos is None:
             raise DataError("No photographs were named.", "Give a folder with --photos.")
-        sheet = folder_sheet(open_predictor(arguments.model, arguments.gain), arguments.photos, arguments.size)
+        sheet = folder_sheet(open_predictor(arguments.model, _decoding(arguments)), arguments.photos, arguments.size)
     _write_picture(sheet, arguments.out)
     _say(f"written: {arguments.out}")
 
@@ -152,7 +176,7 @@ def _export(arguments: argparse.Namespace) -> None:
         sizes=tuple(arguments.sizes),
         default_size=arguments.default_size,
         licence=arguments.licence,
-        gain=arguments.gain,
+        decoding=_decoding(arguments),
         weight_step=arguments.weight_step,
         training=_read_json(arguments.training),
         metrics=_read_json(arguments.metrics),
@@ -250,7 +274,7 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument(
         "--probe-pictures", type=_at_least(0), default=150, help="of each set, for sizes, hints and degradations"
     )
-    p.add_argument("--gain", type=float, default=1.0, help="factor on the chroma of a checkpoint")
+    _add_decoding(p)
     p.add_argument("--quick", action="store_true", help="the main table only")
     p.add_argument("--out", type=Path, help="folder for evaluation.json, evaluation.html and card.json")
     p.set_defaults(run=_evaluate)
@@ -261,7 +285,7 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--config", type=Path, help="TOML file: the strengths and shares of its augmentations are shown")
     p.add_argument("--data", type=Path, default=_DEFAULT_DATA, help="shard folder (default: %(default)s)")
     p.add_argument("--size", type=int, default=256, help="network size (default 256)")
-    p.add_argument("--gain", type=float, default=1.0, help="factor on the chroma of a checkpoint")
+    _add_decoding(p)
     p.add_argument("--out", type=Path, required=True, help="the picture to write (.jpg or .png)")
     p.set_defaults(run=_preview)
 
@@ -273,7 +297,7 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--sizes", type=int, nargs="+", default=[256], help="network sizes the model is good for")
     p.add_argument("--default-size", type=int, default=256)
     p.add_argument("--licence", default="Apache-2.0", help="SPDX identifier")
-    p.add_argument("--gain", type=float, default=1.0, help="factor on the chroma, put into the graph")
+    _add_decoding(p)
     p.add_argument(
         "--weight-step",
         type=float,

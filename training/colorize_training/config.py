@@ -63,6 +63,9 @@ class HintConfig:
     share: float = 0.5  # samples with hints
     max_points: int = 40
     recolour: float = 0.15  # share of hinted samples whose true colours are turned by a random hue
+    local: float = 0.0  # share of samples in which an object or two get another colour, and dabs that say so
+    strokes: float = 0.0  # share of hinted samples with few broad strokes, as artists make them, instead of points
+    far_places: float = 0.0  # share of those strokes where the colour is far from the picture's mean
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,7 @@ class ModelConfig:
     dropout: bool = False  # of unet256
     freeze_batch_norm: bool = False  # use the running statistics in training too
     freeze_encoder_stages: int = 0  # of unet-efficientnet: keep the stem and so many stages after it as they are
+    distribution: bool = False  # of unet-efficientnet: a distribution over a*b* besides the mean
     folded_batch_norm: bool = False  # normalisation is part of the convolutions, as in an exported model
 
 
@@ -90,6 +94,7 @@ class LossConfig:
     cosine_weight: float = 0.5  # 1 - cosine between the true and the given a*b* of a crop
     hint_weight: float = 12.0  # added weight of pixels near a hint
     doubt_weight: float = 0.2
+    distribution_weight: float = 0.35  # of the cross-entropy, where the network gives a distribution
     adversarial_weight: float = 0.0
     adversarial_from: int = 0  # pictures seen before the discriminator joins
 
@@ -318,6 +323,9 @@ def _check(config: TrainConfig, where: str) -> None:
         "grey_backdrop": config.data.grey_backdrop,
         "hints.share": config.hints.share,
         "hints.recolour": config.hints.recolour,
+        "hints.local": config.hints.local,
+        "hints.strokes": config.hints.strokes,
+        "hints.far_places": config.hints.far_places,
         **{
             f.name: getattr(config.degrade, f.name)
             for f in fields(config.degrade)

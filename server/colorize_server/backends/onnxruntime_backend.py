@@ -84,6 +84,7 @@ class OnnxRuntimeBackend:
     def run(self, luminance: Tensor, hints: Tensor) -> tuple[Tensor, Tensor]:
         """Run the generator; see `Backend.run`."""
         options = onnxruntime.RunOptions()
+        options.only_execute_path_to_fetches = True  # suggestions cost nothing while nobody asks for them
         with self._lock:
             self._running = options
         try:

@@ -8,7 +8,7 @@ import threading
 
 import numpy as np
 
-from ..contract import INPUT_HINTS, INPUT_LUMINANCE, OUTPUT_CHROMA, OUTPUT_DOUBT
+from ..contract import INPUT_HINTS, INPUT_LUMINANCE, OUTPUT_CHROMA, OUTPUT_COLOURS, OUTPUT_DOUBT
 from ..errors import BackendError, CancelledError, ModelError, OutOfMemoryError
 from ..installation.packages import install_command
 from ..model import Model, check_signature
@@ -35,6 +35,9 @@ class OpenVinoBackend:
         core = openvino.Core()
         try:
             network = core.read_model(model.data, b"")
+            for port in network.outputs:
+                if OUTPUT_COLOURS in port.names:  # it would be computed for every picture
+                    network.remove_result(port.node)
             compiled = core.compile_model(
                 network, "CPU", {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
             )

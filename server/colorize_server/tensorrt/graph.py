@@ -9,11 +9,12 @@ import numpy as np
 import onnx
 from onnx import TensorProto, numpy_helper
 
+from ..contract import OUTPUT_COLOURS
 from ..errors import BackendError, ModelError
 from ..installation.packages import install_command
 from ..model import Model, check_signature
 
-GRAPH_RECIPE: Final = 2
+GRAPH_RECIPE: Final = 3
 """Counts changes of this module that change graphs: engines of another number are built again."""
 
 
@@ -46,6 +47,7 @@ def float32_graph(model: Model) -> onnx.ModelProto:
     """
     graph = onnx.load_model_from_string(model.data)
     check_graph(model, graph)
+    _drop_colours(graph)
     halves = {w.name: w for w in graph.graph.initializer if w.data_type == TensorProto.FLOAT16}
     folded: set[str] = set()
     kept = []
@@ -69,6 +71,25 @@ def float32_graph(model: Model) -> onnx.ModelProto:
     del graph.graph.initializer[:]
     graph.graph.initializer.extend(weights)
     return graph
+
+
+def _drop_colours(graph: onnx.ModelProto) -> None:
+    """Take the suggestions and what only they need out of a graph: an engine colours pictures, nothing else."""
+    outputs = [o for o in graph.graph.output if o.name != OUTPUT_COLOURS]
+    if len(outputs) == len(graph.graph.output):
+        return
+    needed = {o.name for o in outputs}
+    kept = []
+    for node in reversed(graph.graph.node):  # in an ONNX graph what is needed stands before what needs it
+        if needed.intersection(node.output):
+            needed.update(node.input)
+            kept.append(node)
+    kept.reverse()
+    weights = [w for w in graph.graph.initializer if w.name in needed]
+    del graph.graph.output[:], graph.graph.node[:], graph.graph.initializer[:]
+    graph.graph.output.extend(outputs)
+    graph.graph.node.extend(kept)
+    graph.graph.initializer.extend(weights)
 
 
 def half_precision_graph(graph: onnx.ModelProto) -> onnx.ModelProto:

@@ -17,13 +17,13 @@ from colorize_training.errors import CheckpointError, ExportError
 from colorize_training.models import export as export_module
 from colorize_training.models.export import CardFacts, export_generator, largest_difference, round_to_steps
 from colorize_training.models.onnx_weights import weights_from_onnx
-from colorize_training.networks.generator import build_generator, fold_batch_norms
+from colorize_training.networks.generator import Decoding, build_generator, fold_batch_norms
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 MODEL = ModelConfig(encoder="lite0", pretrained=False)
-FACTS = CardFacts("tiny", "1.2", (320, 256), 256, gain=1.25)
+FACTS = CardFacts("tiny", "1.2", (320, 256), 256, decoding=Decoding(gain=1.25))
 
 
 def test_differences_to_pytorch_are_within_the_bars(exported):

@@ -8,6 +8,7 @@ from torch import Tensor, distributed
 from torch.nn import functional
 
 from colorize_training.config import LossConfig
+from colorize_training.networks.distribution import distribution_loss
 
 _COSINE_FLOOR: Final = 2.0
 """a*b* units RMS: crops greyer than this have no direction to learn."""
@@ -80,7 +81,7 @@ def doubt_loss(doubt: Tensor, given: Tensor, true: Tensor) -> Tensor:
 
 
 def generator_losses(
-    chroma: Tensor, doubt: Tensor, true: Tensor, hints: Tensor, config: LossConfig
+    chroma: Tensor, doubt: Tensor, true: Tensor, hints: Tensor, config: LossConfig, logits: Tensor | None = None
 ) -> dict[str, Tensor]:
     """Compute the weighted terms of the generator's loss, without the adversarial one.
 
@@ -90,15 +91,17 @@ def generator_losses(
         true: (N, 2, H, W) true chroma, network units.
         hints: (N, 3, H, W) network units.
         config: weights.
+        logits: (N, Q, H / 8, W / 8) of the distribution, if the network gives one.
     """
     given_ab, true_ab = chroma * contract.CHROMA_SCALE, true * contract.CHROMA_SCALE
-    terms = {
-        "pixel": config.pixel_weight * pixel_loss(given_ab, true_ab, pixel_weights(true_ab, hints, config), config)
-    }
+    weights = pixel_weights(true_ab, hints, config)
+    terms = {"pixel": config.pixel_weight * pixel_loss(given_ab, true_ab, weights, config)}
     if config.cosine_weight > 0:
         terms["cosine"] = config.cosine_weight * cosine_loss(given_ab, true_ab)
     if config.doubt_weight > 0:
         terms["doubt"] = config.doubt_weight * doubt_loss(doubt, chroma, true)
+    if logits is not None:
+        terms["distribution"] = config.distribution_weight * distribution_loss(logits, true_ab, weights)
     return terms
 
 

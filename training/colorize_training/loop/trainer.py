@@ -16,6 +16,8 @@ from colorize_training.loop.machine import autocast
 from colorize_training.loop.schedule import AveragedWeights, learning_rate_factor
 from colorize_training.models.checkpoint import Checkpoint, Progress, load_part, optimizer_tensors, restore_optimizer
 from colorize_training.networks.generator import (
+    DEFAULT_DECODING,
+    Decoded,
     build_generator,
     freeze_batch_norm,
     freeze_encoder_start,
@@ -110,8 +112,8 @@ class Trainer:
 
     def _generator_step(self, batch: Batch, has_adversary: bool) -> tuple[dict[str, Tensor], Tensor]:
         with self._autocast():
-            chroma, doubt = self._wrapped(batch.luminance, batch.hints)
-        terms = generator_losses(chroma, doubt, batch.chroma, batch.hints, self.config.loss)
+            chroma, doubt, *logits = self._wrapped(batch.luminance, batch.hints)
+        terms = generator_losses(chroma, doubt, batch.chroma, batch.hints, self.config.loss, *logits)
         if has_adversary and self.discriminator is not None:
             # The discriminator's own weights get no gradient here (and DDP must not see this pass).
             self.discriminator.requires_grad_(False)
@@ -186,10 +188,10 @@ class Trainer:
         return {**logged, "lr": factor}
 
     def averaged_generator(self) -> nn.Module:
-        """Return a copy of the generator with the averaged weights, in evaluation mode."""
+        """Return a copy of the generator with the averaged weights and its decoding, in evaluation mode."""
         generator = build_generator(self.config.model, pretrained=False)
         generator.load_state_dict(self.average.state)
-        return generator.eval()
+        return Decoded(generator, DEFAULT_DECODING).eval()
 
     def _names(self, network: nn.Module) -> dict[int, str]:
         return {id(parameter): name for name, parameter in network.named_parameters()}

@@ -28,6 +28,7 @@ from colorize_training.measure.evaluation import (
     predict_scenes,
     summarise,
 )
+from colorize_training.measure.painter import evaluate_painter
 from colorize_training.measure.report_html import figure_png, page
 from colorize_training.models.predictor import Predictor
 
@@ -42,6 +43,7 @@ class EvaluateOptions:
     split: str = "choose"  # numbers are told from "report" only; settings are chosen on "choose"
     pictures: int = 0  # of each set; 0 = all of the split
     probe_pictures: int = 150  # of each set, for sizes, hints and degradations
+    painter_pictures: int = 40  # of each set, for a painter's strokes: one run of the network a stroke
     is_quick: bool = False  # the main table only
 
 
@@ -94,6 +96,7 @@ def evaluate(predictor: Predictor, options: EvaluateOptions) -> tuple[Evaluation
         found.sizes[name] = evaluate_sizes(predictor, probe)
         found.hints[name] = evaluate_hints(predictor, probe)
         found.degradations[name] = evaluate_degradations(predictor, probe)
+        found.painter[name] = evaluate_painter(predictor, _of_set(scenes, name, options.painter_pictures))
     masks = skin.masks_for(splits[options.split])
     if len(masks) >= len(skin.THIRDS):
         skin_store = PictureStore(options.data, list(masks))
@@ -160,6 +163,9 @@ def text_table(found: Evaluation) -> str:
     for name, sizes in found.sizes.items():
         lines.append(f"by size, {name}:")
         lines += [f"  {size + ': ' + measure:34} {value}" for size, v in sizes.items() for measure, value in v.items()]
+    for name, values in found.painter.items():
+        lines.append(f"a painter's strokes, {name}:")
+        lines += [f"  {key:34} {value}" for key, value in values.items()]
     if found.skin:
         lines.append(f"skin, {found.skin_pictures} pictures:")
         lines += [f"  {measure:34} {value}" for measure, value in found.skin.items()]

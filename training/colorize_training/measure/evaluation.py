@@ -71,6 +71,12 @@ class Row:
     blotch_true: float
     doubt_spearman: float
     lightness_spearman: float
+    unrest: float
+    unrest_true: float
+    neutral: float  # of dark pixels; not a number where few are dark
+    neutral_true: float
+    brownish: float
+    brownish_true: float
 
 
 @dataclass
@@ -84,6 +90,7 @@ class Evaluation:
     square: dict[str, dict[str, metrics.Interval]] = field(default_factory=dict)
     sizes: dict[str, dict[str, dict[str, metrics.Interval]]] = field(default_factory=dict)
     hints: dict[str, dict[str, metrics.Interval]] = field(default_factory=dict)
+    painter: dict[str, dict[str, metrics.Interval]] = field(default_factory=dict)
     degradations: dict[str, dict[str, metrics.Interval]] = field(default_factory=dict)
     skin: dict[str, metrics.Interval] = field(default_factory=dict)
     skin_pictures: int = 0
@@ -173,6 +180,7 @@ def measure(scene: Scene, chroma: Tensor, doubt: Tensor, mean_chroma: Tensor) ->
     coarse = (slice(None), slice(None, None, _BASELINE_STRIDE), slice(None, None, _BASELINE_STRIDE))
     error = (chroma - true).norm(dim=0).flatten().double().numpy()
     picks = np.random.default_rng(_SEED).choice(error.size, min(_DOUBT_SAMPLES, error.size), replace=False)
+    unrest, unrest_true = metrics.unrest(chroma, true)
     return Row(
         key=scene.picture.key,
         set=scene.picture.set,
@@ -194,6 +202,12 @@ def measure(scene: Scene, chroma: Tensor, doubt: Tensor, mean_chroma: Tensor) ->
         blotch_true=metrics.blotch(lightness, true),
         doubt_spearman=metrics.spearman(doubt.flatten().double().numpy()[picks], error[picks]),
         lightness_spearman=metrics.spearman(lightness.flatten().double().numpy()[picks], error[picks]),
+        unrest=unrest,
+        unrest_true=unrest_true,
+        neutral=metrics.neutral_share(lightness, chroma),
+        neutral_true=metrics.neutral_share(lightness, true),
+        brownish=metrics.brownish_share(lightness, chroma),
+        brownish_true=metrics.brownish_share(lightness, true),
     )
 
 
@@ -217,6 +231,10 @@ def summarise(rows: Sequence[Row]) -> dict[str, metrics.Interval]:
         ratio = column(name) / np.maximum(column("colorfulness_true"), 1.0)
         return metrics.bootstrap(metrics.median_of, ratio)
 
+    dark = column("neutral", "neutral_true")
+    dark = dark[~np.isnan(dark).any(axis=1)]
+    neutral = {} if len(dark) == 0 else {"dark neutral - truth": metrics.bootstrap(metrics.difference_of_means, dark)}
+    brownish = column("brownish", "brownish_true")
     zero = metrics.Interval(0.0, 0.0, 0.0)
     return {
         "cosine": mean("cosine"),
@@ -240,6 +258,9 @@ def summarise(rows: Sequence[Row]) -> dict[str, metrics.Interval]:
         "blotch / truth": metrics.bootstrap(metrics.mean_ratio_of, column("blotch", "blotch_true")),
         "blotch of grey": zero,
         "blotch of mean chroma": zero,
+        "unrest / truth where calm": metrics.bootstrap(metrics.mean_ratio_of, column("unrest", "unrest_true")),
+        **neutral,
+        "dark brownish - truth": metrics.bootstrap(metrics.difference_of_means, brownish),
         "doubt correlation": metrics.bootstrap(metrics.median_of, column("doubt_spearman")),
         "lightness correlation": metrics.bootstrap(metrics.median_of, column("lightness_spearman")),
     }

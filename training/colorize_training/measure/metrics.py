@@ -20,6 +20,12 @@ _BLOTCH_CHROMA_SIGMA: Final = 3.0
 _BLOTCH_LIGHTNESS_SIGMA: Final = 2.0
 _BLOTCH_FLAT_SHARE: Final = 0.3
 _EDGE_SHARE: Final = 0.1
+_CALM_SHARE: Final = 0.4
+_UNREST_SIGMA: Final = 8.0
+_DARK_LIGHTNESS: Final = 40.0
+_NEUTRAL_CHROMA: Final = 4.0
+_BROWN_HUES: Final = (10.0, 80.0)
+_FEW_DARK_PIXELS: Final = 50
 _RESAMPLES: Final = 1000
 
 
@@ -151,3 +157,39 @@ def rmse_ratio_of(columns: NDArray[np.float64]) -> NDArray[np.float64]:
 def mean_ratio_of(columns: NDArray[np.float64]) -> NDArray[np.float64]:
     """Ratio of two means over the same pictures."""
     return columns[..., 0].mean(axis=-1) / columns[..., 1].mean(axis=-1)
+
+
+def unrest(given: Tensor, true: Tensor) -> tuple[float, float]:
+    """Measure how restless colour is where the truth's is calm: given and true, a*b* units a px, times 100.
+
+    Calm are the 40 % of the pixels at which the truth's chroma, blurred with a sigma of 8 px, changes least.
+
+    Args:
+        given: (2, H, W) a*b*, the short side 256 px.
+        true: likewise.
+    """
+    slopes = sobel_magnitude(gaussian_blur(torch.stack([given, true]).float(), [_UNREST_SIGMA] * 2))
+    count = max(1, int(_CALM_SHARE * slopes[1].numel()))
+    is_calm = slopes[1] <= slopes[1].flatten().kthvalue(count).values
+    of_given, of_true = (100 * float(slope[is_calm].mean()) for slope in slopes)
+    return of_given, of_true
+
+
+def neutral_share(lightness: Tensor, chroma: Tensor) -> float:
+    """Return the share of dark pixels (L* < 40) that are neutral (C* < 4); not a number where few are dark."""
+    is_dark = lightness[0] < _DARK_LIGHTNESS
+    if int(is_dark.sum()) <= _FEW_DARK_PIXELS:
+        return float("nan")
+    return float((chroma.norm(dim=0)[is_dark] < _NEUTRAL_CHROMA).float().mean())
+
+
+def brownish_share(lightness: Tensor, chroma: Tensor) -> float:
+    """Return the share of all pixels that are dark (L* < 40), coloured (C* > 4) and of a hue of 10 to 80 degrees."""
+    hue = torch.rad2deg(torch.atan2(chroma[1], chroma[0]))
+    is_brown = (hue > _BROWN_HUES[0]) & (hue < _BROWN_HUES[1]) & (chroma.norm(dim=0) > _NEUTRAL_CHROMA)
+    return float((is_brown & (lightness[0] < _DARK_LIGHTNESS)).float().mean())
+
+
+def difference_of_means(columns: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mean over pictures of the first column less that of the second."""
+    return columns[..., 0].mean(axis=-1) - columns[..., 1].mean(axis=-1)

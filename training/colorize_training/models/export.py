@@ -21,7 +21,14 @@ from colorize_training.config import config_to_dict
 from colorize_training.errors import ExportError
 from colorize_training.files import write_atomically
 from colorize_training.models.checkpoint import read_checkpoint
-from colorize_training.networks.generator import Generator, WithGain, build_generator, fold_batch_norms
+from colorize_training.networks.generator import (
+    DEFAULT_DECODING,
+    Decoded,
+    Decoding,
+    Generator,
+    build_generator,
+    fold_batch_norms,
+)
 from colorize_training.samples.drawn import make_photo
 from colorize_training.samples.hints import uniform_hints
 
@@ -78,13 +85,14 @@ class CardFacts:
     sizes: tuple[int, ...]
     default_size: int
     licence: str = "Apache-2.0"
-    gain: float = 1.0  # factor on chroma, put into the graph
+    decoding: Decoding = DEFAULT_DECODING  # put into the graph
     weight_step: float = 0.0  # step of the large convolutions' weights, see round_to_steps; 0 = half precision
     training: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)
 
 
-def _onnx_from_torch(network: nn.Module, multiple_of: int) -> onnx.ModelProto:
+def _onnx_from_torch(network: nn.Module, multiple_of: int, has_colours: bool) -> onnx.ModelProto:
+    outputs = [contract.OUTPUT_CHROMA, contract.OUTPUT_DOUBT, contract.OUTPUT_COLOURS]
     side = 2 * multiple_of
     example = (torch.zeros(2, 1, side, 2 * side), torch.zeros(2, 3, side, 2 * side))
     batch = torch.export.Dim("N", min=1, max=64)
@@ -99,7 +107,7 @@ def _onnx_from_torch(network: nn.Module, multiple_of: int) -> onnx.ModelProto:
             dynamo=True,
             opset_version=OPSET,
             input_names=[contract.INPUT_LUMINANCE, contract.INPUT_HINTS],
-            output_names=[contract.OUTPUT_CHROMA, contract.OUTPUT_DOUBT],
+            output_names=outputs if has_colours else outputs[:2],
             dynamic_shapes=(axes, axes),
             verbose=False,
         )
@@ -190,7 +198,9 @@ def card_json(facts: CardFacts, multiple_of: int, distance: ChromaDistance) -> s
         distance: of the shipped file from the trained network, joins ``training`` with the gain and the bits.
     """
     export = {
-        "gain": facts.gain,
+        "gain": facts.decoding.gain,
+        "temperature": facts.decoding.temperature,
+        "mean_share": facts.decoding.mean_share,
         "weight_step": facts.weight_step,
         # Rounded, so that two processors write the same file.
         "largest_chroma_distance": round(distance.largest, 1),
@@ -200,6 +210,7 @@ def card_json(facts: CardFacts, multiple_of: int, distance: ChromaDistance) -> s
         {
             "name": facts.name,
             "version": facts.version,
+            "contract": contract.VERSION,
             "multiple_of": multiple_of,
             "sizes": sorted(facts.sizes),
             "default_size": facts.default_size,
@@ -259,7 +270,7 @@ def chroma_distance(model: onnx.ModelProto, trained: nn.Module, multiple_of: int
 
     Args:
         model: as shipped, its weights rounded.
-        trained: the network in PyTorch, its gain included.
+        trained: the network in PyTorch, its decoding included.
         multiple_of: of the network.
     """
     luminance, hints = _sample_photographs(multiple_of)
@@ -299,12 +310,14 @@ def export_generator(
             f"Use multiples of {multiple} for --sizes, and one of them as --default-size.",
         )
     folded = fold_batch_norms(generator)
-    trained = network = WithGain(generator.eval(), facts.gain).eval()
+    trained = network = Decoded(generator.eval(), facts.decoding).eval()
     if facts.weight_step > 0:
         # The graph is compared with the same weights; what their rounding costs is reported separately, below.
         _round_weights(folded, facts.weight_step)
-        network = WithGain(folded, facts.gain).eval()
-    model = _onnx_from_torch(WithGain(folded, facts.gain).eval(), generator.multiple_of)
+        network = Decoded(folded, facts.decoding).eval()
+    has_colours = getattr(generator, "distribution_head", None) is not None
+    graph_network = Decoded(folded, facts.decoding, has_colours).eval()
+    model = _onnx_from_torch(graph_network, generator.multiple_of, has_colours)
     difference = largest_difference(model, network, generator.multiple_of)
     half = halve_weights(model)
     half_difference = largest_difference(half, network, generator.multiple_of)

@@ -1,7 +1,7 @@
 """Run a generator on whole pictures of any size: from a checkpoint (PyTorch) or from an exported ONNX file."""
 
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -11,7 +11,14 @@ from torch.nn import functional
 
 from colorize_training.errors import CheckpointError
 from colorize_training.models.checkpoint import checkpoints, load_part, read_checkpoint
-from colorize_training.networks.generator import WithGain, build_generator, in_channels_last
+from colorize_training.networks.distribution import suggestions
+from colorize_training.networks.generator import (
+    DEFAULT_DECODING,
+    Decoded,
+    Decoding,
+    build_generator,
+    in_channels_last,
+)
 
 
 class Predictor(Protocol):
@@ -24,11 +31,22 @@ class Predictor(Protocol):
         """Map (N, 1, H, W) and (N, 3, H, W) to chroma (N, 2, H, W) and doubt (N, 1, H, W), network units."""
 
 
+@runtime_checkable
+class Suggester(Protocol):
+    """A predictor that may tell likely colours as well."""
+
+    def colours(self, luminance: Tensor, hints: Tensor) -> Tensor | None:
+        """Return (N, 7, 3, H / 8, W / 8) as the model contract has them, or None if the model gives none."""
+
+
 class TorchPredictor:
     """A generator in PyTorch, float32, evaluation mode."""
 
-    def __init__(self, generator: nn.Module, multiple_of: int, pictures_seen: int = 0, gain: float = 1.0) -> None:
-        self._generator = in_channels_last(WithGain(generator, gain).eval())
+    def __init__(
+        self, generator: nn.Module, multiple_of: int, pictures_seen: int = 0, decoding: Decoding = DEFAULT_DECODING
+    ) -> None:
+        self._generator = Decoded(generator, decoding).eval()
+        in_channels_last(self._generator)
         self.multiple_of = multiple_of
         self.pictures_seen = pictures_seen
 
@@ -37,6 +55,12 @@ class TorchPredictor:
         """See :class:`Predictor`."""
         outputs: tuple[Tensor, Tensor] = self._generator(luminance, hints)
         return outputs
+
+    @torch.inference_mode()
+    def colours(self, luminance: Tensor, hints: Tensor) -> Tensor | None:
+        """See :class:`Suggester`."""
+        _, _, *logits = self._generator.generator(luminance, hints)
+        return suggestions(logits[0], contract.SUGGESTIONS) if logits else None
 
 
 class OnnxPredictor:
@@ -61,13 +85,21 @@ class OnnxPredictor:
         chroma, doubt = self._session.run([contract.OUTPUT_CHROMA, contract.OUTPUT_DOUBT], feeds)
         return torch.from_numpy(np.asarray(chroma)), torch.from_numpy(np.asarray(doubt))
 
+    def colours(self, luminance: Tensor, hints: Tensor) -> Tensor | None:
+        """See :class:`Suggester`."""
+        if contract.OUTPUT_COLOURS not in {output.name for output in self._session.get_outputs()}:
+            return None
+        feeds = {contract.INPUT_LUMINANCE: luminance.numpy(), contract.INPUT_HINTS: hints.numpy()}
+        (found,) = self._session.run([contract.OUTPUT_COLOURS], feeds)
+        return torch.from_numpy(np.asarray(found))
 
-def open_predictor(path: Path, gain: float = 1.0) -> Predictor:
+
+def open_predictor(path: Path, decoding: Decoding = DEFAULT_DECODING) -> Predictor:
     """Open a checkpoint (file or run folder) or an ONNX model.
 
     Args:
         path: what to open.
-        gain: factor on the chroma of a checkpoint; an ONNX file has its own inside.
+        decoding: of a checkpoint; an ONNX file has its own inside.
 
     Raises:
         CheckpointError: if there is nothing that can be opened.
@@ -83,7 +115,7 @@ def open_predictor(path: Path, gain: float = 1.0) -> Predictor:
     generator = build_generator(checkpoint.config.model, pretrained=False)
     load_part(generator, checkpoint.part("ema"), path)
     progress = checkpoint.progress
-    return TorchPredictor(generator, generator.multiple_of, progress.pictures + progress.pictures_before, gain)
+    return TorchPredictor(generator, generator.multiple_of, progress.pictures + progress.pictures_before, decoding)
 
 
 def predict_padded(predictor: Predictor, luminance: Tensor, hints: Tensor) -> tuple[Tensor, Tensor]:

@@ -4,14 +4,16 @@ import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import torch
+from colorize_server import contract
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from colorize_training.config import ModelConfig
 from colorize_training.errors import ConfigError
+from colorize_training.networks.distribution import decoded, suggestions
 from colorize_training.networks.efficientnet import load_imagenet_weights
 from colorize_training.networks.unet256 import UNet256
 from colorize_training.networks.unet_efficientnet import UNetEfficientNet
@@ -32,32 +34,53 @@ def build_generator(config: ModelConfig, pretrained: bool | None = None) -> Gene
         generator = UNet256(config.upsampling, config.dropout)
         return fold_batch_norms(generator) if config.folded_batch_norm else generator
     if config.network == "unet-efficientnet":
-        generator = UNetEfficientNet(config.encoder)
+        generator = UNetEfficientNet(config.encoder, config.distribution)
         if config.pretrained if pretrained is None else pretrained:
             load_imagenet_weights(generator.encoder)
         return fold_batch_norms(generator) if config.folded_batch_norm else generator
     raise ConfigError(f"There is no network {config.network!r}.", "Use unet-efficientnet or unet256.")
 
 
-class WithGain(nn.Module):
-    """A generator whose chroma is multiplied by a constant, except where a painter gave the colour.
+@dataclass(frozen=True)
+class Decoding:
+    """How colours are read from what a generator gives.
 
-    Hinted colours are divided by the constant before, so that they come back as they were painted.
+    Attributes:
+        gain: factor on chroma.
+        temperature: of the distribution's annealed mean, if there is a distribution.
+        mean_share: of the generator's own mean in the result; the rest is the annealed mean.
     """
 
-    def __init__(self, generator: nn.Module, gain: float) -> None:
-        super().__init__()
-        self.generator = generator
-        self.gain = gain
+    gain: float = 1.0
+    temperature: float = 0.7
+    mean_share: float = 0.5
 
-    def forward(self, luminance: Tensor, hints: Tensor) -> tuple[Tensor, Tensor]:
+
+DEFAULT_DECODING: Final = Decoding()
+
+
+class Decoded(nn.Module):
+    """A generator with its decoding: chroma and doubt of the model contract, and colours if asked for.
+
+    Hinted colours are divided by the gain before, so that they come back as they were painted.
+    """
+
+    def __init__(self, generator: nn.Module, decoding: Decoding, gives_colours: bool = False) -> None:
+        super().__init__()
+        self.gives_colours = gives_colours
+        self.generator = generator
+        self.decoding = decoding
+
+    def forward(self, luminance: Tensor, hints: Tensor) -> tuple[Tensor, ...]:
         """See the model contract."""
-        if self.gain == 1.0:
-            outputs: tuple[Tensor, Tensor] = self.generator(luminance, hints)
-            return outputs
-        hints = torch.cat([hints[:, :2] / self.gain, hints[:, 2:]], dim=1)
-        chroma, doubt = self.generator(luminance, hints)
-        return chroma * self.gain, doubt
+        how = self.decoding
+        if how.gain != 1.0:
+            hints = torch.cat([hints[:, :2] / how.gain, hints[:, 2:]], dim=1)
+        chroma, doubt, *logits = self.generator(luminance, hints)
+        if logits:
+            chroma = decoded(chroma, logits[0], how.temperature, how.mean_share)
+        chroma = chroma if how.gain == 1.0 else chroma * how.gain
+        return (chroma, doubt, suggestions(logits[0], contract.SUGGESTIONS)) if self.gives_colours else (chroma, doubt)
 
 
 def in_channels_last(network: nn.Module) -> nn.Module:

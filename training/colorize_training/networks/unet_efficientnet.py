@@ -12,6 +12,7 @@ from colorize_server import contract
 from torch import Tensor, nn
 from torch.nn import functional
 
+from colorize_training.networks.distribution import DistributionHead
 from colorize_training.networks.efficientnet import EfficientNetLite
 
 MULTIPLE_OF: Final = 32
@@ -152,15 +153,16 @@ class HintAttention(nn.Module):
 
 
 class UNetEfficientNet(nn.Module):
-    """Generator of the model contract: (luminance, hints) to (chroma, doubt).
+    """Generator of the model contract: (luminance, hints) to (chroma, doubt), and logits where it has their head.
 
     Args:
         variant: encoder, ``lite0`` or ``lite2``.
+        has_distribution: give a distribution over a*b* as well (:mod:`colorize_training.networks.distribution`).
     """
 
     multiple_of = MULTIPLE_OF
 
-    def __init__(self, variant: str = "lite2") -> None:
+    def __init__(self, variant: str = "lite2", has_distribution: bool = False) -> None:
         super().__init__()
         self.encoder = EfficientNetLite(variant)
         skips = (0, *self.encoder.channels[3::-1])  # strides 32 (no skip), 16, 8, 4, 2
@@ -177,8 +179,9 @@ class UNetEfficientNet(nn.Module):
         self.doubt_head = nn.Sequential(
             nn.Conv2d(below, 32, 3, padding=1), nn.ReLU(inplace=True), nn.Conv2d(32, 1, 3, padding=1)
         )
+        self.distribution_head = DistributionHead(DECODER_CHANNELS[1:4]) if has_distribution else None
 
-    def forward(self, luminance: Tensor, hints: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, luminance: Tensor, hints: Tensor) -> tuple[Tensor, ...]:
         """Estimate chroma and its expected error.
 
         Args:
@@ -186,11 +189,13 @@ class UNetEfficientNet(nn.Module):
             hints: (N, 3, H, W) a* / 110, b* / 110, coverage; all zero for automatic use.
 
         Returns:
-            chroma (N, 2, H, W) and doubt (N, 1, H, W), network units (a*b* / 110).
+            chroma (N, 2, H, W) and doubt (N, 1, H, W), network units (a*b* / 110); with a distribution also its
+            logits (N, Q, H / 8, W / 8).
         """
         features = self.encoder(luminance)
         pyramid = hint_pyramid(hints)
         x = features[4]
+        decoded = []
         for level, (block, hint_encoder) in enumerate(zip(self.blocks, self.hint_encoders, strict=True)):
             pooled = pyramid[32 >> level]
             parts = [x, hint_encoder(pooled)]
@@ -200,7 +205,10 @@ class UNetEfficientNet(nn.Module):
             x = block(torch.cat([part.to(parts[0].dtype) for part in parts], dim=1))
             if level == 1:
                 x = x + self.attention_join(self.attention(x, pooled))
+            decoded.append(x)
         # The doubt learns from the error; it must not pull the features towards an easier error.
         doubt = functional.softplus(self.doubt_head(x.detach()).float()) * _OUTPUT_GAIN
         chroma = self.chroma_head(x).float() * _OUTPUT_GAIN
-        return _doubled(chroma), _doubled(doubt)
+        if self.distribution_head is None:
+            return _doubled(chroma), _doubled(doubt)
+        return _doubled(chroma), _doubled(doubt), self.distribution_head(*decoded[1:4])

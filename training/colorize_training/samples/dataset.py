@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import cv2
 import numpy as np
 import torch
 from colorize_server import contract
@@ -28,7 +29,10 @@ from colorize_training.errors import DataError, TrainingError
 from colorize_training.samples.degrade import backdrop_masks, degrade, draw_plan
 from colorize_training.samples.faces import dark_faces, oversampled
 from colorize_training.samples.hints import draw_hints, turn_hue
+from colorize_training.samples.objects import recolour_objects
 from colorize_training.samples.sitters import with_grey_backdrop
+
+cv2.setNumThreads(0)  # its threads do not outlive the fork of the loading processes, which would wait for them
 
 PEOPLE: Final = "people"
 """Name of the set that ``people_share`` speaks of."""
@@ -166,7 +170,8 @@ def batch_from_crops(crops: NDArray[np.uint8], rngs: list[np.random.Generator], 
     """
     rgb = torch.from_numpy(crops).permute(0, 3, 1, 2).contiguous()
     linear = color.linear_from_srgb8(rgb)
-    chroma = color.lab_from_linear(linear)[:, 1:] / contract.CHROMA_SCALE
+    lab = color.lab_from_linear(linear)
+    chroma = lab[:, 1:] / contract.CHROMA_SCALE
     plans = [draw_plan(rng, config.degrade) for rng in rngs]
     masks = backdrop_masks(plans, *rgb.shape[-2:])
     if any(plan.backdrop for plan in plans):
@@ -174,7 +179,13 @@ def batch_from_crops(crops: NDArray[np.uint8], rngs: list[np.random.Generator], 
     lightness = degrade(linear, plans, rngs, masks)
     hints = torch.zeros(len(rngs), contract.CHANNELS[contract.INPUT_HINTS], *rgb.shape[-2:])
     for i, rng in enumerate(rngs):
+        local = None
+        if rng.random() < config.hints.local:
+            truth, local = recolour_objects(lab[i, 0].numpy(), chroma[i].numpy(), rng)
+            chroma[i] = torch.from_numpy(truth)
         drawn = draw_hints(chroma[i].numpy(), rng, config.hints)
+        if local is not None:  # an object's own dabs lie on top
+            drawn = np.where(local[2:] > 0, local, drawn)
         if not drawn[2].any():
             continue
         hints[i] = torch.from_numpy(drawn)
