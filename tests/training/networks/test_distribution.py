@@ -10,6 +10,7 @@ from colorize_server import contract
 from colorize_training.config import LossConfig, ModelConfig
 from colorize_training.loop.losses import generator_losses
 from colorize_training.models.export import CardFacts, export_generator
+from colorize_training.models.onnx_weights import weights_from_onnx
 from colorize_training.models.predictor import open_predictor
 from colorize_training.networks.distribution import (
     BINS,
@@ -20,7 +21,6 @@ from colorize_training.networks.distribution import (
     targets,
 )
 from colorize_training.networks.generator import Decoded, Decoding, build_generator, fold_batch_norms
-from colorize_training.onnx_weights import weights_from_onnx
 
 
 def _plain(a: float, b: float, side: int = 16) -> torch.Tensor:

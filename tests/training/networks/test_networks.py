@@ -7,13 +7,13 @@ import pytest
 import torch
 from colorize_training.config import ModelConfig
 from colorize_training.models.predictor import TorchPredictor, predict_padded
+from colorize_training.networks import unet256
 from colorize_training.networks.efficientnet import EfficientNetLite, load_imagenet_weights
 from colorize_training.networks.generator import (
     build_generator,
     fold_batch_norms,
     freeze_encoder_start,
     load_unfolded,
-    unet256,
 )
 from colorize_training.networks.patchgan import PatchGAN
 from colorize_training.networks.unet_efficientnet import HintAttention, UNetEfficientNet, hint_pyramid
