@@ -178,7 +178,7 @@ def test_the_whole_report_is_written(shards, tmp_path):
         def __call__(self, luminance, hints):
             return torch.full_like(hints[:, :2], 0.1), torch.rand_like(luminance)
 
-    options = EvaluateOptions(data=shards, split="train", pictures=3, probe_pictures=1)
+    options = EvaluateOptions(data=shards, split="train", pictures=3, probe_pictures=1, painter_pictures=1)
     found, measured = evaluate(Constant(), options)
     write_report(Constant(), found, measured, tmp_path)
     values = json.loads((tmp_path / "evaluation.json").read_text())
@@ -195,12 +195,13 @@ def test_the_whole_report_is_written(shards, tmp_path):
     page = (tmp_path / "evaluation.html").read_text()
     assert page.count("<img ") >= 6
     assert "cosine" in page
+    assert "share of strokes that make it worse" in page
     assert "worst" in page
     assert "rows" not in card_metrics(found)
     text = text_table(found)
     for word in ("people:", "rmse of mean chroma", "studio backdrop", "512: blotch"):
         assert word in text
-    assert text.count("[") == sum(len(table) for table in found.summary.values()) + 2 * (4 + 15 + 6)
+    assert text.count("[") == sum(len(table) for table in found.summary.values()) + 2 * (4 + 15 + 6 + 8)
 
 
 def test_unknown_and_empty_splits_are_named(shards, tmp_path):

@@ -125,7 +125,7 @@ def test_a_wrong_graph_is_refused(exported, tmp_path, monkeypatch):
     proto = onnx.load(path)
     assert largest_difference(proto, generator, 32) > 1e-5  # the gain is not in this network
 
-    monkeypatch.setattr(export_module, "_onnx_from_torch", lambda network, multiple: proto)
+    monkeypatch.setattr(export_module, "_onnx_from_torch", lambda network, multiple, has_colours: proto)
     other = build_generator(MODEL).eval()
     with pytest.raises(ExportError, match="differs from PyTorch"):
         export_generator(other, FACTS, tmp_path / "wrong.onnx")
@@ -147,7 +147,7 @@ def test_rounding_that_changes_the_colours_is_refused(exported, tmp_path, monkey
     trained = copy.deepcopy(generator)
     with torch.no_grad():
         trained.chroma_head.bias += 0.1
-    monkeypatch.setattr(export_module, "_onnx_from_torch", lambda network, multiple: onnx.load(path))
+    monkeypatch.setattr(export_module, "_onnx_from_torch", lambda network, multiple, has_colours: onnx.load(path))
     monkeypatch.setattr(export_module, "largest_difference", lambda *_: 0.0)
     with pytest.raises(ExportError, match=r"steps of 0.04 .* from those of the trained network") as caught:
         export_generator(trained, replace(FACTS, weight_step=0.04), tmp_path / "pale.onnx")

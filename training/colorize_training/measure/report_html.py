@@ -32,8 +32,9 @@ def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _interval_table(columns: Mapping[str, Mapping[str, metrics.Interval]], first: str = "") -> str:
-    names = list(next(iter(columns.values()))) if columns else []
-    return _table([first, *columns], [[name, *(str(columns[c][name]) for c in columns)] for name in names])
+    names = list(dict.fromkeys(name for column in columns.values() for name in column))
+    # A set without dark pixels, say, lacks what is measured on them.
+    return _table([first, *columns], [[name, *(str(columns[c].get(name, "-")) for c in columns)] for name in names])
 
 
 def figure_png(scene: Scene, chroma: Tensor, doubt: Tensor) -> NDArray[np.uint8]:
@@ -80,6 +81,8 @@ def page(evaluation: Evaluation, figures: Mapping[str, Sequence[tuple[str, NDArr
         parts += ["<h2>RMSE by number of hints</h2>", _interval_table(evaluation.hints, "hints")]
     if evaluation.degradations:
         parts += ["<h2>RMSE by degradation</h2>", _interval_table(evaluation.degradations, "degradation")]
+    if evaluation.painter:
+        parts += ["<h2>A painter's strokes</h2>", _interval_table(evaluation.painter)]
     if evaluation.skin:
         parts += ["<h2>Skin</h2>", _interval_table({f"{evaluation.skin_pictures} pictures": evaluation.skin}, "skin")]
     for title, pictures in figures.items():
