@@ -27,6 +27,12 @@ const TABLE = {
   "blend.color": { en: "Color (photographs)", de: "Farbe (Fotografien)" },
   "blend.multiply": { en: "Multiply (line art on white)", de: "Multiplizieren (Strichzeichnung auf Weiß)" },
   hints: { en: "Use the layer “Colour hints”", de: "Ebene „Farbhinweise“ verwenden" },
+  "hints.layer": { en: "Colour hints", de: "Farbhinweise" },
+  "hints.new": { en: "New hints layer", de: "Neue Hinweisebene" },
+  "hints.made": {
+    en: "Paint strokes of colour on the layer “{name}”, then press Colorize.",
+    de: "Malen Sie farbige Striche auf die Ebene „{name}“ und drücken Sie dann Kolorieren.",
+  },
   doubt: {
     en: "Add a hidden layer showing where the model guesses",
     de: "Verborgene Ebene hinzufügen, die zeigt, wo das Modell rät",

@@ -14,6 +14,7 @@ entrypoints.setup({ panels: { colorize: { show() {} } } });
 const { colorize, serverTrouble } = require("./colorize.js");
 const { PanelError, CancelledError, Cancellation } = require("./errors.js");
 const { LANGUAGES, label, sentence, setLanguage } = require("./labels.js");
+const { newHintsLayer } = require("./hints.js");
 const { selfTest } = require("./selftest.js");
 const { addressesFor, findServer, parseAddress } = require("./server.js");
 const { loadChoices, loadToken, parseToken, saveChoices, saveToken } = require("./settings.js");
@@ -233,6 +234,15 @@ widget("colorize").addEventListener("click", () =>
     const { answer, isForeign, seconds } = await colorize({ ...choices, token }, panel, cancellation);
     const { model, backend } = answer;
     return label(isForeign ? "done.foreign" : "done", { seconds: seconds.toFixed(1), model, backend });
+  }),
+);
+
+widget("new-hints").addEventListener("click", () =>
+  run(async (cancellation) => {
+    const done = await newHintsLayer(cancellation);
+    widget("useHints").checked = true;
+    takeChoices();
+    return done;
   }),
 );
 

@@ -343,6 +343,7 @@ module.exports = {
   SRGB,
   canvasOf,
   currentDocument,
+  isHints,
   isOurs,
   makePlan,
   stillFitting,

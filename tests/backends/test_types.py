@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 CHECKED = (
-    "server/colorize_server/engine",
+    "server/colorize_server/tensorrt",
     "server/colorize_server/backends",
     "server/colorize_server/cli/trt_build.py",
 )

@@ -24,6 +24,7 @@ def _with_scripted_child(args):  # type: ignore[no-untyped-def]
 
 
 start.settings_from = _with_scripted_child
+start.BACKEND_NAMES = (*start.BACKEND_NAMES, "fails")  # the scripted process knows this one too
 run._FETCH_GRACE_S = float(os.environ.get("TEST_FETCH_GRACE_S", run._FETCH_GRACE_S))
 
 if __name__ == "__main__":

@@ -234,6 +234,7 @@ export const conduct = {
       "size",
       "saturation",
       "useHints",
+      "new-hints",
       "addDoubt",
       "clip",
       "maskFromSelection",
@@ -249,6 +250,6 @@ export const conduct = {
     await panel.untilIdle();
     assert.match(await panel.text("status"), /^Done/);
     assert.equal((await panel.report()).documents.find((document) => document.id === id).history.length, 2);
-    assert.equal((await reachable()).length, 15, "everything is reachable after a run");
+    assert.equal((await reachable()).length, 16, "everything is reachable after a run");
   },
 };

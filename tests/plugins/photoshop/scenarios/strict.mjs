@@ -160,6 +160,26 @@ export const strict = {
     await assertRefused(panel, before, await convertedAndColoured(panel), /did not convert the document to RGB with its layers/);
   },
 
+  async "a new hints layer"(kit) {
+    const { panel, id } = await opened(kit, simpleDocument(kit.photographs.girl));
+    const press = async () => {
+      await panel.press("new-hints");
+      await panel.untilIdle();
+      assert.match(await panel.text("status"), /^Paint strokes of colour on the layer “Colour hints”/);
+      const [document] = (await panel.orderlyReport()).documents;
+      assert.deepEqual(names(document.layers), ["Colour hints", "Photograph", "Background"]);
+      assert.deepEqual(document.selectedIDs, [document.layers[0].id], "it is selected");
+      return document;
+    };
+    const document = await press();
+    assert.equal(document.history.at(-1), "New hints layer");
+    assert.equal(document.history.length, 2, "one history step");
+    assert.equal(await panel.page.evaluate(() => document.getElementById("useHints").checked), true);
+    // Where there is one it is selected; a second is not made.
+    await panel.artist("select", id, ["Photograph"]);
+    await press();
+  },
+
   async "Colorize while a text is edited"(kit) {
     kit.patches = [...kit.patches, { file: "modal.js", find: "const RETRIES = 40;", replace: "const RETRIES = 3;" }];
     const { panel, id } = await opened(kit, simpleDocument(kit.photographs.girl));
