@@ -18,7 +18,8 @@
 This module imports nothing of the package, so that every other module may import it.
 """
 
-from typing import ClassVar
+from collections.abc import Iterable
+from typing import ClassVar, Self
 
 
 class ColorizeError(Exception):
@@ -81,10 +82,15 @@ class HintsError(BadRequestError):
 
 
 class SizeNotOfferedError(BadRequestError):
-    """The network size is not one that the model card vouches for."""
+    """The model was not tested at the network size that was asked for."""
 
     default_code = "size_not_offered"
     default_status = 422
+
+    @classmethod
+    def for_size(cls, size: int, offered: Iterable[int], model: str = "The model") -> Self:
+        """Return the error for a `size` that is none of the sizes `offered` by `model`, the beginning of a sentence."""
+        return cls(f"{model} was not tested at size {size}.", f"Use one of {', '.join(map(str, offered))}.")
 
 
 class RefusedError(ColorizeError):

@@ -62,8 +62,7 @@ class ModelCard:
         if size is None:
             return self.default_size
         if size not in self.sizes:
-            offered = ", ".join(map(str, self.sizes))
-            raise SizeNotOfferedError(f"{self.name} was not tested at size {size}.", f"Use one of {offered}.")
+            raise SizeNotOfferedError.for_size(size, self.sizes, self.name)
         return size
 
 

@@ -2,9 +2,10 @@
 
 import json
 
+import pytest
 from colorize_server.daemon.parameters import COMMON, PROFILES, RAW_ONLY, answer_type, task_from_query
-from colorize_server.errors import ColorizeError
-from colorize_server.inference.task import ENCODED, RAW, Task
+from colorize_server.errors import ColorizeError, SizeNotOfferedError
+from colorize_server.inference.task import ENCODED, PNG, RAW, Task
 from colorize_server.settings import Limits
 from hypothesis import given
 from hypothesis import strategies as st
@@ -72,3 +73,9 @@ def test_a_task_survives_its_way_to_the_inference_process(
 def test_any_accept_header_gets_a_format_that_we_write(media_type: str, accept: str) -> None:
     """PNG or TIFF."""
     assert answer_type(media_type, accept) in ("image/png", "image/tiff")
+
+
+def test_a_size_that_is_not_offered_is_told_with_those_that_are() -> None:
+    with pytest.raises(SizeNotOfferedError) as caught:
+        task_from_query([("size", "300")], PNG, "*/*", LIMITS, SIZES)
+    assert str(caught.value) == "The model was not tested at size 300. Use one of 256, 384."

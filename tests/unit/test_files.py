@@ -17,7 +17,7 @@ from colorize_server.picture.photograph import Metadata
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from icc_profiles import grey_profile
-from PIL import Image, ImageCms
+from PIL import Image
 
 RNG = np.random.default_rng(0)
 
@@ -206,9 +206,9 @@ def test_a_profile_that_needs_tables_goes_through_littlecms() -> None:
 
 
 def test_a_profile_of_the_wrong_kind_or_a_damaged_one_is_ignored() -> None:
-    rgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     grey = Image.fromarray(pixels(1)[..., 0])
-    assert decode_picture(saved(grey, "PNG", icc_profile=rgb)).profile.name == "srgb"
+    coloured = Image.fromarray(pixels(3))
+    assert decode_picture(saved(coloured, "PNG", icc_profile=grey_profile(gamma=1.8))).profile is SRGB
     assert decode_picture(saved(grey, "PNG", icc_profile=b"x" * 200)).profile.name == "srgb"
 
 

@@ -8,11 +8,12 @@ from aiohttp import web
 from aiohttp.http_exceptions import LineTooLong
 from aiohttp.typedefs import Handler
 
+from .. import PRODUCT
 from ..errors import BadRequestError, ColorizeError, RefusedError
 
 _LOG = logging.getLogger(__name__)
 HEADERS: Final = {
-    "Server": "colorize-server",
+    "Server": PRODUCT,
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
     "Cross-Origin-Resource-Policy": "same-origin",

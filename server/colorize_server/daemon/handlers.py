@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from .. import __version__
+from .. import PRODUCT, __version__
 from ..errors import BadRequestError, ColorizeError, PictureError, RefusedError
 from ..inference.task import Task
 from .access import proof_of
@@ -22,7 +22,6 @@ from .openapi import openapi_document
 from .parameters import MAX_WAIT_S, answer_type, single_values, task_from_query, touch_ups_task
 from .work import State, Work
 
-PRODUCT: Final = "colorize-server"
 PROTOCOL: Final = 1
 RECIPE_BYTES: Final = 4 << 20
 """Room that is kept for a recipe's chroma."""

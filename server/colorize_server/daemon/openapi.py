@@ -3,7 +3,7 @@
 import re
 from typing import Any, Final
 
-from .. import __version__
+from .. import PRODUCT, __version__
 from ..inference.task import ENCODED, PNG, RAW, TIFF
 from ..picture.options import MIN_SIDE, SATURATION_RANGE, Blend, Host, Output
 from ..settings import Limits
@@ -37,7 +37,7 @@ def openapi_document(limits: Limits) -> Members:
     return {
         "openapi": "3.1.0",
         "info": {
-            "title": "colorize-server",
+            "title": PRODUCT,
             "version": __version__,
             "summary": "Colour for black-and-white photographs; see PROTOCOL.md.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},

@@ -167,10 +167,7 @@ def check_shape(width: int, height: int, limits: Limits) -> None:
 def _options(values: Mapping[str, str], sizes: Sequence[int]) -> Options:
     size = _integer(values, "size") if "size" in values else None
     if size is not None and sizes and size not in sizes:
-        raise SizeNotOfferedError(
-            f"The model was not tested at a size of {size}.",
-            f"Choose one of {', '.join(str(offered) for offered in sizes)}.",
-        )
+        raise SizeNotOfferedError.for_size(size, sizes)
     return Options(
         output=_choice(values, "output", Output, Output.LAYER),
         host=_choice(values, "host", Host, Host.NONE),

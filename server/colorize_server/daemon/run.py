@@ -12,13 +12,13 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-from .. import __version__
+from .. import PRODUCT, __version__
 from ..errors import ColorizeError
 from ..inference.started import StartedProcess
 from ..installation.state import DaemonState, StateFolder
 from ..settings import Settings
 from .app import Listener, create_app
-from .handlers import PRODUCT, PROTOCOL
+from .handlers import PROTOCOL
 from .keys import ACTIVITY, JOBS, SCHEDULER
 
 _LOG = logging.getLogger(__name__)

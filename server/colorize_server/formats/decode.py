@@ -23,6 +23,7 @@ from ..errors import HintsError, PictureError
 from ..picture.photograph import GREY_PROFILES, Metadata, Photograph, Pixels, Profile
 from .exif import PREFIX, block_from_tiff, clean_block
 from .tiff import STRIP_PIXELS, check_samples, full_range, straight
+from .tiff_page import full_picture, mend_palette, orientation_is_bytes, orientation_of, photometric_of
 
 _LYING: Final = (5, 6, 7, 8)
 """Orientations that exchange width and height."""
@@ -186,7 +187,8 @@ def _decode_with_pillow(data: bytes | memoryview, media_type: str, limits: Pictu
                 pixels = _with_keyed_alpha(pixels, image.info["transparency"])
             return _upright(_photograph(pixels, icc, metadata), orientation)
         image.load()
-        return _upright(_from_pillow(image, icc, metadata), orientation)
+        bits = _png_bit_depth(data) if media_type == "image/png" else 8
+        return _upright(_from_pillow(image, icc, metadata, bits), orientation)
 
 
 def _opened_by_pillow(data: bytes | memoryview, media_type: str) -> Image.Image:
@@ -212,8 +214,10 @@ def _with_keyed_alpha(pixels: Pixels, key: object) -> Pixels:
     return np.concatenate([pixels, alpha.astype(pixels.dtype)], axis=-1)
 
 
-def _from_pillow(image: Image.Image, icc: bytes | None, metadata: Metadata) -> Photograph:
+def _from_pillow(image: Image.Image, icc: bytes | None, metadata: Metadata, bits: int = 8) -> Photograph:
     keyed = "transparency" in image.info
+    if keyed and image.mode == "L" and bits in (2, 4):
+        image.info["transparency"] *= 255 // ((1 << bits) - 1)  # the pixels are spread over 8 bits, the level is not
     if image.mode in ("1", "L", "LA", "La") or (image.mode == "P" and not keyed and _palette_is_grey(image)):
         wanted = "LA" if keyed or image.mode in ("LA", "La") else "L"
     elif image.mode in ("I;16", "I;16B", "I;16L", "I"):
@@ -237,6 +241,9 @@ def _as_channels(pixels: Any) -> Pixels:
 
 def _photograph(pixels: Any, icc: bytes | None, metadata: Metadata) -> Photograph:
     """Give pixels the meaning that their profile says, or sRGB where there is none that fits."""
+    if icc and pixels.shape[2] <= 2 and icc[16:20] == b"RGB ":
+        # An indexed picture's profile is that of its colours, grey ones too (PNG and TIFF say so).
+        pixels = pixels[..., [0, 0, 0, *range(1, pixels.shape[2])]]
     grey = pixels.shape[2] <= 2
     default: Profile = GREY_PROFILES["srgb"] if grey else SRGB
     if not icc:
@@ -333,16 +340,13 @@ def _upright(photograph: Photograph, orientation: int) -> Photograph:
 
 def _decode_tiff(data: bytes | memoryview, limits: PictureLimits) -> Photograph:
     with tifffile.TiffFile(io.BytesIO(data)) as tiff:
-        page = tiff.pages[0]
-        if not isinstance(page, tifffile.TiffPage):
-            raise PictureError("The TIFF file has no picture.")
+        page, directory = full_picture(tiff)
         limits.check(page.imagewidth, page.imagelength)
         check_samples(page)
         tag = page.tags.get(34675)
         icc = bytes(tag.value) if tag is not None and isinstance(tag.value, bytes) else None
-        orientation_tag = page.tags.get(274)
-        orientation = 1 if orientation_tag is None else _whole_number(orientation_tag.value)
-        photometric = int(page.photometric)
+        orientation = orientation_of(page)
+        photometric = photometric_of(page)
         simple = 8 <= page.bitspersample <= 16 and photometric in (0, 1, 2)
         pixels = full_range(page.asarray(), page.bitspersample) if simple else None
         extra = tuple(int(e) for e in page.extrasamples)
@@ -351,7 +355,13 @@ def _decode_tiff(data: bytes | memoryview, limits: PictureLimits) -> Photograph:
     if pixels is None:
         # Palettes, bilevel, YCbCr and CMYK are 8-bit matters, which Pillow knows well.
         with Image.open(io.BytesIO(data), formats=["TIFF"]) as image:
+            image.seek(directory)
+            if image.size not in ((page.imagewidth, page.imagelength), (page.imagelength, page.imagewidth)):
+                raise PictureError("The whole picture is hidden in the TIFF file.", "Save it as a TIFF of its own.")
             image.load()  # turns it upright, unlike pictures of other formats
+            mend_palette(image, page)
+            if orientation_is_bytes(page):
+                return _upright(_from_pillow(image, icc, metadata), orientation)
             if orientation in _LYING and metadata.dpi is not None:
                 metadata = replace(metadata, dpi=metadata.dpi[::-1])
             return _from_pillow(image, icc, metadata)

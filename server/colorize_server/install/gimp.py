@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from .. import __version__
+from .. import PRODUCT, __version__
 from ..errors import OutputError
 from ..installation.state import StateFolder
 
@@ -167,7 +167,7 @@ def install(target: Path) -> None:
     _refuse_foreign(target)
     temporary = target.with_name(f".{NAME}-{os.getpid()}")
     record = {
-        "product": "colorize-server",
+        "product": PRODUCT,
         "version": __version__,
         "command": start_command(),
         "state_file": str(StateFolder().state_file.absolute()),

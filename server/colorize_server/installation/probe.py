@@ -11,9 +11,9 @@ import secrets
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from .. import PRODUCT
 from .state import DaemonState, StateFolder
 
-_PRODUCT: Final = "colorize-server"
 _MAX_ANSWER_BYTES: Final = 1 << 20
 
 
@@ -62,7 +62,7 @@ def probe(host: str, port: int, token: str, timeout_s: float = 3.0) -> Found:
         return Found(Who.NOBODY, port)
     except (OSError, ValueError):
         return Found(Who.STRANGER, port)
-    if health.get("product") != _PRODUCT:
+    if health.get("product") != PRODUCT:
         return Found(Who.STRANGER, port)
     expected = health_proof(token, nonce, port)
     proof = health.get("proof")

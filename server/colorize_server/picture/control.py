@@ -25,11 +25,6 @@ class Control:
         self._on_cancel: list[Callable[[], None]] = []
         self._lock = threading.Lock()
 
-    @property
-    def is_cancelled(self) -> bool:
-        """Whether `cancel` was called."""
-        return self._cancelled.is_set()
-
     def cancel(self) -> None:
         """Ask the work to stop; thread-safe, may be called more than once."""
         with self._lock:
