@@ -3,6 +3,7 @@
 import argparse
 import errno
 import hashlib
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -108,6 +109,17 @@ def test_a_daemon_with_other_options_is_no_success(
     assert told in str(caught.value)
     assert "--replace" in str(caught.value)
     assert "colorize-server stop" in str(caught.value)
+
+
+def test_a_host_that_does_not_exist_is_not_said_to_let_others_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(*_: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    with pytest.raises(ColorizeError, match="There is no address called banana"):
+        start.settings_from(asked("--host", "banana"))
+    with pytest.raises(ColorizeError, match="There is no address called banana"):
+        start.settings_from(asked("--host", "banana", "--allow-remote"))
 
 
 def test_a_daemon_with_what_was_asked_for_is_a_success(

@@ -8,6 +8,7 @@ import logging
 import logging.handlers
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -96,6 +97,8 @@ def settings_from(args: argparse.Namespace) -> Settings:
     Raises:
         ColorizeError: if they do not go together.
     """
+    if not _is_loopback(args.host):
+        _check_address(args.host)
     if not _is_loopback(args.host) and not args.allow_remote:
         raise ColorizeError(
             f"{args.host} lets other computers in.",
@@ -362,6 +365,17 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _check_address(host: str) -> None:
+    try:
+        socket.getaddrinfo(host, None)
+    except (OSError, UnicodeError) as error:
+        raise ColorizeError(
+            f"There is no address called {host}.",
+            f"Leave out --host, or give an address of this computer such as {DEFAULT_HOST}.",
+            code="bad_parameter",
+        ) from error
 
 
 def _port(text: str) -> int:
