@@ -151,13 +151,42 @@ def test_start_tells_clients_where_it_is(folder: StateFolder, port: int) -> None
 
 
 def test_starting_twice_says_so_and_succeeds(folder: StateFolder, port: int) -> None:
-    """Also in the background, and whatever port is asked for."""
+    """Also in the background, and when any port will do."""
     with Started(folder, "--port", str(port)) as daemon:
         for words in (["--port", str(port)], ["--background"], ["--port", "0"]):
             second = call("start", *words)
             assert second.returncode == 0, second.stderr
             assert second.stdout == f"colorize-server {__version__} already runs on port {port}.\n"
         assert daemon.colorize(NORMAL)[0] == 200
+
+
+def test_a_start_with_other_options_is_refused_or_replaces(folder: StateFolder, port: int) -> None:
+    """A second start never ignores what it was asked for; what was under way is finished."""
+    with Started(folder, "--port", str(port)) as daemon:
+        refused = call("start", "--background", "--backend", "cuda", "--port", str(port))
+        assert refused.returncode == 1
+        assert "but computes with" in refused.stderr
+        work = InBackground(lambda: daemon.colorize(SLOW))
+        eventually(lambda: daemon.ask("GET", "/v1/health")[1]["queue"]["running"] == 1)
+
+        replaced = call("start", "--background", "--replace", "--port", str(port))
+
+        assert replaced.returncode == 0, replaced.stderr
+        assert work.result()[0] == 200
+        assert daemon.process.wait(30) == 0
+        assert call("stop").returncode == 0
+
+
+def test_stop_says_that_it_waits_for_a_picture(folder: StateFolder, port: int) -> None:
+    """A large picture takes long; silence looks like a fault."""
+    with Started(folder, "--port", str(port)) as daemon:
+        work = InBackground(lambda: daemon.colorize(SLOW))
+        eventually(lambda: daemon.ask("GET", "/v1/health")[1]["queue"]["running"] == 1)
+
+        stopped = call("stop")
+
+        assert stopped.stdout == "Waiting for the picture under way.\ncolorize-server has ended.\n"
+        assert work.result()[0] == 200
 
 
 def test_many_starts_at_the_same_time_make_one_daemon(folder: StateFolder, port: int) -> None:
@@ -532,7 +561,7 @@ def test_a_vanished_folder_does_not_disturb_a_running_daemon(folder: StateFolder
 
 
 def test_a_model_that_cannot_be_loaded_is_told(folder: StateFolder, port: int) -> None:
-    """By status, and by starting it again; the daemon stays to say so."""
+    """By status, and by the next start, which replaces it with one that can."""
     daemon = Started(folder, "--port", str(port), "--backend", "fails")
     try:
         eventually(lambda: (running := find_daemon(folder)) and running[1].health["state"] == "failed")
@@ -541,11 +570,12 @@ def test_a_model_that_cannot_be_loaded_is_told(folder: StateFolder, port: int) -
 
         assert status.returncode == 1
         assert "The model /models/base.onnx is damaged. Reinstall colorize-server." in status.stdout
-        again = call("start", "--port", str(port))
-        assert again.returncode == 1
-        assert "already runs, but cannot colorize: The model /models/base.onnx is damaged." in again.stderr
-        assert call("stop").returncode == 0
+        again = call("start", "--background", "--port", str(port))
+        assert again.returncode == 0, again.stderr
+        assert "is replaced. It said: The model /models/base.onnx is damaged." in again.stdout
         assert daemon.process.wait(30) == 0
+        assert call("status").returncode == 0
+        assert call("stop").returncode == 0
     finally:
         daemon.__exit__()
 

@@ -2,10 +2,12 @@
 
 import argparse
 import errno
+import hashlib
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Final
 
 import psutil
 import pytest
@@ -68,6 +70,91 @@ def test_a_daemon_that_cannot_colorize_is_no_success(
     found(monkeypatch, FAILED)
     assert start._already_runs(folder) == 1
     assert "cannot colorize: There is not enough memory. Close other programs." in capsys.readouterr().err
+
+
+PORT: Final = 47811
+RUNS: Final = {
+    "state": "ready",
+    "ready": True,
+    "backend": {"requested": "auto", "active": "onnxruntime"},
+    "model": {"name": "colorize-base", "version": "1.0.0", "sha256": hashlib.sha256(b"a model").hexdigest()},
+}
+
+
+def asked(*words: str) -> argparse.Namespace:
+    """What `colorize-server start WORDS` asks for."""
+    parser = argparse.ArgumentParser()
+    start.add_parser(parser.add_subparsers())
+    return parser.parse_args(["start", *words])
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--port", "5000"], "already runs on port 47811, but not on port 5000"),
+        (["--backend", "cuda"], "computes with onnxruntime, not cuda"),
+        (["--model", "MODEL"], "with the model colorize-base 1.0.0, not other.onnx"),
+        (["--host", "127.0.0.2"], "listens on 127.0.0.1, not on 127.0.0.2"),
+    ],
+)
+def test_a_daemon_with_other_options_is_no_success(
+    monkeypatch: pytest.MonkeyPatch, folder: StateFolder, tmp_path: Path, words: list[str], told: str
+) -> None:
+    """What was asked for is not ignored in silence, and the way out is named."""
+    other = tmp_path / "other.onnx"
+    other.write_bytes(b"another model")
+    found(monkeypatch, RUNS)
+    with pytest.raises(ColorizeError) as caught:
+        start._already_runs(folder, asked(*(str(other) if word == "MODEL" else word for word in words)))
+    assert told in str(caught.value)
+    assert "--replace" in str(caught.value)
+    assert "colorize-server stop" in str(caught.value)
+
+
+def test_a_host_that_does_not_exist_is_not_said_to_let_others_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(*_: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    with pytest.raises(ColorizeError, match="There is no address called banana"):
+        start.settings_from(asked("--host", "banana"))
+    with pytest.raises(ColorizeError, match="There is no address called banana"):
+        start.settings_from(asked("--host", "banana", "--allow-remote"))
+
+
+def test_a_daemon_with_what_was_asked_for_is_a_success(
+    monkeypatch: pytest.MonkeyPatch, folder: StateFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The model is known by its content, not its name; one that still loads is waited for."""
+    same = tmp_path / "renamed.onnx"
+    same.write_bytes(b"a model")
+    starting = {"state": "starting", "ready": False, "backend": {"requested": "auto", "active": None}, "model": None}
+    answers = found(monkeypatch, starting, RUNS)
+    words = ["--port", str(PORT), "--backend", "onnxruntime", "--model", str(same)]
+    assert start._already_runs(folder, asked(*words)) == 0
+    assert next(answers, None) is None
+    assert "already runs on port 47811" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("health", "words", "told"),
+    [(FAILED, [], "There is not enough memory."), (RUNS, ["--replace", "--port", "5000"], "finish its work")],
+)
+def test_a_daemon_that_failed_or_is_to_be_replaced_goes(
+    monkeypatch: pytest.MonkeyPatch,
+    folder: StateFolder,
+    capsys: pytest.CaptureFixture[str],
+    health: dict[str, Any],
+    words: list[str],
+    told: str,
+) -> None:
+    """Nobody has to stop a useless server by hand before the corrected command works."""
+    stopped: list[DaemonState] = []
+    monkeypatch.setattr(start, "ask_to_stop", stopped.append)
+    found(monkeypatch, health)
+    assert start._already_runs(folder, asked(*words)) is None
+    assert [state.port for state in stopped] == [PORT]
+    assert told in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("outcome", "exit_code"), [(READY, 0), (FAILED, 1)])

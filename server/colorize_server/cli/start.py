@@ -2,14 +2,17 @@
 
 import argparse
 import contextlib
+import hashlib
 import ipaddress
 import logging
 import logging.handlers
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Any, Final
 
 from .. import __version__
@@ -22,7 +25,7 @@ from .model_option import add_model_option
 
 _DESCRIPTION: Final = """\
 Starts the server.  It is ready when the plug-ins find it; nothing else needs to be set up.
-Starting it twice does no harm: the second start says that it already runs.
+Starting it twice does no harm: the second start says that it already runs.  One that cannot colorize is replaced.
 """
 _ROOM_BYTES: Final = 1 << 20
 """What the state file, the lock and a few lines of log need."""
@@ -64,6 +67,9 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--quiet", action="store_true", help="write what happens to the log file only")
     parser.add_argument("--device", type=int, default=0, metavar="N", help="number of the graphics card to use")
     parser.add_argument("--require-gpu", action="store_true", help="fail where no graphics card can be used")
+    parser.add_argument(
+        "--replace", action="store_true", help="end a server that runs, after its work, and start this one instead"
+    )
     add_model_option(parser)
 
 
@@ -72,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
     settings = settings_from(args)
     folder = StateFolder()
     folder.prepare()
-    exit_code = _already_runs(folder)
+    exit_code = _already_runs(folder, args)
     if exit_code is not None:
         return exit_code
     if args.require_gpu:
@@ -91,6 +97,8 @@ def settings_from(args: argparse.Namespace) -> Settings:
     Raises:
         ColorizeError: if they do not go together.
     """
+    if not _is_loopback(args.host):
+        _check_address(args.host)
     if not _is_loopback(args.host) and not args.allow_remote:
         raise ColorizeError(
             f"{args.host} lets other computers in.",
@@ -141,27 +149,88 @@ def _say_listening(settings: Settings, port: int) -> None:
         print(f"colorize-server {__version__} listens on {settings.host}, port {port}.  Ctrl+C ends it.", flush=True)
 
 
-def _already_runs(folder: StateFolder) -> int | None:
-    """Say that the daemon already runs; have one of another version finish and go.
+def _already_runs(folder: StateFolder, asked: argparse.Namespace | None = None) -> int | None:
+    """Say that the daemon already runs; have one that is of no use to this start finish and go.
+
+    Args:
+        folder: where the daemon says that it runs.
+        asked: what this start was asked for; None only reports on the daemon of somebody else's start.
 
     Returns:
         the exit code, or None if the daemon does not run.
+
+    Raises:
+        ColorizeError: it runs with something else than was asked for.
     """
     running = find_daemon(folder)
     # A daemon that has failed tries again when it is asked how it is: the outcome is what its painter wants to hear.
     end = time.monotonic() + _READY_TIMEOUT_S
-    while running is not None and _tries_again(running[1].health) and time.monotonic() < end:
+    while running is not None and _is_to_be_awaited(running[1].health, asked) and time.monotonic() < end:
         time.sleep(0.2)
         running = find_daemon(folder)
     if running is None:
         return None
     state, found = running
-    version = found.health.get("version")
-    if version == __version__ and found.health.get("state") != "stopping":
+    reason = _reason_to_replace(found.health, asked)
+    if reason is None:
+        differences = [] if asked is None else _differences(state, found.health, asked)
+        if differences:
+            raise ColorizeError(
+                f"colorize-server already runs on port {state.port}, but {' and '.join(differences)}.",
+                "Add --replace to end it and start this one, or run 'colorize-server stop' first.",
+                code="bad_parameter",
+            )
         return _report(state, found.health, "already runs")
-    print(f"Waiting for colorize-server {version} to finish its work, to replace it with {__version__}.", flush=True)
+    print(reason, flush=True)
     stop_and_wait(state, folder, _REPLACE_TIMEOUT_S)
     return None
+
+
+def _reason_to_replace(health: dict[str, Any], asked: argparse.Namespace | None) -> str | None:
+    """Return the sentence that says why the daemon has to go, or None if it may stay."""
+    version = health.get("version")
+    if version != __version__ or health.get("state") == "stopping":
+        return f"Waiting for colorize-server {version} to finish its work, to replace it with {__version__}."
+    if asked is None:
+        return None
+    if health.get("state") == "failed":
+        error = health.get("error") or {}
+        return f"The server that runs cannot colorize, and is replaced. It said: {error.get('message')}"
+    if asked.replace:
+        return "Waiting for the server that runs to finish its work, to replace it."
+    return None
+
+
+def _differences(state: DaemonState, health: dict[str, Any], asked: argparse.Namespace) -> list[str]:
+    """Say in what the daemon differs from what was asked for; what was not asked for may be anything."""
+    differences = []
+    if asked.port not in (None, 0, state.port):
+        differences.append(f"not on port {asked.port}")
+    if asked.host not in (DEFAULT_HOST, state.host):
+        differences.append(f"listens on {state.host}, not on {asked.host}")
+    backend = health.get("backend") or {}
+    if asked.backend not in ("auto", backend.get("requested"), backend.get("active")):
+        differences.append(f"computes with {backend.get('active') or backend.get('requested')}, not {asked.backend}")
+    model = health.get("model")
+    if asked.model is not None and model is not None and model.get("sha256") != _sha256(asked.model):
+        differences.append(f"with the model {model.get('name')} {model.get('version')}, not {asked.model.name}")
+    return differences
+
+
+def _sha256(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ColorizeError(
+            f"The model {path} cannot be read ({error.strerror}).", "Give a file that can.", code="bad_parameter"
+        ) from error
+
+
+def _is_to_be_awaited(health: dict[str, Any], asked: argparse.Namespace | None) -> bool:
+    """Whether the daemon cannot say yet how it is, or which model it has."""
+    is_model_unknown = asked is not None and asked.model is not None and health.get("state") == "starting"
+    return _tries_again(health) or is_model_unknown
 
 
 def _tries_again(health: dict[str, Any]) -> bool:
@@ -296,6 +365,17 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _check_address(host: str) -> None:
+    try:
+        socket.getaddrinfo(host, None)
+    except (OSError, UnicodeError) as error:
+        raise ColorizeError(
+            f"There is no address called {host}.",
+            f"Leave out --host, or give an address of this computer such as {DEFAULT_HOST}.",
+            code="bad_parameter",
+        ) from error
 
 
 def _port(text: str) -> int:

@@ -28,6 +28,8 @@ def run(args: argparse.Namespace) -> int:
                     raise hung_error(folder)
         print("colorize-server does not run.")
         return 0
+    if running[1].health["queue"]["running"]:
+        print("Waiting for the picture under way.", flush=True)
     stop_and_wait(running[0], folder, _TIMEOUT_S)
     print("colorize-server has ended.")
     return 0
