@@ -263,7 +263,7 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--save-every", type=float, default=300.0, help="seconds between checkpoints (default 300)")
     p.add_argument("--half-every", type=int, default=0, help="pictures between kept half-precision checkpoints")
     p.add_argument("--precision", choices=["", "float32", "bfloat16", "float16"], default="", help="of autocast")
-    p.add_argument("--workers", type=_at_least(1), default=1, help="processes that prepare batches (default 1)")
+    p.add_argument("--workers", type=_at_least(0), default=1, help="processes that prepare batches (default 1)")
     p.set_defaults(run=_fit)
 
     p = commands.add_parser("evaluate", help="measure a model on pictures that it never trained on")
