@@ -18,7 +18,8 @@ from colorize_training.config import (
     config_from_dict,
     config_from_toml,
     config_to_dict,
-    preset_config,
+    named_config,
+    paper_config,
 )
 from colorize_training.errors import ConfigError
 
@@ -37,7 +38,9 @@ def test_errors_are_one_line_with_cause_and_remedy(capsys, tmp_path, shards, exp
     empty.mkdir()
     assert "There is no picture" in _fails(capsys, "prepare", empty, "--out", tmp_path / "o")
     assert "There is no configuration" in _fails(capsys, "fit", tmp_path / "no.toml")
-    assert "There is no preset" in _fails(capsys, "fit", "pix3pix")
+    assert "There is no configuration named 'pix3pix'. Use one of default, pix2pix-paper, cool" in _fails(
+        capsys, "fit", "pix3pix"
+    )
     assert "There is no checkpoint" in _fails(capsys, "evaluate", tmp_path / "no", "--data", shards)
     assert "There is no checkpoint" in _fails(capsys, "export", empty, "--out", tmp_path / "m.onnx")
     assert "cannot be read" in _fails(capsys, "evaluate", tmp_path / "no.onnx", "--data", shards)
@@ -66,7 +69,7 @@ def test_errors_are_one_line_with_cause_and_remedy(capsys, tmp_path, shards, exp
         ("[data]\npeople_share = 2.0", "people_share is 2.0"),
         ("[degrade]\nblur = -1.0", "blur is -1.0"),
         ('[model]\nnetwork = "resnet"', "network is 'resnet'"),
-        ('preset = "other"', "no preset"),
+        ('preset = "other"', "no configuration named 'other'"),
         ("data = 3", "is not a table"),
     ],
 )
@@ -78,7 +81,7 @@ def test_wrong_settings_are_named(tmp_path, text, said):
 
 
 def test_a_configuration_survives_its_dictionary():
-    for config in (TrainConfig(), preset_config("pix2pix-paper")):
+    for config in (TrainConfig(), paper_config()):
         assert config_from_dict(config_to_dict(config)) == config
 
 
@@ -162,7 +165,7 @@ def test_a_few_steps_of_the_paper_preset(tiny_config, shards, tmp_path):
     from colorize_training.loop.fit import FitOptions, fit
     from colorize_training.models.checkpoint import read_checkpoint
 
-    paper = preset_config("pix2pix-paper")
+    paper = paper_config()
     config = replace(paper, data=replace(paper.data, has_splits=False))
     last = fit(config, FitOptions(tmp_path / "run", shards, max_steps=1, precision="float32", workers=0, is_quiet=True))
     assert read_checkpoint(last).progress.pictures == 1
@@ -183,12 +186,20 @@ def test_a_finetune_of_any_length_reaches_its_learning_rate_stays_there_and_fall
     assert factors.index(1.0) * 16 <= 0.1 * pictures + 16
 
 
+def test_a_short_run_of_a_long_configuration_keeps_its_shape():
+    """Its learning rate would not reach its height else, and crops that grow for longer than the run were refused."""
+    from colorize_training.loop.fit import with_overrides
+
+    whole = named_config("stage2-people")
+    short = with_overrides(whole, 1000, None)
+    assert (short.pictures, short.data.growth_pictures) == (1000, whole.data.growth_pictures // 100)
+    assert (short.optim.warmup_pictures, short.optim.decay_pictures) == (30, 600)
+    longer = with_overrides(whole, 200_000, None)
+    assert longer == replace(whole, pictures=200_000)
+
+
 def test_what_the_command_line_changes_is_checked_before_any_work(capsys, exported, photos, tmp_path):
     """Else a run would write checkpoints whose configuration nothing reads back."""
-    grown = tmp_path / "grown.toml"
-    grown.write_text("pictures = 100\n[data]\ncrop_px_end = 256\ngrowth_pictures = 50\n", encoding="utf-8")
-    said = _fails(capsys, "fit", grown, "--data", tmp_path / "no", "--pictures", 20)
-    assert "growth_pictures is 50. Use 0 up to the pictures of the run." in said
     own = ("finetune", photos, "--out", tmp_path / "own", "--start-from", exported[1])
     for option, value, remedy in (
         ("--crop", 100, "multiple of 32"),
@@ -199,21 +210,27 @@ def test_what_the_command_line_changes_is_checked_before_any_work(capsys, export
     assert not (tmp_path / "own").exists()
 
 
+def _stop_after_two_steps(patch):
+    """As Ctrl+C does."""
+    from colorize_training.loop import fit as fit_module
+
+    asked = []
+    patch.setattr(fit_module, "_is_stopped", lambda *_: asked.append(1) or len(asked) > 2)
+
+
 def test_a_finetune_that_was_stopped_makes_no_model_and_goes_on(exported, photos, tmp_path, monkeypatch):
     from colorize_server.model import load_model
     from colorize_training import finetune as module
-    from colorize_training.errors import DataError, TrainingError
-    from colorize_training.loop.fit import fit
+    from colorize_training.errors import DataError, StoppedError
 
     options = module.FinetuneOptions(
         tmp_path / "own", "aunt-ida", exported[1], 8, "float32", batch=2, crop_px=32, workers=0, is_quiet=True
     )
-    stopped = lambda config, run: fit(config, replace(run, max_steps=2))  # noqa: E731  (as Ctrl+C would)
-    said = []
     with monkeypatch.context() as patch:
-        patch.setattr(module, "fit", stopped)
-        with pytest.raises(TrainingError, match=r"Stopped after 4 of 8 pictures.+Run the same command again to go on"):
-            module.finetune(photos, options, said.append)
+        _stop_after_two_steps(patch)
+        with pytest.raises(StoppedError, match=r"Stopped after 4 of 8 pictures.+run the same command again to go on"):
+            module.finetune(photos, options, [].append)
+    said = []
     assert not list((tmp_path / "own").glob("*.onnx"))
     (tmp_path / "others").mkdir()
     for folder, start in ((tmp_path / "others", exported[1]), (photos, None)):
@@ -277,19 +294,53 @@ def test_an_artist_makes_a_model_of_their_own(photos, exported, tmp_path):
     assert load_model(path).sha256 != load_model(base).sha256
 
 
-def test_without_torch_a_sentence_says_what_to_install(capsys, monkeypatch, tmp_path):
+COMMANDS = (
+    ("prepare", "photos", "--out", "shards"),
+    ("fit", "default"),
+    ("evaluate", "m.onnx"),
+    ("preview", "--out", "sheet.png"),
+    ("export", "run", "--out", "m.onnx"),
+    ("finetune", "photos"),
+    ("half", "run", "--out", "half.safetensors"),
+)
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=lambda words: words[0])
+@pytest.mark.parametrize("missing", ["torch", "safetensors", "tensorboard", "onnxscript"])
+def test_without_the_extra_a_sentence_says_what_to_install(words, missing, capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
     real = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "torch" else real(name))
-    assert main(["evaluate", str(tmp_path / "model.onnx")]) == 1
-    error = capsys.readouterr().err
-    assert error.startswith("colorize-train: Training needs PyTorch. Install it: ")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == missing else real(name))
+    error = _fails(capsys, *words)
+    assert f"not installed ({missing}). Install them: " in error
     assert "[train]" in error
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=lambda words: words[0])
+def test_ctrl_c_while_a_command_is_loading_ends_without_a_traceback(words, tmp_path):
+    """A real process; the signal comes while torch is being imported, which takes most of the first second."""
+    fake = tmp_path / "fake"
+    for package in ("torch", "safetensors", "tensorboard", "onnxscript", "numpy"):
+        (fake / package).mkdir(parents=True)
+        (fake / package / "__init__.py").write_text("import signal\nsignal.raise_signal(signal.SIGINT)\n")
+    path = os.pathsep.join([str(fake), *(p for p in sys.path if p)])
+    done = subprocess.run(
+        [sys.executable, "-m", "colorize_training.cli", *words],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (130, "colorize-train: Stopped.\n")
 
 
 @pytest.mark.parametrize(
     "words",
     [
         ("fit", "x.toml", "--workers", "-1"),
+        ("fit", "x.toml", "--half-every", "-1"),
         ("fit", "x.toml", "--pictures", "-5"),
         ("prepare", "photos", "--out", "shards", "--keep", "0"),
         ("prepare", "photos", "--out", "shards", "--side", "3"),
@@ -305,22 +356,12 @@ def test_numbers_that_mean_nothing_are_refused(words, capsys):
 
 def test_a_run_that_was_stopped_tells_the_shell(tiny_config, shards, tmp_path, monkeypatch, capsys):
     """So that `fit && export` does not go on."""
-    from colorize_training.loop import fit as fit_module
-
-    config = replace(tiny_config, pictures=8)
-    monkeypatch.setattr("colorize_training.config.preset_config", lambda name: config)
-    words = ["fit", "tiny", "--data", str(shards), "--out", str(tmp_path / "run"), "--workers", "1"]
-    real = fit_module._is_stopped
-    seen = []
-
-    def after_a_step(*arguments):
-        seen.append(1)
-        return len(seen) > 1 or real(*arguments)
-
-    with monkeypatch.context() as stopped:
-        stopped.setattr(fit_module, "_is_stopped", after_a_step)
+    monkeypatch.setattr("colorize_training.config.named_config", lambda _: replace(tiny_config, pictures=8))
+    words = ["fit", "tiny", "--data", str(shards), "--out", str(tmp_path / "run"), "--workers", "0"]
+    with monkeypatch.context() as patch:
+        _stop_after_two_steps(patch)
         assert main(words) == 130
-    assert "stopped before its end" in capsys.readouterr().out
+    assert "Stopped after 4 of 8 pictures" in capsys.readouterr().err
     assert main([*words, "--resume"]) == 0
 
 
@@ -336,3 +377,37 @@ def test_an_artist_need_not_name_a_folder(monkeypatch, tmp_path):
     monkeypatch.setattr(finetune_module, "finetune", finetune)
     assert main(["finetune", str(tmp_path), "--name", "aunt-ida"]) == 1
     assert asked["out"] == Path("runs/aunt-ida")
+
+
+def test_a_configuration_is_found_by_its_name(capsys, tmp_path, monkeypatch):
+    """Where there is no checkout: the files come with the package."""
+    monkeypatch.chdir(tmp_path)
+    for name, stage in (("stage1-scenes", 1), ("stage2-people", 2)):
+        config = named_config(name)
+        assert (config.name, config.stage, config.data.folder) == (name, stage, "shards")
+    own = tmp_path / "own.toml"
+    own.write_text('preset = "stage2-people"\nname = "small"\n[data]\ncrop_px_end = 0\ngrowth_pictures = 0\n')
+    assert config_from_toml(own).data.people_share == named_config("stage2-people").data.people_share
+    assert "shards" in _fails(capsys, "fit", "stage1-scenes")  # there are none, which is all that is missing
+
+
+@pytest.mark.parametrize("option", ["evaluate", "preview", "fit", "finetune"])
+def test_a_model_is_found_by_its_name(option, exported, tmp_path, monkeypatch, capsys):
+    import platformdirs
+    from colorize_server.model import own_models_folder
+    from colorize_training.cli import _parser
+
+    monkeypatch.setattr(platformdirs, "user_data_dir", lambda *_, **__: str(tmp_path / "data"))
+    own_models_folder().mkdir(parents=True)
+    kept = Path(shutil.copy(exported[1], own_models_folder() / "aunt-ida.onnx"))
+    words = {
+        "evaluate": ["evaluate"],
+        "preview": ["preview", "--out", "sheet.png"],
+        "fit": ["fit", "default", "--start-from"],
+        "finetune": ["finetune", "photos", "--start-from"],
+    }[option]
+    found = vars(_parser().parse_args([*words, "aunt-ida"]))
+    assert (found.get("model") or found.get("start_from")) == kept
+    with pytest.raises(SystemExit):
+        main([*words, "aunt-ada"])
+    assert "there is no model named aunt-ada: choose colorize-base, aunt-ida" in capsys.readouterr().err

@@ -4,14 +4,13 @@ import argparse
 import importlib.util
 import io
 import json
+import math
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from colorize_server.installation.packages import install_command
-
-from colorize_training.errors import CheckpointError, DataError, TrainingError
+from colorize_training.errors import CheckpointError, DataError, StoppedError, TrainingError
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -19,6 +18,9 @@ if TYPE_CHECKING:
     from colorize_training.networks.generator import Decoding
 
 # Each command imports what it needs when it runs, so that --help answers at once and prepare needs no TensorBoard.
+_PACKAGES: Final = ("torch", "safetensors", "tensorboard", "onnxscript")
+"""What the extra ``train`` installs and every command may need, by the names of the modules."""
+
 _DEFAULT_DATA: Final = Path("shards")
 _STOPPED: Final = 130
 """Exit code of a run that Ctrl+C ended, as shells have it, so that what follows ``&&`` does not start."""
@@ -78,16 +80,12 @@ def _prepare(arguments: argparse.Namespace) -> None:
     _say(prepare(arguments.folder, arguments.out, options))
 
 
-def _fit(arguments: argparse.Namespace) -> int:
-    from colorize_training.config import config_from_toml, preset_config
+def _fit(arguments: argparse.Namespace) -> None:
+    from colorize_training.config import config_from_toml, named_config
     from colorize_training.loop.fit import FitOptions, fit, with_overrides
-    from colorize_training.models.checkpoint import read_checkpoint
 
-    config = (
-        config_from_toml(arguments.config)
-        if arguments.config.suffix == ".toml"
-        else preset_config(str(arguments.config))
-    )
+    text = arguments.config
+    config = config_from_toml(Path(text)) if text.endswith(".toml") else named_config(text)
     config = with_overrides(config, arguments.pictures, arguments.start_from)
     options = FitOptions(
         out=arguments.out or Path("runs") / config.name,
@@ -99,12 +97,7 @@ def _fit(arguments: argparse.Namespace) -> int:
         precision=arguments.precision,
         workers=arguments.workers,
     )
-    last = fit(config, options)
-    _say(f"last checkpoint: {last}")
-    if read_checkpoint(last).progress.pictures < config.pictures:
-        _say("stopped before its end; --resume goes on")
-        return _STOPPED
-    return 0
+    _say(f"last checkpoint: {fit(config, options)}")
 
 
 def _decoding(arguments: argparse.Namespace) -> "Decoding":
@@ -114,10 +107,10 @@ def _decoding(arguments: argparse.Namespace) -> "Decoding":
 
 
 def _add_decoding(p: argparse.ArgumentParser) -> None:
-    p.add_argument("--gain", type=float, default=1.0, help="factor on the chroma of a checkpoint")
+    p.add_argument("--gain", type=_more_than_zero, default=1.0, help="factor on the chroma of a checkpoint")
     p.add_argument(
         "--temperature",
-        type=float,
+        type=_more_than_zero,
         default=0.7,
         help="of a checkpoint's distribution; lower decides more (default 0.7)",
     )
@@ -235,6 +228,25 @@ def _at_least(lowest: int) -> Callable[[str], int]:
     return number
 
 
+def _more_than_zero(text: str) -> float:
+    """Type for arguments: a finite number above 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is not a number above 0")
+    return value
+
+
+def _model(text: str) -> Path:
+    """Type for arguments: a checkpoint, the folder of a run, an .onnx file, or the name of a model of one's own."""
+    from colorize_server.cli.model_option import model_path
+
+    path = Path(text)
+    return path if path.exists() else model_path(text)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="colorize-train", description="Train a colorization model on folders of colour photographs."
@@ -253,21 +265,27 @@ def _parser() -> argparse.ArgumentParser:
     p.set_defaults(run=_prepare)
 
     p = commands.add_parser("fit", help="train one stage")
-    p.add_argument("config", type=Path, help="TOML file (see training/configs), or a preset: default, pix2pix-paper")
+    p.add_argument("config", help="TOML file, or a name: default, pix2pix-paper, stage1-scenes, stage2-people, ...")
     p.add_argument("--data", type=Path, help="shard folder, instead of the configuration's")
     p.add_argument("--out", type=Path, help="folder for checkpoints and logs (default: runs/NAME)")
     p.add_argument("--pictures", type=_at_least(1), help="pictures to see, instead of the configuration's")
-    p.add_argument("--start-from", help="checkpoint (or its folder) of the earlier stage, or an exported model")
+    p.add_argument("--start-from", type=_model, metavar="MODEL", help="of the earlier stage; as for evaluate")
     p.add_argument("--resume", action="store_true", help="go on from the last checkpoint in --out, exactly")
     p.add_argument("--resume-from", type=Path, help="go on from this checkpoint, full or half precision")
-    p.add_argument("--save-every", type=float, default=300.0, help="seconds between checkpoints (default 300)")
-    p.add_argument("--half-every", type=int, default=0, help="pictures between kept half-precision checkpoints")
+    p.add_argument(
+        "--save-every", type=_more_than_zero, default=300.0, help="seconds between checkpoints (default 300)"
+    )
+    p.add_argument(
+        "--half-every", type=_at_least(0), default=0, help="pictures between kept half-precision checkpoints"
+    )
     p.add_argument("--precision", choices=["", "float32", "bfloat16", "float16"], default="", help="of autocast")
-    p.add_argument("--workers", type=_at_least(0), default=1, help="processes that prepare batches (default 1)")
+    p.add_argument(
+        "--workers", type=_at_least(0), default=1, help="processes that prepare batches; 0: the run itself (default 1)"
+    )
     p.set_defaults(run=_fit)
 
     p = commands.add_parser("evaluate", help="measure a model on pictures that it never trained on")
-    p.add_argument("model", type=Path, help="checkpoint, folder of a run, or exported model")
+    p.add_argument("model", type=_model, help="checkpoint, folder of a run, or exported model (name or file)")
     p.add_argument("--data", type=Path, default=_DEFAULT_DATA, help="shard folder (default: %(default)s)")
     p.add_argument("--split", default="choose", help="choose (to decide by) or report (to tell)")
     p.add_argument("--pictures", type=_at_least(1), default=0, help="of each set (default: all)")
@@ -280,11 +298,11 @@ def _parser() -> argparse.ArgumentParser:
     p.set_defaults(run=_evaluate)
 
     p = commands.add_parser("preview", help="draw a contact sheet: of the augmentations, or of a model's work")
-    p.add_argument("model", type=Path, nargs="?", help="checkpoint or model; without it the augmentations are shown")
+    p.add_argument("model", type=_model, nargs="?", help="as for evaluate; without it the augmentations are shown")
     p.add_argument("--photos", type=Path, help="folder of photographs to colorize")
     p.add_argument("--config", type=Path, help="TOML file: the strengths and shares of its augmentations are shown")
     p.add_argument("--data", type=Path, default=_DEFAULT_DATA, help="shard folder (default: %(default)s)")
-    p.add_argument("--size", type=int, default=256, help="network size (default 256)")
+    p.add_argument("--size", type=_at_least(32), default=256, help="network size (default 256)")
     _add_decoding(p)
     p.add_argument("--out", type=Path, required=True, help="the picture to write (.jpg or .png)")
     p.set_defaults(run=_preview)
@@ -308,14 +326,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     p.add_argument("--training", type=Path, help="JSON with more facts for the card's training section")
     p.add_argument("--metrics", type=Path, help="card.json of evaluate")
-    p.add_argument("--max-mb", type=float, help="refuse a larger file")
+    p.add_argument("--max-mb", type=_more_than_zero, help="refuse a larger file")
     p.set_defaults(run=_export)
 
     p = commands.add_parser("finetune", help="make a model of your own from your own photographs")
     p.add_argument("folder", type=Path, help="colour photographs")
     p.add_argument("--out", type=Path, help="folder for shards, checkpoints and the model (default: runs/NAME)")
     p.add_argument("--name", default="my-model", help="of the new model")
-    p.add_argument("--start-from", type=Path, help="exported model or checkpoint (default: the shipped model)")
+    p.add_argument(
+        "--start-from", type=_model, metavar="MODEL", help="exported model or checkpoint (default: the shipped model)"
+    )
     p.add_argument("--pictures", type=int, default=4000, help="pictures to see (default 4000)")
     p.add_argument("--crop", type=int, default=160, help="side of the training crops, px (default 160)")
     p.add_argument("--batch", type=int, default=16, help="pictures in a step (default 16)")
@@ -329,21 +349,35 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _demand_packages() -> None:
+    """Refuse to begin without the extra.
+
+    Raises:
+        TrainingError: with the command that installs it.
+    """
+    missing = [name for name in _PACKAGES if importlib.util.find_spec(name) is None]
+    if missing:
+        from colorize_server.installation.packages import install_command
+
+        raise TrainingError(
+            f"Training needs packages that are not installed ({', '.join(missing)}).",
+            f"Install them: {install_command('colorize-server[train]')}",
+        )
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; errors are one line on stderr and exit code 1."""
-    parsed = _parser().parse_args(arguments)
-    if importlib.util.find_spec("torch") is None:
-        install = install_command("colorize-server[train]")
-        print(f"colorize-train: Training needs PyTorch. Install it: {install}", file=sys.stderr)  # noqa: T201
-        return 1
+    """Run the command; errors are one line on stderr and exit code 1, or 130 after Ctrl+C."""
     try:
-        code: int | None = parsed.run(parsed)
+        parsed = _parser().parse_args(arguments)
+        _demand_packages()
+        parsed.run(parsed)
     except KeyboardInterrupt:
+        print("colorize-train: Stopped.", file=sys.stderr)  # noqa: T201
         return _STOPPED
     except TrainingError as error:
         print(f"colorize-train: {error}", file=sys.stderr)  # noqa: T201
-        return 1
-    return code or 0
+        return _STOPPED if isinstance(error, StoppedError) else 1
+    return 0
 
 
 if __name__ == "__main__":

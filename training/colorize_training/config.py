@@ -14,6 +14,12 @@ NETWORKS: Final = ("unet-efficientnet", "unet256")
 ENCODER_STAGES: Final = 7
 """Of every EfficientNet-Lite."""
 
+DEFAULT: Final = "default"
+PAPER: Final = "pix2pix-paper"
+"""Names of the configurations that are written here; the others are files."""
+
+_CONFIGS: Final = Path(__file__).parent / "configs"
+
 SCHEDULES: Final = ("warmup-stable-decay", "pix2pix")
 
 
@@ -193,12 +199,13 @@ def config_from_toml(path: Path) -> TrainConfig:
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise ConfigError(f"There is no configuration {path}.", "See training/configs for two that work.") from error
+        remedy = f"Give a TOML file, or a name: {', '.join(config_names())}."
+        raise ConfigError(f"There is no configuration {path}.", remedy) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not valid TOML ({error}).", "Correct the line that is named.") from error
     preset = values.pop("preset", None)
     if preset is not None:
-        values = _merged(asdict(preset_config(preset)), values)
+        values = _merged(asdict(named_config(preset)), values)
     return config_from_dict(values, str(path))
 
 
@@ -220,52 +227,65 @@ def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def preset_config(name: str) -> TrainConfig:
-    """Return a named preset.
+def config_names() -> list[str]:
+    """Return the names that :func:`named_config` knows."""
+    return [DEFAULT, PAPER, *sorted(path.stem for path in _CONFIGS.glob("*.toml"))]
 
-    ``pix2pix-paper``: Isola, Zhu, Zhou and Efros, "Image-to-Image Translation with Conditional Adversarial Networks"
-    (CVPR 2017), section 6.2 and appendix: U-Net-256 with BatchNorm and dropout, 70x70 PatchGAN, L1 x 100, Adam with
-    2e-4 and beta1 0.5, batches of one, random jitter and mirroring, constant rate and then a linear decay.
+
+def named_config(name: str) -> TrainConfig:
+    """Return a configuration that comes with the package, from here or from the folder ``configs``.
 
     Raises:
-        ConfigError: if there is no such preset.
+        ConfigError: if there is none of that name.
     """
-    if name == "default":
+    if name == DEFAULT:
         return TrainConfig()
-    if name == "pix2pix-paper":
-        return replace(
-            TrainConfig(),
-            name=name,
-            data=DataConfig(crop_px=256, enlarge_max=1.0, aspect_jitter=0.0),
-            degrade=DegradeConfig(**{f.name: 0.0 for f in fields(DegradeConfig)}),
-            hints=HintConfig(share=0.0),
-            model=ModelConfig(network="unet256", pretrained=False, upsampling="transposed", dropout=True),
-            # Chroma / 110 lies in [-1, 1] as the paper's pictures do; the pixel loss is in a*b* units, hence / 110.
-            loss=LossConfig(
-                pixel="l1",
-                pixel_weight=100.0 / 110.0,
-                chroma_reweight=0.0,
-                cosine_weight=0.0,
-                hint_weight=0.0,
-                doubt_weight=0.2,
-                adversarial_weight=1.0,
-            ),
-            optim=OptimConfig(
-                optimizer="adam",
-                lr=2e-4,
-                encoder_lr=2e-4,
-                discriminator_lr=2e-4,
-                beta1=0.5,
-                beta2=0.999,
-                weight_decay=0.0,
-                clip_norm=0.0,
-                schedule="pix2pix",
-                warmup_pictures=0,
-                ema=0.0,
-                batch=1,
-            ),
-        )
-    raise ConfigError(f"There is no preset {name!r}.", "Use default or pix2pix-paper.")
+    if name == PAPER:
+        return paper_config()
+    if name in config_names():
+        return config_from_toml(_CONFIGS / f"{name}.toml")
+    raise ConfigError(f"There is no configuration named {name!r}.", f"Use one of {', '.join(config_names())}.")
+
+
+def paper_config() -> TrainConfig:
+    """Return the settings of pix2pix's paper.
+
+    Isola, Zhu, Zhou and Efros, "Image-to-Image Translation with Conditional Adversarial Networks" (CVPR 2017), section
+    6.2 and appendix: U-Net-256 with BatchNorm and dropout, 70x70 PatchGAN, L1 x 100, Adam with 2e-4 and beta1 0.5,
+    batches of one, random jitter and mirroring, constant rate and then a linear decay.
+    """
+    return replace(
+        TrainConfig(),
+        name=PAPER,
+        data=DataConfig(crop_px=256, enlarge_max=1.0, aspect_jitter=0.0),
+        degrade=DegradeConfig(**{f.name: 0.0 for f in fields(DegradeConfig)}),
+        hints=HintConfig(share=0.0),
+        model=ModelConfig(network="unet256", pretrained=False, upsampling="transposed", dropout=True),
+        # Chroma / 110 lies in [-1, 1] as the paper's pictures do; the pixel loss is in a*b* units, hence / 110.
+        loss=LossConfig(
+            pixel="l1",
+            pixel_weight=100.0 / 110.0,
+            chroma_reweight=0.0,
+            cosine_weight=0.0,
+            hint_weight=0.0,
+            doubt_weight=0.2,
+            adversarial_weight=1.0,
+        ),
+        optim=OptimConfig(
+            optimizer="adam",
+            lr=2e-4,
+            encoder_lr=2e-4,
+            discriminator_lr=2e-4,
+            beta1=0.5,
+            beta2=0.999,
+            weight_decay=0.0,
+            clip_norm=0.0,
+            schedule="pix2pix",
+            warmup_pictures=0,
+            ema=0.0,
+            batch=1,
+        ),
+    )
 
 
 def _check(config: TrainConfig, where: str) -> None:

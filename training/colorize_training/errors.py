@@ -8,7 +8,8 @@
     ├── CheckpointError    missing, damaged, or of another network
     ├── DiskError          no space left, read-only folder
     ├── DivergedError      the loss is not a number any more
-    └── ExportError        the ONNX file does not agree with the network
+    ├── ExportError        the ONNX file does not agree with the network
+    └── StoppedError       Ctrl+C, before the end
 """
 
 
@@ -51,3 +52,7 @@ class DivergedError(TrainingError):
 
 class ExportError(TrainingError):
     """The exported ONNX model does not agree with the PyTorch network."""
+
+
+class StoppedError(TrainingError):
+    """Ctrl+C or SIGTERM ended a run before its end; what it has learned is kept."""

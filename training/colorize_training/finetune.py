@@ -12,7 +12,7 @@ from colorize_server.model import SHIPPED_MODEL, load_model, own_models_folder, 
 from colorize_training.config import DataConfig, ModelConfig, TrainConfig, checked
 from colorize_training.data.prepare import PrepareOptions, prepare
 from colorize_training.data.shards import MANIFEST_NAME, read_manifest
-from colorize_training.errors import DataError, TrainingError
+from colorize_training.errors import DataError, StoppedError
 from colorize_training.files import write_atomically
 from colorize_training.loop.fit import FitOptions, fit
 from colorize_training.models.checkpoint import checkpoints, read_checkpoint
@@ -139,7 +139,8 @@ def finetune(folder: Path, options: FinetuneOptions, say: Callable[[object], Non
         The path of the new model.
 
     Raises:
-        TrainingError: with cause and remedy; also when Ctrl+C stops the run, which makes no model.
+        StoppedError: Ctrl+C came before the end, and there is no model yet.
+        TrainingError: with cause and remedy.
     """
     start, model, sizes, default_size, licence = _start(options)
     shards, run = options.out / "shards", options.out / "run"
@@ -150,23 +151,18 @@ def finetune(folder: Path, options: FinetuneOptions, say: Callable[[object], Non
     else:
         say(prepare(folder, shards, PrepareOptions(set="own")))
         write_atomically(options.out / _ORIGIN_NAME, json.dumps(_origin(folder, start), indent=1).encode())
-    last = fit(
-        config,
-        FitOptions(
-            out=run,
-            data=shards,
-            resume=bool(checkpoints(run)),
-            precision=options.precision,
-            workers=options.workers,
-            is_quiet=options.is_quiet,
-        ),
+    how = FitOptions(
+        out=run,
+        data=shards,
+        resume=bool(checkpoints(run)),
+        precision=options.precision,
+        workers=options.workers,
+        is_quiet=options.is_quiet,
     )
-    seen = read_checkpoint(last).progress.pictures
-    if seen < options.pictures:
-        raise TrainingError(
-            f"Stopped after {seen:,} of {options.pictures:,} pictures; they are kept, but make no model yet.",
-            "Run the same command again to go on.",
-        )
+    try:
+        last = fit(config, how)
+    except StoppedError as stopped:
+        raise StoppedError(stopped.cause, "It makes no model yet; run the same command again to go on.") from stopped
     path = options.out / f"{options.name}.onnx"
     own = len(read_manifest(shards))
     facts = CardFacts(options.name, "1", sizes, default_size, licence, training={"own_pictures": own})

@@ -1,4 +1,4 @@
-"""Two processes under torchrun learn what one process learns on the doubled batch."""
+"""Two processes under torchrun learn what one process learns on the doubled batch, and end well."""
 
 import json
 import os
@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from colorize_training.config import LossConfig, config_to_dict
 from colorize_training.loop.trainer import Trainer
+from colorize_training.models.checkpoint import checkpoints
 from colorize_training.samples.dataset import Samples
 
 PIXEL = 5
@@ -26,16 +27,38 @@ def _losses_of_still_weights(config, shards):
     return [[terms[name] for name in sorted(terms)] for terms in found]
 
 
+def _environment():
+    return {
+        **{k: v for k, v in os.environ.items() if k not in ("RANK", "WORLD_SIZE")},
+        "PYTHONPATH": os.pathsep.join(p for p in sys.path if p),
+        "OMP_NUM_THREADS": "1",
+    }
+
+
+def test_a_run_of_two_processes_ends_well(shards, tmp_path):
+    config = tmp_path / "two.toml"
+    config.write_text(
+        'pictures = 8\n[data]\ncrop_px = 32\nhas_splits = false\n[model]\nencoder = "lite0"\npretrained = false\n'
+        "[optim]\nbatch = 2\n",
+        encoding="utf-8",
+    )
+    fit = ["-m", "colorize_training.cli", "fit", config, "--data", shards, "--out", tmp_path / "run", "--workers", "0"]
+    done = subprocess.run(
+        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", *map(str, fit)],
+        env=_environment(),
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+    assert done.returncode == 0, done.stderr
+    assert [path.name for path in checkpoints(tmp_path / "run")] == ["checkpoint-00000008.safetensors"]
+
+
 def test_two_gloo_processes_agree_with_one_on_the_doubled_batch(tiny_config, shards, tmp_path):
     loss = LossConfig(adversarial_weight=0.05)
     model = replace(tiny_config.model, freeze_batch_norm=True)
     # No warm-up: three steps move the weights by more than the agreement could miss.
     config = replace(tiny_config, loss=loss, model=model, optim=replace(tiny_config.optim, warmup_pictures=0))
-    environment = {
-        **{k: v for k, v in os.environ.items() if k not in ("RANK", "WORLD_SIZE")},
-        "PYTHONPATH": os.pathsep.join(p for p in sys.path if p),
-        "OMP_NUM_THREADS": "1",
-    }
     script = str(Path(__file__).with_name("ddp_steps.py"))
     found = {}
     for world, batch in ((1, 4), (2, 2)):
@@ -45,7 +68,7 @@ def test_two_gloo_processes_agree_with_one_on_the_doubled_batch(tiny_config, sha
         subprocess.run(
             [sys.executable, *launcher, script, str(path), str(shards), str(out)],
             check=True,
-            env=environment,
+            env=_environment(),
             capture_output=True,
             timeout=200,
         )

@@ -15,7 +15,7 @@ from torch import distributed
 from tqdm import tqdm
 
 from colorize_training.config import TrainConfig, checked
-from colorize_training.errors import CheckpointError, DataError
+from colorize_training.errors import CheckpointError, DataError, StoppedError
 from colorize_training.loop.board import Board
 from colorize_training.loop.machine import default_device, default_precision, world_of_torchrun
 from colorize_training.loop.trainer import Trainer
@@ -59,7 +59,7 @@ class FitOptions:
 
 
 class _StopRequest:
-    """Set by Ctrl+C or SIGTERM: the running step ends, a checkpoint is written, the loop returns."""
+    """Set by Ctrl+C or SIGTERM: the running step ends and a checkpoint is written."""
 
     def __init__(self) -> None:
         self.is_set = False
@@ -166,12 +166,13 @@ def _is_stopped(stop: _StopRequest, folder: Path, world: int) -> bool:
 
 
 def fit(config: TrainConfig, options: FitOptions) -> Path:
-    """Train one stage until its pictures are seen, or until Ctrl+C.
+    """Train one stage until its pictures are seen.
 
     Returns:
         The path of the last checkpoint.
 
     Raises:
+        StoppedError: Ctrl+C came before the end; the checkpoint is written.
         TrainingError: with cause and remedy; checkpoints stay intact.
     """
     rank, world = world_of_torchrun()
@@ -200,13 +201,15 @@ def _fit(config: TrainConfig, options: FitOptions, rank: int, world: int) -> Pat
         desc=config.name,
         smoothing=0.02,
     )
-    last = options.out
+    is_stopped = False
     recent: deque[dict[str, float]] = deque(maxlen=_RATE_WINDOW_STEPS)
     first_step = trainer.progress.step
     try:
         with _stop_on_signals() as stop:
             for data in loader:
-                if trainer.progress.pictures >= config.pictures or _is_stopped(stop, options.out, world):
+                if trainer.progress.pictures >= config.pictures:
+                    break
+                if is_stopped := _is_stopped(stop, options.out, world):
                     break
                 if options.max_steps and trainer.progress.step - first_step >= options.max_steps:
                     break
@@ -226,10 +229,16 @@ def _fit(config: TrainConfig, options: FitOptions, rank: int, world: int) -> Pat
         bar.close()
         if board is not None:
             board.close()
+    seen = trainer.progress.pictures
     if rank == 0:
-        last = saver.save()
-        if trainer.progress.pictures >= config.pictures:
+        saver.save()
+        if seen >= config.pictures:
             saver.save_half()
+    last = checkpoint_path(options.out, seen)
+    if is_stopped:
+        raise StoppedError(
+            f"Stopped after {seen:,} of {config.pictures:,} pictures, which {last} keeps.", "Go on with --resume."
+        )
     return last
 
 
@@ -244,14 +253,27 @@ def _log(board: Board, bar: "tqdm[object]", trainer: Trainer, recent: deque[dict
             bar.set_postfix(pixel=f"{mean:.3f}", refresh=False)
 
 
-def with_overrides(config: TrainConfig, pictures: int | None, start_from: str | None) -> TrainConfig:
+def with_overrides(config: TrainConfig, pictures: int | None, start_from: Path | None) -> TrainConfig:
     """Apply the command line's overrides.
 
+    A shorter run warms up, falls and grows its crops over the same shares of it as the whole one.
+
     Raises:
-        ConfigError: if a setting does not suit them, such as crops that grow for longer than the run.
+        ConfigError: if a setting does not suit them.
     """
     if pictures is not None:
-        config = replace(config, pictures=pictures)
+        share = min(1.0, pictures / config.pictures)
+        data, optim = config.data, config.optim
+        config = replace(
+            config,
+            pictures=pictures,
+            data=replace(data, growth_pictures=int(data.growth_pictures * share)),
+            optim=replace(
+                optim,
+                warmup_pictures=int(optim.warmup_pictures * share),
+                decay_pictures=int(min(optim.decay_pictures, config.pictures) * share),
+            ),
+        )
     if start_from is not None:
-        config = replace(config, start_from=start_from)
+        config = replace(config, start_from=str(start_from))
     return checked(config, "The configuration with the command line's options")
