@@ -2,6 +2,8 @@
 
 import copy
 import json
+import logging
+import re
 import zlib
 from dataclasses import replace
 
@@ -15,8 +17,10 @@ from colorize_server.model import load_model
 from colorize_training.config import ModelConfig
 from colorize_training.errors import CheckpointError, ExportError
 from colorize_training.models import export as export_module
-from colorize_training.models.export import CardFacts, export_generator, largest_difference, round_to_steps
+from colorize_training.models.comparison import largest_difference
+from colorize_training.models.export import CardFacts, export_generator
 from colorize_training.models.onnx_weights import weights_from_onnx
+from colorize_training.models.rounding import round_to_steps
 from colorize_training.networks.generator import Decoding, build_generator, fold_batch_norms
 from hypothesis import given
 from hypothesis import strategies as st
@@ -151,8 +155,45 @@ def test_rounding_that_changes_the_colours_is_refused(exported, tmp_path, monkey
     monkeypatch.setattr(export_module, "largest_difference", lambda *_: 0.0)
     with pytest.raises(ExportError, match=r"steps of 0.04 .* from those of the trained network") as caught:
         export_generator(trained, replace(FACTS, weight_step=0.04), tmp_path / "pale.onnx")
-    assert "--weight-step" in caught.value.remedy
+    assert caught.value.remedy == "Use --weight-step 0.02, which fits."
     assert not (tmp_path / "pale.onnx").exists()
+
+
+def test_a_short_run_is_exported(exported, tmp_path):
+    """Rounding to half precision moves its answers by more than a graph may differ, and its colours by little."""
+    young = copy.deepcopy(exported[0])
+    with torch.no_grad():
+        young.chroma_head.weight *= 30
+    report = export_generator(young, FACTS, tmp_path / "young.onnx")
+    assert report["half"] <= 2e-3
+    assert report["largest_chroma"] / contract.CHROMA_SCALE > 2e-3  # by which it was refused
+    assert report["mean_chroma"] < 1
+
+
+def test_the_exporter_says_nothing_of_torchvision(monkeypatch):
+    """Four lines on stderr at each export, of operators that no network here has."""
+    said = []
+    handler = logging.Handler()
+    monkeypatch.setattr(handler, "emit", lambda record: said.append(record.getMessage()))
+    registry = logging.getLogger("torch.onnx._internal.exporter._registration")
+    registry.addHandler(handler)
+    try:
+        with export_module._quiet_exporter():
+            registry.warning("torchvision is not installed. Skipping %s", "torchvision::nms")
+            registry.warning("another thing")
+        registry.warning("torchvision is not installed, outside")
+    finally:
+        registry.removeHandler(handler)
+    assert said == ["another thing", "torchvision is not installed, outside"]
+
+
+def test_a_step_that_is_too_large_names_one_that_fits(exported, tmp_path):
+    generator, _, _ = exported
+    with pytest.raises(ExportError, match="rounded to steps of 8 ") as caught:
+        export_generator(generator, replace(FACTS, weight_step=8.0), tmp_path / "coarse.onnx")
+    step = float(re.search(r"Use --weight-step ([\d.]+), which fits", caught.value.remedy).group(1))
+    report = export_generator(generator, replace(FACTS, weight_step=step), tmp_path / "finer.onnx")
+    assert report["mean_chroma"] <= 1
 
 
 def test_a_model_of_another_program_is_refused(exported, tmp_path):

@@ -1,26 +1,36 @@
 """Export a generator to the ONNX file of the model contract: half-precision weights, float32 arithmetic, its card."""
 
+import copy
 import hashlib
 import json
+import logging
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import onnx
-import onnxruntime
 import torch
 from colorize_server import contract
-from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
-from torch import Tensor, nn
+from torch import nn
 
-from colorize_training import color
 from colorize_training.config import config_to_dict
 from colorize_training.errors import ExportError
 from colorize_training.files import write_atomically
 from colorize_training.models.checkpoint import read_checkpoint
+from colorize_training.models.comparison import (
+    ChromaDistance,
+    apart,
+    chroma_distance,
+    largest_difference,
+    sample_photographs,
+)
+from colorize_training.models.onnx_weights import HALF_SUFFIX, SCALARS_KEY, WRAPPER_PREFIX
+from colorize_training.models.rounding import SMALL_WEIGHTS, round_weights
 from colorize_training.networks.generator import (
     DEFAULT_DECODING,
     Decoded,
@@ -29,13 +39,11 @@ from colorize_training.networks.generator import (
     build_generator,
     fold_batch_norms,
 )
-from colorize_training.samples.drawn import make_photo
-from colorize_training.samples.hints import uniform_hints
 
 OPSET: Final = 18
 FLOAT32_TOLERANCE: Final = 1e-5
 HALF_TOLERANCE: Final = 2e-3
-"""Largest |ONNX Runtime - PyTorch| in network units that an export may show."""
+"""Largest |ONNX Runtime - PyTorch|, both with the same rounded weights, in network units that an export may show."""
 
 MEAN_CHROMA_LIMIT: Final = 1.0
 """Mean distance, a*b* units, of the shipped file's colours from the trained float32 network's that an export may show.
@@ -45,35 +53,7 @@ compressed instead of 15.1).  The largest distance is told but has no bar: a few
 equally likely.
 """
 
-_HALF_STEP_MIN: Final = 2.0**-24
-"""Least positive number of half precision (IEEE 754-2019, binary16)."""
-
-_ROUNDED_WEIGHTS: Final = 100_000
-"""Convolutions of fewer weights keep half precision: they are a sixth of all, and rounding them is seen first."""
-
-_SMALL_WEIGHTS: Final = 64
-"""Initialisers of fewer values stay float32: shapes, scales and biases of the heads cost nothing."""
-
-_SAMPLES: Final = 4
-_SAMPLE_SIDE_PX: Final = 128
-_SAMPLE_HINTS: Final = 5
-
-HALF_SUFFIX: Final = ".half"
-"""Ends the names of initialisers that are stored in half precision."""
-
-WRAPPER_PREFIX: Final = "generator."
-"""Begins the names of the generator's weights in the graph."""
-
-SCALARS_KEY: Final = "colorize.scalars"
-"""Metadata: scalar weights that the exporter folds into constants, as JSON, so that ``finetune`` finds them."""
-
-
-@dataclass(frozen=True)
-class ChromaDistance:
-    """How far the colours of two networks are apart, a*b* units (Euclidean, at equal lightness)."""
-
-    largest: float
-    mean: float
+_STEP_HALVINGS: Final = 8
 
 
 @dataclass(frozen=True)
@@ -91,6 +71,23 @@ class CardFacts:
     metrics: dict[str, Any] = field(default_factory=dict)
 
 
+def _is_of_our_network(record: logging.LogRecord) -> bool:
+    return "torchvision is not installed" not in record.getMessage()
+
+
+@contextmanager
+def _quiet_exporter() -> Iterator[None]:
+    """Keep back what PyTorch's exporter says of itself: deprecations, and that operators of torchvision are missing."""
+    registry = logging.getLogger("torch.onnx._internal.exporter._registration")
+    registry.addFilter(_is_of_our_network)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        registry.removeFilter(_is_of_our_network)
+
+
 def _onnx_from_torch(network: nn.Module, multiple_of: int, has_colours: bool) -> onnx.ModelProto:
     outputs = [contract.OUTPUT_CHROMA, contract.OUTPUT_DOUBT, contract.OUTPUT_COLOURS]
     side = 2 * multiple_of
@@ -99,8 +96,7 @@ def _onnx_from_torch(network: nn.Module, multiple_of: int, has_colours: bool) ->
     height = multiple_of * torch.export.Dim("h", min=1, max=64)
     width = multiple_of * torch.export.Dim("w", min=1, max=64)
     axes = {0: batch, 2: height, 3: width}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter warns about its own internals
+    with _quiet_exporter():
         program = torch.onnx.export(
             network,
             example,
@@ -117,37 +113,6 @@ def _onnx_from_torch(network: nn.Module, multiple_of: int, has_colours: bool) ->
     return model
 
 
-def round_to_steps(weight: NDArray[np.float32], share: float) -> NDArray[np.float32]:
-    """Round weights to multiples of a step, so that the file, compressed, is smaller.
-
-    Even steps lose the least for what the compressed numbers take (Gish and Pierce, "Asymptotically efficient
-    quantizing", 1968); fewer bits of the mantissa spend most of theirs on the smallest weights.
-
-    Args:
-        weight: (output channels, ...).
-        share: of the standard deviation of an output channel that its step is near; the step is a power of two, so
-            that half precision holds its multiples exactly (up to 2048 of them).
-
-    Returns:
-        The same shape; a weight changes by at most half a step.
-    """
-    channels = weight.reshape(len(weight), -1)
-    wanted = np.maximum(channels.std(axis=1) * share, _HALF_STEP_MIN)
-    step = np.exp2(np.rint(np.log2(wanted)))[:, None]
-    rounded: NDArray[np.float32] = (np.rint(channels / step) * step).astype(np.float32).reshape(weight.shape)
-    return rounded
-
-
-@torch.no_grad()
-def _round_weights(network: nn.Module, share: float) -> None:
-    """Round the weights of a network in place: the largest tensors to steps, the others to half precision."""
-    for weight in network.parameters():
-        if weight.numel() >= _ROUNDED_WEIGHTS:
-            weight.copy_(torch.from_numpy(round_to_steps(weight.numpy(), share)))
-        if weight.numel() >= _SMALL_WEIGHTS:
-            weight.copy_(weight.half())
-
-
 def halve_weights(model: onnx.ModelProto) -> onnx.ModelProto:
     """Return a copy whose large weights are stored as float16 and cast to float32 before use."""
     halved = onnx.ModelProto()
@@ -157,7 +122,7 @@ def halve_weights(model: onnx.ModelProto) -> onnx.ModelProto:
         if initializer.data_type != TensorProto.FLOAT:
             continue
         values = numpy_helper.to_array(initializer)
-        if values.size < _SMALL_WEIGHTS:
+        if values.size < SMALL_WEIGHTS:
             continue
         name = initializer.name
         initializer.CopyFrom(numpy_helper.from_array(values.astype(np.float16), name + HALF_SUFFIX))
@@ -223,63 +188,38 @@ def card_json(facts: CardFacts, multiple_of: int, distance: ChromaDistance) -> s
     )
 
 
-def _check_inputs(multiple_of: int) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
-    """Two batches of other shapes than the example's: automatic, and with hints of fractional coverage."""
-    rng = np.random.default_rng(0)
-    inputs = []
-    for batch, rows, columns, has_hints in ((1, 3, 1, False), (2, 2, 3, True)):
-        shape = (rows * multiple_of, columns * multiple_of)
-        smooth = rng.uniform(-1, 1, (batch, 1, rows * 4, columns * 4)).astype(np.float32)
-        luminance = torch.nn.functional.interpolate(torch.from_numpy(smooth), shape, mode="bilinear").numpy()
-        hints = np.zeros((batch, 3, *shape), np.float32)
-        if has_hints:
-            hints[:, :2, 10:13, 20:25] = rng.uniform(-0.5, 0.5, (batch, 2, 1, 1))
-            hints[:, 2, 10:13, 20:25] = 0.7
-        inputs.append((luminance, hints))
-    return inputs
-
-
 @torch.inference_mode()
-def largest_difference(model: onnx.ModelProto, network: nn.Module, multiple_of: int) -> float:
-    """Return the largest |ONNX Runtime - PyTorch| over both outputs and several shapes, network units."""
-    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    worst = 0.0
-    for luminance, hints in _check_inputs(multiple_of):
-        feeds = {contract.INPUT_LUMINANCE: luminance, contract.INPUT_HINTS: hints}
-        found = session.run([contract.OUTPUT_CHROMA, contract.OUTPUT_DOUBT], feeds)
-        expected = network(torch.from_numpy(luminance), torch.from_numpy(hints))
-        for got, want in zip(found, expected, strict=True):
-            worst = max(worst, float(np.abs(np.asarray(got) - want.numpy()).max()))
-    return worst
-
-
-def _sample_photographs(multiple_of: int) -> tuple[Tensor, Tensor]:
-    """The fixed batch of :func:`chroma_distance`: drawn pictures with plain areas, edges and noise, half with hints."""
-    side = multiple_of * -(-_SAMPLE_SIDE_PX // multiple_of)
-    rgb = np.stack([np.asarray(make_photo(seed, side, aspect=1.0)) for seed in range(_SAMPLES)])
-    lab = color.lab_from_linear(color.linear_from_srgb8(torch.from_numpy(rgb).permute(0, 3, 1, 2)))
-    hints = torch.zeros(_SAMPLES, 3, side, side)
-    for index in range(0, _SAMPLES, 2):
-        hints[index] = uniform_hints(lab[index, 1:] / contract.CHROMA_SCALE, _SAMPLE_HINTS, seed=index)
-    return lab[:, :1] / contract.LIGHTNESS_SCALE - 1, hints
-
-
-@torch.inference_mode()
-def chroma_distance(model: onnx.ModelProto, trained: nn.Module, multiple_of: int) -> ChromaDistance:
-    """Return how far the colours of an exported model are from those of the trained float32 network.
+def _step_that_fits(folded: Generator, trained: nn.Module, decoding: Decoding, step: float) -> float:
+    """Return the largest of a half, a quarter ... of a step that keeps the colours; 0 = half precision alone.
 
     Args:
-        model: as shipped, its weights rounded.
-        trained: the network in PyTorch, its decoding included.
-        multiple_of: of the network.
+        folded: the generator, not rounded.
+        trained: what the colours are compared with.
+        decoding: of both.
+        step: that is too large.
     """
-    luminance, hints = _sample_photographs(multiple_of)
-    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    feeds = {contract.INPUT_LUMINANCE: luminance.numpy(), contract.INPUT_HINTS: hints.numpy()}
-    (found,) = session.run([contract.OUTPUT_CHROMA], feeds)
-    expected, _ = trained(luminance, hints)
-    apart = (torch.from_numpy(np.asarray(found)) - expected).norm(dim=1) * contract.CHROMA_SCALE
-    return ChromaDistance(float(apart.max()), float(apart.mean()))
+    luminance, hints = sample_photographs(folded.multiple_of)
+    expected = trained(luminance, hints)[0]
+    for _ in range(_STEP_HALVINGS):
+        step /= 2
+        rounded = copy.deepcopy(folded)
+        round_weights(rounded, step)
+        if apart(Decoded(rounded, decoding).eval()(luminance, hints)[0], expected).mean <= MEAN_CHROMA_LIMIT:
+            return step
+    return 0.0
+
+
+def _colours_moved(distance: ChromaDistance, step: float, fits: float) -> ExportError:
+    """Say that rounded weights give other colours, and which step does not."""
+    how, remedy = "in half precision", "Train further: weights as large as these are not those of a trained network."
+    if step > 0:
+        how = f"rounded to steps of {step:g} of their spread"
+        remedy = f"Use --weight-step {fits:g}, which fits." if fits else "Leave --weight-step out."
+    return ExportError(
+        f"With weights {how} the colours are {distance.mean:.1f} a*b* units on average from those of the trained "
+        f"network, more than {MEAN_CHROMA_LIMIT:.0f}.",
+        remedy,
+    )
 
 
 def export_generator(
@@ -310,14 +250,13 @@ def export_generator(
             f"Use multiples of {multiple} for --sizes, and one of them as --default-size.",
         )
     folded = fold_batch_norms(generator)
-    trained = network = Decoded(generator.eval(), facts.decoding).eval()
-    if facts.weight_step > 0:
-        # The graph is compared with the same weights; what their rounding costs is reported separately, below.
-        _round_weights(folded, facts.weight_step)
-        network = Decoded(folded, facts.decoding).eval()
     has_colours = getattr(generator, "distribution_head", None) is not None
-    graph_network = Decoded(folded, facts.decoding, has_colours).eval()
-    model = _onnx_from_torch(graph_network, generator.multiple_of, has_colours)
+    trained = Decoded(generator.eval(), facts.decoding).eval()
+    rounded = copy.deepcopy(folded)
+    # The graph is compared with the same weights; what their rounding costs is reported separately, below.
+    round_weights(rounded, facts.weight_step)
+    network = Decoded(rounded, facts.decoding).eval()
+    model = _onnx_from_torch(Decoded(rounded, facts.decoding, has_colours).eval(), generator.multiple_of, has_colours)
     difference = largest_difference(model, network, generator.multiple_of)
     half = halve_weights(model)
     half_difference = largest_difference(half, network, generator.multiple_of)
@@ -325,25 +264,22 @@ def export_generator(
         (difference, FLOAT32_TOLERANCE, "float32"),
         (half_difference, HALF_TOLERANCE, "half-precision"),
     ):
-        if found > allowed:
+        if not found <= allowed:  # not a number fails too
             raise ExportError(
                 f"The exported model ({kind} weights) differs from PyTorch by {found:.2g}, more than {allowed:.0e}.",
-                "Train further, or report the versions of torch, onnx and onnxruntime.",
+                "Report this with the versions of torch, onnx and onnxruntime.",
             )
     distance = chroma_distance(half, trained, generator.multiple_of)
     if not distance.mean <= MEAN_CHROMA_LIMIT:  # not a number fails too
-        raise ExportError(
-            f"With weights rounded to steps of {facts.weight_step:g} of their spread the colours are "
-            f"{distance.mean:.1f} a*b* units on average from those of the trained network, more than "
-            f"{MEAN_CHROMA_LIMIT:.0f}.",
-            "Choose a smaller --weight-step.",
-        )
+        step = facts.weight_step
+        fits = _step_that_fits(folded, trained, facts.decoding, step) if step > 0 else 0.0
+        raise _colours_moved(distance, step, fits)
     _forget_origin(half)
     half.producer_name, half.producer_version = "colorize-train", facts.version
     entry = half.metadata_props.add()
     entry.key, entry.value = contract.CARD_KEY, card_json(facts, generator.multiple_of, distance)
     entry = half.metadata_props.add()
-    entry.key, entry.value = SCALARS_KEY, json.dumps(_lost_scalars(half, folded))
+    entry.key, entry.value = SCALARS_KEY, json.dumps(_lost_scalars(half, rounded))
     onnx.checker.check_model(half)
     data = half.SerializeToString(deterministic=True)
     if max_bytes is not None and len(data) > max_bytes:

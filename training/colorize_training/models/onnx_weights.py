@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import torch
@@ -13,7 +14,15 @@ from torch import Tensor
 
 from colorize_training.config import ModelConfig
 from colorize_training.errors import CheckpointError
-from colorize_training.models.export import HALF_SUFFIX, SCALARS_KEY, WRAPPER_PREFIX
+
+HALF_SUFFIX: Final = ".half"
+"""Ends the names of initialisers that are stored in half precision."""
+
+WRAPPER_PREFIX: Final = "generator."
+"""Begins the names of the generator's weights in the graph."""
+
+SCALARS_KEY: Final = "colorize.scalars"
+"""Metadata: scalar weights that the exporter folds into constants, as JSON, so that ``finetune`` finds them."""
 
 
 def weights_from_onnx(path: Path) -> tuple[ModelConfig, dict[str, Tensor], int]:
