@@ -54,12 +54,15 @@ def test_the_wheel_holds_everything(wheel: Path) -> None:
         "colorize_server/models/colorize-base.md",
         "colorize_server/install/gimp_plugin/colorize/colorize.py",
         "colorize_training/cli.py",
+        "colorize_training/configs/stage1-scenes.toml",
+        "colorize_training/measure/skin_outlines.json",
     ):
         assert wanted in names
     assert any(n.endswith("licenses/LICENSE") for n in names)
     assert any(n.endswith("licenses/NOTICE") for n in names)
     assert any(n.endswith(".ccx") for n in names)
-    assert not [n for n in names if n.startswith(("tests", "bench")) or "node_modules" in n or n.endswith(".pyc")]
+    unwanted = ("tests", "bench", "smoke", "node_modules", ".pyc")
+    assert not [n for n in names if any(word in n for word in unwanted)]
 
 
 def test_colorize_runs_from_the_wheel(environment: Path, outside: dict[str, str], tmp_path: Path) -> None:
@@ -72,6 +75,23 @@ def test_colorize_runs_from_the_wheel(environment: Path, outside: dict[str, str]
     assert (tmp_path / "migrant-mother-1936.colour.png").stat().st_size > 100_000
     torch = subprocess.run([environment / "python", "-c", "import torch"], env=outside, capture_output=True)
     assert torch.returncode != 0
+
+
+def test_training_without_its_extra_says_what_to_install(
+    environment: Path, outside: dict[str, str], tmp_path: Path
+) -> None:
+    """One sentence with the command; the configurations are there by their names all the same."""
+    command = [environment / "colorize-train", "fit", "stage1-scenes"]
+    done = subprocess.run(command, cwd=tmp_path, env=outside, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.startswith("colorize-train: Training needs packages that are not installed (torch, ")
+    assert "[train]" in done.stderr
+    assert done.stderr.count("\n") == 1
+    code = "from colorize_training.config import named_config; print(named_config('stage1-scenes').pictures)"
+    named = subprocess.run(
+        [environment / "python", "-c", code], cwd=tmp_path, env=outside, capture_output=True, text=True
+    )
+    assert named.stdout == "300000\n", named.stderr
 
 
 def test_the_server_runs_from_the_wheel(environment: Path, outside: dict[str, str], tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ class DegradeConfig:
     """Probabilities of each degradation that old photographs show; 0 switches one off.
 
     Twice these (but for emulsions) made clean pictures rare, and cost a cosine of 0.01 to 0.02 on them
-    (training/README.md).
+    (training/EXPERIMENTS.md).
     """
 
     emulsion: float = 0.5  # else CIE Y, so that half of the samples keep it

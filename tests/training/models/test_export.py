@@ -3,7 +3,6 @@
 import copy
 import json
 import logging
-import re
 import zlib
 from dataclasses import replace
 
@@ -17,11 +16,11 @@ from colorize_server.model import load_model
 from colorize_training.config import ModelConfig
 from colorize_training.errors import CheckpointError, ExportError
 from colorize_training.models import export as export_module
-from colorize_training.models.comparison import largest_difference
+from colorize_training.models.comparison import apart, largest_difference, sample_photographs
 from colorize_training.models.export import CardFacts, export_generator
 from colorize_training.models.onnx_weights import weights_from_onnx
-from colorize_training.models.rounding import round_to_steps
-from colorize_training.networks.generator import Decoding, build_generator, fold_batch_norms
+from colorize_training.models.rounding import round_to_steps, round_weights
+from colorize_training.networks.generator import Decoded, Decoding, build_generator, fold_batch_norms
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -187,13 +186,20 @@ def test_the_exporter_says_nothing_of_torchvision(monkeypatch):
     assert said == ["another thing", "torchvision is not installed, outside"]
 
 
-def test_a_step_that_is_too_large_names_one_that_fits(exported, tmp_path):
-    generator, _, _ = exported
-    with pytest.raises(ExportError, match="rounded to steps of 8 ") as caught:
-        export_generator(generator, replace(FACTS, weight_step=8.0), tmp_path / "coarse.onnx")
-    step = float(re.search(r"Use --weight-step ([\d.]+), which fits", caught.value.remedy).group(1))
-    report = export_generator(generator, replace(FACTS, weight_step=step), tmp_path / "finer.onnx")
-    assert report["mean_chroma"] <= 1
+def test_the_step_that_is_named_is_the_largest_that_fits(exported):
+    trained = Decoded(exported[0], FACTS.decoding).eval()
+    folded = fold_batch_norms(exported[0])
+    step = export_module._step_that_fits(folded, trained, FACTS.decoding, 8.0)
+    luminance, hints = sample_photographs(32)
+    moved = []
+    for share in (step, 2 * step):
+        rounded = copy.deepcopy(folded)
+        round_weights(rounded, share)
+        with torch.inference_mode():
+            given = Decoded(rounded, FACTS.decoding).eval()(luminance, hints)[0]
+            moved.append(apart(given, trained(luminance, hints)[0]).mean)
+    assert 0 < step < 8
+    assert moved[0] <= 1 < moved[1]
 
 
 def test_a_model_of_another_program_is_refused(exported, tmp_path):
