@@ -336,6 +336,24 @@ def test_ctrl_c_while_a_command_is_loading_ends_without_a_traceback(words, tmp_p
     assert (done.returncode, done.stderr) == (130, "colorize-train: Stopped.\n")
 
 
+def test_ctrl_c_reaches_no_native_code_while_it_is_loading(tmp_path):
+    """PyTorch's C++ aborts (signal 6) on an exception while it is initialised; what looks like one here is torch's."""
+    (tmp_path / "torch").mkdir()
+    text = (
+        "import os, signal\ntry:\n    signal.raise_signal(signal.SIGINT)\nexcept KeyboardInterrupt:\n    os.abort()\n"
+    )
+    (tmp_path / "torch" / "__init__.py").write_text(text)
+    done = subprocess.run(
+        [sys.executable, "-m", "colorize_training.cli", "fit", "default"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *(p for p in sys.path if p)])},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (130, "colorize-train: Stopped.\n")
+
+
 @pytest.mark.parametrize(
     "words",
     [

@@ -1,13 +1,18 @@
 """The command ``colorize-train``: prepare, fit, evaluate, preview, export, finetune, half."""
 
 import argparse
+import contextlib
+import importlib
 import importlib.util
 import io
 import json
 import math
+import os
+import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
 
 from colorize_training.errors import CheckpointError, DataError, StoppedError, TrainingError
@@ -24,6 +29,8 @@ _PACKAGES: Final = ("torch", "safetensors", "tensorboard", "onnxscript")
 _DEFAULT_DATA: Final = Path("shards")
 _STOPPED: Final = 130
 """Exit code of a run that Ctrl+C ended, as shells have it, so that what follows ``&&`` does not start."""
+
+_STOPPED_TEXT: Final = "colorize-train: Stopped."
 
 
 def _say(text: object) -> None:
@@ -365,14 +372,36 @@ def _demand_packages() -> None:
         )
 
 
+def _leave(_signal: int, _frame: FrameType | None) -> None:
+    os.write(2, f"{_STOPPED_TEXT}\n".encode())
+    os._exit(_STOPPED)
+
+
+@contextlib.contextmanager
+def _left_at_once_by_ctrl_c() -> Iterator[None]:
+    """End the process without an exception while libraries are being loaded, which takes a second.
+
+    Some of them abort, with a message of C++, when an exception comes then; and there is nothing yet to put away.
+    """
+    former = signal.getsignal(signal.SIGINT)
+    if former is signal.default_int_handler:  # else who started us wants it ignored
+        signal.signal(signal.SIGINT, _leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, former)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; errors are one line on stderr and exit code 1, or 130 after Ctrl+C."""
     try:
-        parsed = _parser().parse_args(arguments)
-        _demand_packages()
+        with _left_at_once_by_ctrl_c():
+            parsed = _parser().parse_args(arguments)
+            _demand_packages()
+            importlib.import_module("torch")
         parsed.run(parsed)
     except KeyboardInterrupt:
-        print("colorize-train: Stopped.", file=sys.stderr)  # noqa: T201
+        print(_STOPPED_TEXT, file=sys.stderr)  # noqa: T201
         return _STOPPED
     except TrainingError as error:
         print(f"colorize-train: {error}", file=sys.stderr)  # noqa: T201
