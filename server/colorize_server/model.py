@@ -227,9 +227,13 @@ def check_signature(
     Raises:
         ModelError: the model breaks the contract; the message names the tensor.
     """
-    wanted = ({INPUT_LUMINANCE, INPUT_HINTS}, {OUTPUT_CHROMA, OUTPUT_DOUBT})
-    for found, names, kind in ((inputs, wanted[0], "inputs"), (outputs, wanted[1], "outputs")):
-        if set(found) - {OUTPUT_COLOURS} != names:
+    none: set[str] = set()
+    sides = (
+        (inputs, {INPUT_LUMINANCE, INPUT_HINTS}, none, "inputs"),
+        (outputs, {OUTPUT_CHROMA, OUTPUT_DOUBT}, {OUTPUT_COLOURS}, "outputs"),
+    )
+    for found, names, optional, kind in sides:
+        if set(found) - optional != names:
             raise ModelError(
                 f"The model {model.path} has the {kind} {sorted(found)}, not {sorted(names)}.",
                 "Only models from colorize-train export can be used.",

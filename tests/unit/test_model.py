@@ -10,7 +10,7 @@ import pytest
 from colorize_server.backends import open_backend
 from colorize_server.contract import CARD_KEY
 from colorize_server.errors import BackendError, ModelError, SizeNotOfferedError
-from colorize_server.model import load_model, shipped_model_path
+from colorize_server.model import Model, check_signature, load_model, shipped_model_path
 from onnx import TensorProto, helper
 from tiny_model import CARD, tiny_model, write_tiny_model
 
@@ -91,6 +91,17 @@ def test_an_unsound_card_is_refused(tmp_path: Path, change: dict[str, object], m
     card = {k: v for k, v in {**CARD, **change}.items() if v is not None}
     with pytest.raises(ModelError, match=message):
         load_model(write_tiny_model(tmp_path / "m.onnx", card))
+
+
+def test_suggestions_are_an_output_and_no_input(tiny: Model) -> None:
+    """The one tensor of the contract that may be missing."""
+    inputs = {"luminance": ("float32", ["N", 1, "H", "W"]), "hints": ("float32", ["N", 3, "H", "W"])}
+    outputs = {"chroma": ("float32", ["N", 2, "H", "W"]), "doubt": ("float32", ["N", 1, "H", "W"])}
+    colours = {"colours": ("float32", ["N", 7, 3, "h", "w"])}
+    check_signature(tiny, inputs, outputs)
+    check_signature(tiny, inputs, outputs | colours)
+    with pytest.raises(ModelError, match="has the inputs"):
+        check_signature(tiny, inputs | colours, outputs)
 
 
 def test_a_graph_that_breaks_the_contract_is_refused(tmp_path: Path) -> None:
