@@ -68,11 +68,7 @@ def colorize_photograph(
             # Repeat Colorize waits for this run, and GIMP 3.0 holds the image of a closed window no longer than that.
             # A returned layer would outlive it, stay in the table of items, and crash GIMP when it is looked up there.
             layer = None
-        values = procedure.new_return_values(Gimp.PDBStatusType.SUCCESS, None)
-        for index, value in ((1, GObject.Value(Gimp.Layer, layer)), (2, GObject.Value(str, "\n".join(notes)))):
-            values.remove(index)
-            values.insert(index, value)
-        return values
+        return _success(procedure, (Gimp.Layer, layer), (str, "\n".join(notes)))
 
     return _in_words(procedure, work)
 
@@ -116,11 +112,7 @@ def new_hints_layer(
     def work() -> Gimp.ValueArray | None:
         source.refuse_floating_selection(image)
         photograph = source.photograph(image, drawables, hints.find_layers(image, hints.HINTS_NAME, must_exist=False))
-        layer = hints.new_layer(image, photograph)
-        values = procedure.new_return_values(Gimp.PDBStatusType.SUCCESS, None)
-        values.remove(1)
-        values.insert(1, GObject.Value(Gimp.Layer, layer))
-        return values
+        return _success(procedure, (Gimp.Layer, hints.new_layer(image, photograph)))
 
     return _in_words(procedure, work)
 
@@ -147,10 +139,7 @@ def suggested_colours(
                 places,
             )
             Gimp.message(text.format(name=found.get_name(), count=places))
-        values = procedure.new_return_values(Gimp.PDBStatusType.SUCCESS, None)
-        values.remove(1)
-        values.insert(1, GObject.Value(str, found.get_name()))
-        return values
+        return _success(procedure, (str, found.get_name()))
 
     return _in_words(procedure, work)
 
@@ -218,9 +207,15 @@ def _report(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, title: str,
         # What the progress bar said would stay as long as the window is open.
         Gimp.progress_end()
         dialog.show_report(title, text)
+    return _success(procedure, (str, text))
+
+
+def _success(procedure: Gimp.Procedure, *results: tuple[type, object]) -> Gimp.ValueArray:
+    """Return the values of a procedure that succeeded, each with its type, in the order of its return arguments."""
     values = procedure.new_return_values(Gimp.PDBStatusType.SUCCESS, None)
-    values.remove(1)
-    values.insert(1, GObject.Value(str, text))
+    for index, (kind, result) in enumerate(results, start=1):  # the status is value 0
+        values.remove(index)
+        values.insert(index, GObject.Value(kind, result))
     return values
 
 

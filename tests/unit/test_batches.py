@@ -16,16 +16,6 @@ from PIL import Image
 
 
 @pytest.fixture
-def run(tiny_model_path: Path):
-    """Return the command with the tiny model."""
-
-    def call(*arguments: object) -> int:
-        return main([str(a) for a in arguments] + ["--model", str(tiny_model_path)])
-
-    return call
-
-
-@pytest.fixture
 def scans(tmp_path: Path) -> Path:
     folder = tmp_path / "scans"
     folder.mkdir()

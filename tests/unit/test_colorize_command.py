@@ -16,16 +16,6 @@ from PIL import Image
 
 
 @pytest.fixture
-def run(tiny_model_path: Path):
-    """Return the command with the tiny model."""
-
-    def call(*arguments: object) -> int:
-        return main([str(a) for a in arguments] + ["--model", str(tiny_model_path)])
-
-    return call
-
-
-@pytest.fixture
 def photo(tmp_path: Path, photographs: Path) -> Path:
     return Path(shutil.copy(photographs / "abraham-lincoln-1860s.jpg", tmp_path / "abe.jpg"))
 

@@ -1,16 +1,13 @@
 """Real photographs through the shipped model, and synthetic extremes: the promises of the picture path on each."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from blend_modes import LUMA, gimp_lch_color, photoshop_color
-from colorize_server.backends import open_backend
 from colorize_server.color.difference import ciede2000
 from colorize_server.color.rgb import SRGB
 from colorize_server.formats.decode import decode_picture
-from colorize_server.model import load_model, shipped_model_path
 from colorize_server.picture.colorizer import Colorizer
 from colorize_server.picture.options import Host, Options, Output
 from colorize_server.picture.photograph import Photograph, profile_by_name
@@ -65,17 +62,6 @@ EXTREMES = {
     "1 to 20, standing": np.tile(np.linspace(0, 255, 1200)[:, None], (1, 60)),
     "8 pixels": np.arange(64).reshape(8, 8) * 4,
 }
-
-
-@pytest.fixture(scope="module")
-def shipped() -> Iterator[Colorizer]:
-    """Return a colorizer of the shipped model."""
-    model = load_model(shipped_model_path())
-    backend = open_backend("onnxruntime", model)
-    colorizer = Colorizer(backend, model)
-    yield colorizer
-    colorizer.close()
-    backend.close()
 
 
 def assert_lightness(photograph: Photograph, composite: np.ndarray) -> np.ndarray:

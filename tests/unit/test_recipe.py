@@ -2,28 +2,15 @@
 
 import json
 import zlib
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from colorize_server.backends import open_backend
-from colorize_server.model import load_model, shipped_model_path
 from colorize_server.picture.colorizer import Colorizer
 from colorize_server.picture.options import Host, Options
 from colorize_server.picture.photograph import Photograph, profile_by_name
 from colorize_server.picture.recipe import MAGIC, Recipe, RecipeError, quantized, unpack
 
 SHAPE = (60, 80)
-
-
-@pytest.fixture(scope="module")
-def colorizer() -> Iterator[Colorizer]:
-    model = load_model(shipped_model_path())
-    backend = open_backend("onnxruntime", model)
-    colorizer = Colorizer(backend, model)
-    yield colorizer
-    colorizer.close()
-    backend.close()
 
 
 def picture(seed: int = 0) -> np.ndarray:
@@ -54,15 +41,15 @@ def test_a_recipe_is_read_as_it_was_packed(hints: np.ndarray | None) -> None:
 
 @pytest.mark.parametrize("host", list(Host))
 @pytest.mark.parametrize("hints", [None, strokes()])
-def test_laying_again_gives_the_same_layer(colorizer: Colorizer, host: Host, hints: np.ndarray | None) -> None:
+def test_laying_again_gives_the_same_layer(shipped: Colorizer, host: Host, hints: np.ndarray | None) -> None:
     photograph = Photograph(picture(), profile_by_name("srgb", 1))
     options = Options(host=host, saturation=0.7)
-    first, _ = colorizer.colorize(photograph, options, hints=hints)
-    packed = colorizer.generate(photograph, options, hints=hints).recipe.pack()
-    again = colorizer.lay(photograph, options, colorizer.recall(photograph, unpack(packed, 80, 60)))
+    first, _ = shipped.colorize(photograph, options, hints=hints)
+    packed = shipped.generate(photograph, options, hints=hints).recipe.pack()
+    again = shipped.lay(photograph, options, shipped.recall(photograph, unpack(packed, 80, 60)))
     assert np.abs(again.astype(int) - first).max() <= 1
-    paler = colorizer.lay(
-        photograph, Options(host=host, saturation=0.2), colorizer.recall(photograph, unpack(packed, 80, 60))
+    paler = shipped.lay(
+        photograph, Options(host=host, saturation=0.2), shipped.recall(photograph, unpack(packed, 80, 60))
     )
     assert np.ptp(paler.astype(int), axis=-1).mean() < 0.8 * np.ptp(first.astype(int), axis=-1).mean()
 

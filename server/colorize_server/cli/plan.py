@@ -153,7 +153,7 @@ def _is_picture_name(output: Path) -> bool:
 
 
 def _check_options(output: Path | None, options: BatchOptions, count: int) -> None:
-    """Refuse what fits only a single photograph where there are more."""
+    """Refuse names that nothing can be written to, and what fits only a single photograph where there are more."""
     if count > 1 and (options.hints or options.doubt):
         raise OutputError("--hints and --doubt go with a single photograph.", code="bad_parameter")
     if options.doubt is not None and options.doubt.suffix.lower() != ".png":
