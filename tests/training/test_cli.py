@@ -4,6 +4,7 @@ import errno
 import importlib.util
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -324,16 +325,22 @@ def test_ctrl_c_while_a_command_is_loading_ends_without_a_traceback(words, tmp_p
     for package in ("torch", "safetensors", "tensorboard", "onnxscript", "numpy"):
         (fake / package).mkdir(parents=True)
         (fake / package / "__init__.py").write_text("import signal\nsignal.raise_signal(signal.SIGINT)\n")
-    path = os.pathsep.join([str(fake), *(p for p in sys.path if p)])
-    done = subprocess.run(
+    done = _run_beside_fakes(fake, *words)
+    assert (done.returncode, done.stderr) == (130, "colorize-train: Stopped.\n")
+
+
+def _run_beside_fakes(fake, *words):
+    """Run the command with the packages of a folder before the real ones."""
+    return subprocess.run(
         [sys.executable, "-m", "colorize_training.cli", *words],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": path},
+        cwd=fake,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(fake), *(p for p in sys.path if p)])},
+        # A shell's background jobs ignore Ctrl+C, and so would what they start: these tests may be run by one.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         capture_output=True,
         text=True,
         timeout=60,
     )
-    assert (done.returncode, done.stderr) == (130, "colorize-train: Stopped.\n")
 
 
 def test_ctrl_c_reaches_no_native_code_while_it_is_loading(tmp_path):
@@ -343,14 +350,7 @@ def test_ctrl_c_reaches_no_native_code_while_it_is_loading(tmp_path):
         "import os, signal\ntry:\n    signal.raise_signal(signal.SIGINT)\nexcept KeyboardInterrupt:\n    os.abort()\n"
     )
     (tmp_path / "torch" / "__init__.py").write_text(text)
-    done = subprocess.run(
-        [sys.executable, "-m", "colorize_training.cli", "fit", "default"],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *(p for p in sys.path if p)])},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    done = _run_beside_fakes(tmp_path, "fit", "default")
     assert (done.returncode, done.stderr) == (130, "colorize-train: Stopped.\n")
 
 
