@@ -38,11 +38,11 @@ async def _send(
         response.headers["X-Colorize-Recipe-Bytes"] = str(answer.recipe_bytes)
     if answer.touched is not None:
         response.headers["X-Colorize-Touched"] = str(answer.touched)
+    of_pixels = {"Channels": answer.channels, "Depth": answer.depth} if answer.channels else {}
     for name, value in {
         "Width": answer.width,
         "Height": answer.height,
-        "Channels": answer.channels,
-        "Depth": answer.depth,
+        **of_pixels,
         "Model": f"{info.model['name']} {info.model['version']}",
         "Model-Sha256": info.model["sha256"],
         "Backend": info.backend["active"],

@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -72,7 +72,7 @@ def main(
     except ColorizeError as error:
         channel.send({"is": "failed", "error": error.as_dict()})
         os._exit(1)
-    channel.send({"is": "ready", "backend": info.backend, "model": info.model})
+    channel.send({"is": "ready", "info": asdict(info)})
     messages.work(worker)
 
 

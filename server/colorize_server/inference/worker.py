@@ -1,5 +1,6 @@
 """The product's worker: model, backend and picture path, over pixels that lie in shared memory."""
 
+import json
 import math
 import time
 from collections.abc import Sequence
@@ -59,6 +60,7 @@ class PictureWorker:
                 "sizes": list(card.sizes),
                 "default_size": card.default_size,
             },
+            suggests_colours=self._model.suggests_colours,
         )
 
     def run(self, task: Task, inputs: Sequence[SharedBuffer], control: Control) -> tuple[Answer, SharedBuffer]:
@@ -80,6 +82,8 @@ class PictureWorker:
             return self._lift(raw, pixels, hints, control)
         began = time.perf_counter()
         photograph = Photograph(pixels, profile_by_name(raw.profile, raw.channels))
+        if task.places:
+            return self._suggest(task, photograph, hints, control)
         if raw.recipe_bytes:
             recipe = unpack(body.view[raw.picture_bytes : raw.body_bytes], raw.width, raw.height)
             generated = self._colorizer.recall(photograph, recipe, control=control)
@@ -138,6 +142,30 @@ class PictureWorker:
         )
         return answer, buffer
 
+    def _suggest(
+        self, task: Task, photograph: Photograph, hints: Rgba | None, control: Control, decode_ms: float = 0.0
+    ) -> tuple[Answer, SharedBuffer]:
+        """Ask the model which colours places may have; the answer is JSON."""
+        from ..picture.suggestions import as_members
+
+        places, timings = self._colorizer.suggest(photograph, task.places, hints=hints, control=control)
+        card = self._model.card
+        members = {"model": f"{card.name} {card.version}", "places": as_members(places)}
+        content = json.dumps(members).encode()
+        buffer = SharedBuffer.create(len(content))
+        buffer.view[:] = content
+        answer = Answer(
+            width=photograph.width,
+            height=photograph.height,
+            channels=0,
+            depth=0,
+            size=card.default_size,
+            picture_bytes=len(content),
+            doubt_bytes=0,
+            timings_ms={"decode": decode_ms, "network": timings.network_ms, "picture": timings.picture_ms},
+        )
+        return answer, buffer
+
     def _run_encoded(self, task: Task, inputs: Sequence[SharedBuffer], control: Control) -> tuple[Answer, SharedBuffer]:
         """Decode, colorize, encode."""
         # Here, so that a server that is only asked for raw pixels starts without the decoders.
@@ -161,6 +189,8 @@ class PictureWorker:
         hints = decode_hints(inputs[1].view, limits) if len(inputs) > 1 else None
         decode_ms = 1e3 * (time.perf_counter() - began)
         control.check()
+        if task.places:
+            return self._suggest(task, photograph, hints, control, decode_ms)
         doubt: NDArray[np.uint8] | None = None
         if task.wants_doubt:
             doubt = np.empty((photograph.height, photograph.width), np.uint8)
