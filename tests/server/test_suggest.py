@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from aiohttp import FormData
+from attacks import png_bomb
 from colorize_server.color.rgb import SRGB
 from colorize_server.settings import CHILD_COMMAND
 from daemon_rig import QUICK, RAW, TOKEN, Reply, Rig, running, until
@@ -160,6 +161,12 @@ async def test_a_token_is_needed(rig: Rig) -> None:
     for token, code in ((None, "token_missing"), ("0" * 64, "token_wrong")):
         reply = await rig.ask("POST", f"/v1/suggest?{SHAPE}&at=1,1", grey().tobytes(), RAW, token=token)
         assert (reply.status, reply.code) == (401, code)
+
+
+async def test_a_bomb_is_refused_before_it_is_decoded(daemon: Rig) -> None:
+    reply = await daemon.ask("POST", "/v1/suggest?at=1,1", png_bomb(), {"Content-Type": "image/png"})
+    assert (reply.status, reply.code) == (413, "picture_too_large")
+    assert daemon.inference.restarts == 0
 
 
 async def test_closing_the_socket_ends_the_work(rig: Rig) -> None:
