@@ -156,6 +156,17 @@ def test_hints_are_named_when_they_are_what_is_wrong_and_never_replaced(run, pho
     assert hints.read_bytes() == before
 
 
+@pytest.mark.parametrize(("alpha", "says"), [(0, "They are all transparent."), (255, "They cover the whole")])
+def test_hints_that_cannot_be_strokes_are_refused(run, photo: Path, alpha: int, says: str, capsys) -> None:
+    """Nothing painted, or a layer that was flattened."""
+    hints = photo.with_name("hints.png")
+    with Image.open(photo) as image:
+        Image.new("RGBA", image.size, (200, 30, 30, alpha)).save(hints)
+    assert run(photo, "--hints", hints) == 1
+    assert f"The hints, {hints}: {says}" in capsys.readouterr().err
+    assert files(photo.parent) == ["abe.jpg", "hints.png"]
+
+
 def test_the_doubt_picture_does_not_replace_the_result(run, photo: Path, capsys) -> None:
     out = photo.with_name("out.png")
     same = photo.parent / "." / "other" / ".." / "out.png"

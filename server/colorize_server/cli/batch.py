@@ -19,6 +19,8 @@ from ..formats.decode import decode_hints, decode_picture
 from ..formats.encode import ENCODED_TYPES, encode_grey, encode_picture
 from ..model import load_model, shipped_model_path
 from ..picture.colorizer import Colorizer
+from ..picture.hints import check_strokes
+from .bar import Stages, stages_on
 from .plan import BatchOptions, Job
 
 
@@ -46,14 +48,14 @@ class Report:
     """What became of a batch.
 
     Attributes:
-        made_by: model and backend.
+        made_by: model and backend; empty where nothing had to be done.
         done: what was coloured.
         failed: what was not, and why.
         skipped: how many results were there already.
         was_stopped: Ctrl+C ended it early.
     """
 
-    made_by: str
+    made_by: str = ""
     done: list[Done] = field(default_factory=list)
     failed: list[Failed] = field(default_factory=list)
     skipped: int = 0
@@ -76,7 +78,7 @@ def colorize_files(
         batch: what is wanted.
         backend_name: what computes.
         model_path: model file; None takes the one that ships.
-        progress: where a progress bar goes when there are many; None for none.
+        progress: where a progress bar goes, over many photographs or through the only one; None for none.
         tell: called after each photograph.
 
     Returns:
@@ -85,19 +87,21 @@ def colorize_files(
     Raises:
         ModelError, BackendError, SizeNotOfferedError: nothing can be coloured at all.
     """
+    waiting = [job for job in jobs if not (batch.skip_existing and os.path.lexists(job.target))]
+    report = Report(skipped=len(jobs) - len(waiting))
+    if not waiting:  # a model takes longer to load than names to look at
+        return report
     model = load_model(model_path or shipped_model_path())
     model.card.check_size(batch.options.size)
     backend = open_backend(backend_name, model)
-    report = Report(
+    report.made_by = (
         f"{model.card.name} {model.card.version} ({model.sha256[:12]}) with {backend.name} on {backend.device}"
     )
     colorizer = Colorizer(backend, model)
     try:
-        for job in _with_progress(jobs, progress):
-            if batch.skip_existing and os.path.lexists(job.target):
-                report.skipped += 1
-                continue
-            outcome = _outcome(colorizer, job, batch)
+        for job in _with_progress(waiting, progress):
+            with stages_on(progress if len(waiting) == 1 else None) as stages:
+                outcome = _outcome(colorizer, job, batch, stages)
             if isinstance(outcome, Done):
                 report.done.append(outcome)
             else:
@@ -111,10 +115,10 @@ def colorize_files(
     return report
 
 
-def _outcome(colorizer: Colorizer, job: Job, batch: BatchOptions) -> Done | Failed:
+def _outcome(colorizer: Colorizer, job: Job, batch: BatchOptions, stages: Stages) -> Done | Failed:
     """Colour one photograph; whatever goes wrong with it concerns it alone."""
     try:
-        return _colorize_file(colorizer, job, batch)
+        return _colorize_file(colorizer, job, batch, stages)
     except ColorizeError as error:
         return Failed(job.source, str(error))
     except MemoryError:
@@ -134,7 +138,7 @@ def _with_progress(jobs: list[Job], stream: TextIO | None) -> Iterable[Job]:
     return bar
 
 
-def _colorize_file(colorizer: Colorizer, job: Job, batch: BatchOptions) -> Done:
+def _colorize_file(colorizer: Colorizer, job: Job, batch: BatchOptions, stages: Stages) -> Done:
     began = time.monotonic()
     targets = [job.target] + ([batch.doubt] if batch.doubt else [])
     for target in targets:
@@ -143,20 +147,26 @@ def _colorize_file(colorizer: Colorizer, job: Job, batch: BatchOptions) -> Done:
         for read, what in ((job.source, "the photograph itself"), (batch.hints, "the picture of the hints")):
             if read is not None and target.exists() and read.exists() and target.samefile(read):
                 raise OutputError(f"{target} is {what}.", "Write the result elsewhere.", code="output_exists")
-    photograph = decode_picture(_read(job.source))
-    hints = None if batch.hints is None else _hints(batch.hints)
+    with stages.reading().alive():
+        photograph = decode_picture(_read(job.source))
+        hints = None if batch.hints is None else _hints(batch.hints)
     doubt = np.empty((photograph.height, photograph.width), np.uint8) if batch.doubt else None
-    pixels, _ = colorizer.colorize(photograph, batch.options, hints=hints, doubt_out=doubt, keep_profile=False)
-    media_type = ENCODED_TYPES[job.target.suffix.lower()]
-    write_whole(job.target, encode_picture(pixels, photograph.metadata, media_type))
-    if batch.doubt is not None and doubt is not None:
-        write_whole(batch.doubt, encode_grey(doubt))
+    pixels, _ = colorizer.colorize(
+        photograph, batch.options, hints=hints, doubt_out=doubt, control=stages.colouring(), keep_profile=False
+    )
+    with stages.writing().alive():
+        media_type = ENCODED_TYPES[job.target.suffix.lower()]
+        write_whole(job.target, encode_picture(pixels, photograph.metadata, media_type))
+        if batch.doubt is not None and doubt is not None:
+            write_whole(batch.doubt, encode_grey(doubt))
     return Done(job.source, job.target, photograph.width, photograph.height, time.monotonic() - began)
 
 
 def _hints(path: Path) -> NDArray[np.uint8]:
     try:
-        return decode_hints(_read(path))
+        hints = decode_hints(_read(path))
+        check_strokes(hints)
+        return hints
     except ColorizeError as error:
         raise HintsError(f"The hints, {path}: {error.message}", error.hint) from error
 
