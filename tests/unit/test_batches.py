@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from colorize_server.archive import bar, one_file
 from colorize_server.backends import BACKENDS
-from colorize_server.cli import bar, batch
 from colorize_server.cli.colorize import main
 from colorize_server.errors import BadRequestError
 from colorize_server.picture.options import Blend, Options, Output
@@ -165,14 +165,14 @@ def test_a_long_call_takes_nothing_back_from_the_bar(monkeypatch):
 def test_ctrl_c_tells_what_was_finished(run, scans: Path, monkeypatch, capsys):
     draw(scans / "a.jpg")
     draw(scans / "b.jpg")
-    real = batch._colorize_file
+    real = one_file._colorize_file
 
     def colorize_file(colorizer, job, *rest):
         if job.source.name == "b.jpg":
             raise KeyboardInterrupt
         return real(colorizer, job, *rest)
 
-    monkeypatch.setattr(batch, "_colorize_file", colorize_file)
+    monkeypatch.setattr(one_file, "_colorize_file", colorize_file)
     assert run(scans) == 130
     captured = capsys.readouterr()
     assert "a.colour.png" in captured.out

@@ -1,26 +1,22 @@
-"""Many photographs from files to files, and what happens when one of them fails."""
+"""One photograph from file to file, and what happens when that fails."""
 
 import contextlib
 import errno
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..backends import open_backend
 from ..errors import ColorizeError, HintsError, OutOfMemoryError, OutputError, PictureError
 from ..formats.decode import decode_hints, decode_picture
 from ..formats.encode import ENCODED_TYPES, encode_grey, encode_picture
-from ..model import load_model, shipped_model_path
 from ..picture.colorizer import Colorizer
 from ..picture.hints import check_strokes
-from .bar import Stages, stages_on
+from .bar import Stages
 from .plan import BatchOptions, Job
 
 
@@ -43,79 +39,7 @@ class Failed:
     reason: str
 
 
-@dataclass
-class Report:
-    """What became of a batch.
-
-    Attributes:
-        made_by: model and backend; empty where nothing had to be done.
-        done: what was coloured.
-        failed: what was not, and why.
-        skipped: how many results were there already.
-        was_stopped: Ctrl+C ended it early.
-    """
-
-    made_by: str = ""
-    done: list[Done] = field(default_factory=list)
-    failed: list[Failed] = field(default_factory=list)
-    skipped: int = 0
-    was_stopped: bool = False
-
-
-def colorize_files(
-    jobs: list[Job],
-    batch: BatchOptions,
-    *,
-    backend_name: str = "auto",
-    model_path: Path | None = None,
-    progress: TextIO | None = None,
-    tell: Callable[[Done | Failed], None] = lambda _: None,
-) -> Report:
-    """Colour photographs one after the other; one that fails does not stop the others, and Ctrl+C ends it early.
-
-    Args:
-        jobs: from `plan_outputs`.
-        batch: what is wanted.
-        backend_name: what computes.
-        model_path: model file; None takes the one that ships.
-        progress: where a progress bar goes, over many photographs or through the only one; None for none.
-        tell: called after each photograph.
-
-    Returns:
-        What was written and what failed.
-
-    Raises:
-        ModelError, BackendError, SizeNotOfferedError: nothing can be coloured at all.
-    """
-    waiting = [job for job in jobs if not (batch.skip_existing and os.path.lexists(job.target))]
-    report = Report(skipped=len(jobs) - len(waiting))
-    if not waiting:  # a model takes longer to load than names to look at
-        return report
-    model = load_model(model_path or shipped_model_path())
-    model.card.check_size(batch.options.size)
-    backend = open_backend(backend_name, model)
-    report.made_by = (
-        f"{model.card.name} {model.card.version} ({model.sha256[:12]}) with {backend.name} on {backend.device}"
-    )
-    colorizer = Colorizer(backend, model)
-    try:
-        for job in _with_progress(waiting, progress):
-            with stages_on(progress if len(waiting) == 1 else None) as stages:
-                outcome = _outcome(colorizer, job, batch, stages)
-            if isinstance(outcome, Done):
-                report.done.append(outcome)
-            else:
-                report.failed.append(outcome)
-            tell(outcome)
-    except KeyboardInterrupt:
-        report.was_stopped = True
-    finally:
-        colorizer.close()
-        backend.close()
-    return report
-
-
-def _outcome(colorizer: Colorizer, job: Job, batch: BatchOptions, stages: Stages) -> Done | Failed:
+def outcome(colorizer: Colorizer, job: Job, batch: BatchOptions, stages: Stages) -> Done | Failed:
     """Colour one photograph; whatever goes wrong with it concerns it alone."""
     try:
         return _colorize_file(colorizer, job, batch, stages)
@@ -127,15 +51,6 @@ def _outcome(colorizer: Colorizer, job: Job, batch: BatchOptions, stages: Stages
     except OSError as error:  # a name that the file system refuses, a folder that may not be entered
         place = f" ({error.filename})" if error.filename else ""
         return Failed(job.source, f"{error.strerror or error}{place}. Choose another folder or a shorter name with -o.")
-
-
-def _with_progress(jobs: list[Job], stream: TextIO | None) -> Iterable[Job]:
-    if stream is None or len(jobs) < 2:
-        return jobs
-    from tqdm import tqdm  # only many photographs need it
-
-    bar: Iterable[Job] = tqdm(jobs, file=stream, unit="photo", disable=None)
-    return bar
 
 
 def _colorize_file(colorizer: Colorizer, job: Job, batch: BatchOptions, stages: Stages) -> Done:
