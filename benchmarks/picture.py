@@ -6,11 +6,12 @@ from typing import Any
 
 import cv2
 import numpy as np
-from bilinear import bilinear_chroma
 from colorize_server.color.rgb import SRGB
 from colorize_server.model import load_model, shipped_model_path
 from colorize_server.picture.photograph import Photograph, profile_by_name
-from daemon import running_daemon
+
+from benchmarks.bilinear import bilinear_chroma
+from benchmarks.daemon import running_daemon
 
 HEIGHT, WIDTH = 4000, 6000
 ROUNDS = 5

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import numpy as np
-from bilinear import bilinear_chroma
 from colorize_server.backends import open_backend
 from colorize_server.color.gamut import chroma_in_gamut
 from colorize_server.color.rgb import SRGB
@@ -13,7 +12,9 @@ from colorize_server.picture.colorizer import Colorizer
 from colorize_server.picture.options import Options, Output
 from PIL import Image
 
-PHOTOGRAPHS = Path(__file__).parent / "photographs"
+from benchmarks.bilinear import bilinear_chroma
+
+PHOTOGRAPHS = Path(__file__).parents[1] / "tests" / "photographs"
 TARGET = Path(__file__).parents[1] / "server" / "pictures"
 SHOWN = ("migrant-mother-1936.jpg", "girl-1870.jpg", "walt-whitman-1880s.jpg")
 HEIGHT = 420

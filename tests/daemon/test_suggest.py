@@ -144,8 +144,8 @@ async def test_a_job_brings_the_same_suggestions(daemon: Rig) -> None:
     assert len(result.body) == job["result"]["bytes"]
 
 
-async def test_an_old_model_suggests_nothing_and_says_so(tiny_model: Path) -> None:
-    async with running(child=CHILD_COMMAND, model=tiny_model) as old:
+async def test_an_old_model_suggests_nothing_and_says_so(tiny_model_path: Path) -> None:
+    async with running(child=CHILD_COMMAND, model=tiny_model_path) as old:
         assert (await old.ask("GET", "/v1/health")).json["suggestions"] is False
         reply = await ask(old, "&at=1,1")
         assert (reply.status, reply.code) == (409, "no_suggestions")

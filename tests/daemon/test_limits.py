@@ -144,7 +144,7 @@ async def test_a_picture_whose_body_and_answer_do_not_fit_together_can_never_fit
         assert rig.is_quiet
 
 
-async def test_a_body_of_unknown_length_needs_no_more_than_its_last_buffers(tiny_model: Path) -> None:
+async def test_a_body_of_unknown_length_needs_no_more_than_its_last_buffers(tiny_model_path: Path) -> None:
     """Those that it has outgrown are given back."""
     noise = np.random.default_rng(0).integers(0, 256, (1250, 1200, 3), np.uint8)
     stream = io.BytesIO()
@@ -157,7 +157,7 @@ async def test_a_body_of_unknown_length_needs_no_more_than_its_last_buffers(tiny
             yield png[start : start + (1 << 16)]
 
     limits = replace(QUICK, max_held_bytes=13_000_000)
-    async with running(limits, child=CHILD_COMMAND, model=tiny_model) as rig:
+    async with running(limits, child=CHILD_COMMAND, model=tiny_model_path) as rig:
         reply = await rig.ask("POST", "/v1/colorize", chunks(), {"Content-Type": "image/png"})
 
         assert reply.status == 200, reply.body

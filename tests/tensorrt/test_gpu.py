@@ -44,13 +44,15 @@ def test_selftest_passes(flavour: Flavour, capsys: pytest.CaptureFixture[str]) -
 
 
 @pytest.mark.parametrize("flavour", [RTX, CLASSIC], ids=lambda flavour: flavour.name)
-def test_many_shapes_in_turn_stay_right(flavour: Flavour, shipped: Model, capsys: pytest.CaptureFixture[str]) -> None:
+def test_many_shapes_in_turn_stay_right(
+    flavour: Flavour, shipped_model: Model, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Buffers, contexts and recorded graphs of different shapes do not get into each other's way."""
     can_run(flavour)
     if flavour.needs_gpu_to_build:
         assert trt_build.main(["--flavour", flavour.name]) == 0
-    gpu, reference = open_backend(flavour.backend, shipped), open_backend("onnxruntime", shipped)
-    side = shipped.card.sizes[0]
+    gpu, reference = open_backend(flavour.backend, shipped_model), open_backend("onnxruntime", shipped_model)
+    side = shipped_model.card.sizes[0]
     rng = np.random.default_rng(0)
     for _ in range(3):
         for height, width in ((side, side), (side, 2 * side), (2 * side, side), (side, 4 * side)):

@@ -52,7 +52,7 @@ def refusal(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
 
 
 def test_the_shipped_model_is_built_with_a_card_that_tells_it_all(
-    capsys: pytest.CaptureFixture[str], cache: Path, shipped: Model
+    capsys: pytest.CaptureFixture[str], cache: Path, shipped_model: Model
 ) -> None:
     members = build(capsys)
     path = Path(members["path"])
@@ -62,11 +62,11 @@ def test_the_shipped_model_is_built_with_a_card_that_tells_it_all(
     assert members["engine_bytes"] == len(engine) > 1_000_000
     assert members["build_s"] > 0
     recipe = members["recipe"]
-    assert recipe["model_sha256"] == shipped.sha256
+    assert recipe["model_sha256"] == shipped_model.sha256
     assert (recipe["flavour"], recipe["precision"]) == ("rtx", "fp16")
     assert recipe["library_version"].startswith("1.")
     lying, standing = recipe["profiles"]
-    small, large = shipped.card.sizes[0], shipped.card.sizes[-1]
+    small, large = shipped_model.card.sizes[0], shipped_model.card.sizes[-1]
     assert lying["smallest"] == {"batch": 1, "height": small, "width": small}
     assert lying["largest"] == {"batch": 1, "height": large, "width": 4 * large}
     assert standing["largest"] == {"batch": 1, "height": 4 * large, "width": large}
@@ -86,9 +86,9 @@ def test_precisions_and_target_sets_give_different_engines(capsys: pytest.Captur
     assert (one["recipe"]["targets"], two["recipe"]["targets"]) == (["8.6"], ["8.9", "12.0"])
 
 
-def test_the_shipped_model_is_built_in_fp32_for_two_targets(rtx: Library, shipped: Model) -> None:
+def test_the_shipped_model_is_built_in_fp32_for_two_targets(rtx: Library, shipped_model: Model) -> None:
     request = BuildRequest(Precision.FP32, capabilities=("8.6", "12.0"))
-    engine, card = build_engine(shipped, RTX, rtx, recipe_for(shipped, RTX, rtx, request, None))
+    engine, card = build_engine(shipped_model, RTX, rtx, recipe_for(shipped_model, RTX, rtx, request, None))
     assert card.recipe.targets == ("8.6", "12.0")
     assert len(engine) > 1_000_000
 
@@ -243,7 +243,7 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path, tiny: Model, monkeypatch: py
     assert list((tmp_path / "out").iterdir()) == []
 
 
-def test_a_build_that_is_cancelled_stops_at_the_next_step(rtx: Library, shipped: Model) -> None:
+def test_a_build_that_is_cancelled_stops_at_the_next_step(rtx: Library, shipped_model: Model) -> None:
     cancelled = threading.Event()
     steps: list[str] = []
 
@@ -252,9 +252,9 @@ def test_a_build_that_is_cancelled_stops_at_the_next_step(rtx: Library, shipped:
         if step == "Building the engine":
             cancelled.set()
 
-    recipe = recipe_for(shipped, RTX, rtx, BuildRequest(Precision.FP32), None)
+    recipe = recipe_for(shipped_model, RTX, rtx, BuildRequest(Precision.FP32), None)
     with pytest.raises(CancelledError):
-        build_engine(shipped, RTX, rtx, recipe, progress=progress, cancelled=cancelled)
+        build_engine(shipped_model, RTX, rtx, recipe, progress=progress, cancelled=cancelled)
     assert "Built" not in steps
 
 

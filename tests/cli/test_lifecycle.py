@@ -25,7 +25,7 @@ from daemon_rig import segments
 from scripted_child import BUSY, HANG, NORMAL, SLOW, STEPS
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - what is tested is that it is refused
-SERVER = [sys.executable, str(Path(__file__).with_name("lifecycle_server.py"))]
+SERVER = [sys.executable, str(Path(__file__).parents[1] / "fixtures" / "lifecycle_server.py")]
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="uses POSIX signals")
 
 
@@ -580,10 +580,10 @@ def test_a_model_that_cannot_be_loaded_is_told(folder: StateFolder, port: int) -
         daemon.__exit__()
 
 
-def test_a_damaged_model_file_is_named(folder: StateFolder, port: int, tmp_path: Path, tiny_model: Path) -> None:
+def test_a_damaged_model_file_is_named(folder: StateFolder, port: int, tmp_path: Path, tiny_model_path: Path) -> None:
     """The product's own engine, on half a model."""
     half = tmp_path / "half.onnx"
-    half.write_bytes(tiny_model.read_bytes()[:300])
+    half.write_bytes(tiny_model_path.read_bytes()[:300])
     command = [
         sys.executable,
         "-m",

@@ -5,7 +5,8 @@ import time
 from typing import Any
 
 import numpy as np
-from daemon import Daemon, running_daemon
+
+from benchmarks.daemon import Daemon, running_daemon
 
 GIGABYTE = 1 << 30
 REQUESTS = 1000

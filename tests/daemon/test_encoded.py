@@ -35,9 +35,9 @@ KINDS = {"image/png": "PNG", "image/jpeg": "JPEG", "image/tiff": "TIFF", "image/
 
 
 @pytest.fixture
-async def daemon(tiny_model: Path) -> AsyncIterator[Rig]:
+async def daemon(tiny_model_path: Path) -> AsyncIterator[Rig]:
     """A daemon with the product's own engine."""
-    async with running(child=CHILD_COMMAND, model=tiny_model) as rig:
+    async with running(child=CHILD_COMMAND, model=tiny_model_path) as rig:
         yield rig
 
 
@@ -192,13 +192,13 @@ async def test_many_small_pictures_do_not_make_it_grow(daemon: Rig) -> None:
     assert daemon.child.memory_info().rss - before < 12e6
 
 
-def test_a_picture_that_decodes_to_more_than_is_left(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_picture_that_decodes_to_more_than_is_left(tiny_model_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is refused before it is decoded."""
     import psutil
     from colorize_server.inference.child import WorkerRequest
     from colorize_server.inference.worker import open_worker
 
-    engine = open_worker(WorkerRequest("auto", 0, False, tiny_model))
+    engine = open_worker(WorkerRequest("auto", 0, False, tiny_model_path))
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=20_000))
     data = encoded(photograph())
     with SharedBuffer.create(len(data)) as body:
@@ -207,7 +207,9 @@ def test_a_picture_that_decodes_to_more_than_is_left(tiny_model: Path, monkeypat
             engine.run(PNG_TASK, [body], Control())
 
 
-def test_a_decoder_that_takes_long_is_not_taken_for_hung(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_decoder_that_takes_long_is_not_taken_for_hung(
+    tiny_model_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """There are signs of life while it, or the encoder, works; and none afterwards."""
     from colorize_server.formats import decode, encode
     from colorize_server.inference.child import WorkerRequest
@@ -235,7 +237,7 @@ def test_a_decoder_that_takes_long_is_not_taken_for_hung(tiny_model: Path, monke
     data = encoded(photograph())
     with SharedBuffer.create(len(data)) as body:
         body.view[:] = data
-        engine = open_worker(WorkerRequest("auto", 0, False, tiny_model))
+        engine = open_worker(WorkerRequest("auto", 0, False, tiny_model_path))
         _, answer = engine.run(PNG_TASK, [body], Control(lambda fraction: told.append((now, fraction))))
         answer.close()
     assert {name for name, fraction in told if fraction == 0.0} >= {"decode", "encode"}

@@ -7,7 +7,8 @@ import time
 from typing import Any
 
 from colorize_server.model import load_model, shipped_model_path
-from daemon import running_daemon
+
+from benchmarks.daemon import running_daemon
 
 ROUNDS = 5
 _LEAST = """

@@ -15,9 +15,9 @@ LAYER_BYTES = WIDTH * HEIGHT * 3
 
 
 @pytest.fixture
-async def daemon(tiny_model: Path) -> AsyncIterator[Rig]:
+async def daemon(tiny_model_path: Path) -> AsyncIterator[Rig]:
     """A daemon with the product's own engine."""
-    async with running(child=CHILD_COMMAND, model=tiny_model) as rig:
+    async with running(child=CHILD_COMMAND, model=tiny_model_path) as rig:
         yield rig
 
 

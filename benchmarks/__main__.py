@@ -9,24 +9,14 @@ import importlib.metadata
 import json
 import os
 import platform
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 from benchmarks.section import measure_apart
 
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
-
-SECTIONS = {
-    "startup": "startup",
-    "picture": "picture",
-    "memory": "memory",
-    "backends": "backends",
-    "training": "benchmarks.training",
-    "gimp": "plugins.gimp.bench",
-}
-"""Name to module.  A section that cannot run here says why in ``skipped`` (gimp: no GIMP root folder)."""
+SECTIONS = ("startup", "picture", "memory", "backends", "training", "gimp")
+"""Modules of this folder.  A section that cannot run here says why in ``skipped`` (gimp: no GIMP root folder)."""
 PACKAGES = ("numpy", "aiohttp", "pillow", "onnxruntime", "opencv-python-headless", "torch", "openvino")
 
 
@@ -63,14 +53,14 @@ def met(value: float, relation: str, limit: float) -> bool:
 def main() -> int:
     """Run the sections that were asked for, print and write what they measured."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("sections", nargs="*", default=list(SECTIONS), help=f"of: {', '.join(SECTIONS)}")
+    parser.add_argument("sections", nargs="*", default=SECTIONS, help=f"of: {', '.join(SECTIONS)}")
     parser.add_argument("-o", "--output", type=Path, default=Path("bench-results/bench.json"))
     args = parser.parse_args()
     results: dict[str, Any] = {"machine": machine(), "sections": {}}
     missed = 0
     for name in args.sections:
         began = time.monotonic()
-        section = measure_apart(SECTIONS[name])
+        section = measure_apart(f"benchmarks.{name}")
         results["sections"][name] = section
         print(f"\n{name}  ({time.monotonic() - began:.0f} s)")
         if "skipped" in section:

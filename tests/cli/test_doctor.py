@@ -27,7 +27,7 @@ posix = pytest.mark.skipif(os.name != "posix", reason="the nvidia-smi of the tes
 
 
 @pytest.fixture(autouse=True)
-def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def own_folders(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Keep the user's daemon and GIMP out of it; return the GIMP profile."""
     monkeypatch.setenv("COLORIZE_STATE_DIR", str(tmp_path / "state"))
     profile = tmp_path / "gimp" / "3.0"

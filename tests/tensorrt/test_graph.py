@@ -35,14 +35,14 @@ def test_stored_half_weights_are_folded_to_float32(tmp_path: Path) -> None:
     )
 
 
-def test_the_shipped_models_weights_are_folded(shipped: Model) -> None:
-    original = onnx.load_model_from_string(shipped.data)
+def test_the_shipped_models_weights_are_folded(shipped_model: Model) -> None:
+    original = onnx.load_model_from_string(shipped_model.data)
     assert TensorProto.FLOAT16 in kinds_of_weights(original)
-    assert kinds_of_weights(float32_graph(shipped)) == {TensorProto.FLOAT}
+    assert kinds_of_weights(float32_graph(shipped_model)) == {TensorProto.FLOAT}
 
 
-def test_half_precision_keeps_float32_at_the_doors_and_computes_in_float16(shipped: Model) -> None:
-    graph = graph_for(shipped, Precision.FP16)
+def test_half_precision_keeps_float32_at_the_doors_and_computes_in_float16(shipped_model: Model) -> None:
+    graph = graph_for(shipped_model, Precision.FP16)
     doors = [v.type.tensor_type.elem_type for v in (*graph.graph.input, *graph.graph.output)]
     assert set(doors) == {TensorProto.FLOAT}
     weights = {w.name: w.data_type for w in graph.graph.initializer}
@@ -67,8 +67,8 @@ def test_rounding_rounds_every_step(tmp_path: Path) -> None:
     assert np.isfinite(run_onnx(exact.SerializeToString(), inputs)[0]).all()
 
 
-def test_the_original_is_left_as_it_was(shipped: Model) -> None:
-    exact = float32_graph(shipped)
+def test_the_original_is_left_as_it_was(shipped_model: Model) -> None:
+    exact = float32_graph(shipped_model)
     before = exact.SerializeToString(deterministic=True)
     half_precision_graph(exact)
     assert exact.SerializeToString(deterministic=True) == before
@@ -84,10 +84,10 @@ def test_a_networks_own_casts_survive_the_conversion(tmp_path: Path) -> None:
 
 
 def test_the_shipped_models_colours_survive_half_precision_on_real_photographs(
-    shipped: Model, photographs: Path
+    shipped_model: Model, photographs: Path
 ) -> None:
-    exact = float32_graph(shipped)
-    card = shipped.card
+    exact = float32_graph(shipped_model)
+    card = shipped_model.card
     inputs = network_inputs(sorted(photographs.glob("*.jpg"))[:2], card.sizes[0], card.multiple_of, with_hints=True)
     expected, converted, rounded = (
         run_onnx(graph.SerializeToString(), inputs)
