@@ -21,7 +21,7 @@ from ..settings import BACKEND_NAMES
 from .main import Command
 from .model_option import add_model_option
 
-SUBCOMMANDS: Final[tuple[str, ...]] = ()
+SUBCOMMANDS: Final[tuple[str, ...]] = ("palette",)
 """Names of the subcommands' modules."""
 
 

@@ -16,8 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..backends import Backend
-from ..color.cie import lab_from_relative_xyz, relative_xyz_from_lab
-from ..color.rgb import SRGB
+from ..color.rgb import lab_d50_from_d65
 from ..contract import CHROMA_SCALE, COLOURS_STRIDE, LIGHTNESS_SCALE
 from ..errors import NoSuggestionsError
 from ..model import Model
@@ -379,7 +378,5 @@ class Colorizer:
 
 def _chroma_for_d50(lightness: Planes, chroma: Planes) -> Planes:
     """Return (2, h, w) a*b* relative to D50 of the colours that (L*, a*b*) relative to D65 name, by way of sRGB."""
-    lab = np.stack([lightness, *chroma], axis=-1)
-    linear = relative_xyz_from_lab(lab) @ np.linalg.inv(SRGB.to_relative_xyz).T.astype(np.float32)
-    d50 = lab_from_relative_xyz(linear @ SRGB.to_relative_xyz_d50.T.astype(np.float32))
+    d50 = lab_d50_from_d65(np.stack([lightness, *chroma], axis=-1))
     return np.ascontiguousarray(np.moveaxis(d50[..., 1:], -1, 0))
