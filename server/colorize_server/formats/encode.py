@@ -14,6 +14,14 @@ from PIL import Image, ImageCms
 
 from ..errors import BadRequestError
 from ..picture.photograph import Metadata, Pixels
+from .embedded import (
+    MAX_SEGMENT_BYTES,
+    TIFF_IPTC,
+    TIFF_XMP,
+    Embedded,
+    jpeg_segments_of,
+    png_chunks_of,
+)
 from .exif import PREFIX, add_to_tiff
 
 ENCODED_TYPES: Final = {
@@ -27,9 +35,11 @@ ENCODED_TYPES: Final = {
 JPEG_QUALITY: Final = 95
 PNG_LEVEL: Final = 3
 """zlib level: the pictures are a tenth larger than at 9 and written four times as fast."""
-_MAX_JPEG_EXIF_BYTES: Final = 65533 - len(PREFIX)
+_MAX_JPEG_EXIF_BYTES: Final = MAX_SEGMENT_BYTES - len(PREFIX)
 """What a segment of a JPEG holds besides its own length; a longer block is left out."""
 _METRE_PER_INCH: Final = 0.0254
+_BYTE, _UNDEFINED = 1, 7
+"""Types of TIFF's tags."""
 
 
 @cache
@@ -76,6 +86,8 @@ def _encode_png(pixels: Pixels, metadata: Metadata) -> bytes:
         extra += _chunk(b"pHYs", struct.pack(">IIB", *per_metre, 1))
     if metadata.exif is not None:
         extra += _chunk(b"eXIf", metadata.exif)
+    for kind, content in png_chunks_of(Embedded(metadata.xmp, metadata.iptc)):
+        extra += _chunk(kind, content)
     return plain[:33] + extra + plain[33:]
 
 
@@ -95,6 +107,11 @@ def _encode_tiff(pixels: Pixels, metadata: Metadata) -> bytes:
         iccprofile=srgb_profile(),
         metadata=None,
         software=False,
+        extratags=[
+            (tag, kind, len(content), content, True)
+            for tag, kind, content in ((TIFF_XMP, _BYTE, metadata.xmp), (TIFF_IPTC, _UNDEFINED, metadata.iptc))
+            if content
+        ],
     )
     if metadata.exif is not None:
         add_to_tiff(stream, metadata.exif)
@@ -115,5 +132,8 @@ def _encode_jpeg(pixels: Pixels, metadata: Metadata) -> bytes:
         options["exif"] = PREFIX + metadata.exif
     if metadata.dpi:
         options["dpi"] = metadata.dpi
+    segments = jpeg_segments_of(Embedded(metadata.xmp, metadata.iptc))
+    # Pillow puts these behind JFIF and EXIF, where they belong.
+    options["extra"] = b"".join(struct.pack(">BBH", 0xFF, marker, 2 + len(data)) + data for marker, data in segments)
     image.save(stream, "JPEG", quality=JPEG_QUALITY, subsampling=0, icc_profile=srgb_profile(), **options)
     return stream.getvalue()
