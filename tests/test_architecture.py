@@ -21,7 +21,7 @@ SERVER = (
     ("samples",),
     ("settings", "tensorrt"),
     ("inference", "install"),
-    ("daemon",),
+    ("archive", "daemon"),
     ("cli",),
 )
 TRAINING = (

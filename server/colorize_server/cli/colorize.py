@@ -1,17 +1,28 @@
-"""``colorize``: colour photographs from the command line, without a server."""
+"""``colorize``: colour photographs from the command line, without a server.
+
+A first word that is the name of a subcommand is one; a photograph of that name is given as ``./NAME``.  A subcommand is
+a module of this package with ``add_parser(subparsers)`` and ``run(args) -> int``, as those of ``colorize-server`` are.
+"""
 
 import argparse
+import importlib
 import os
 import sys
 from pathlib import Path
+from typing import Final
 
 from .. import __version__
+from ..archive.batch import colorize_files
+from ..archive.one_file import Done, Failed
+from ..archive.plan import BatchOptions, plan_outputs
 from ..errors import ColorizeError
 from ..picture.options import SATURATION_RANGE, Blend, Host, Options, Output
 from ..settings import BACKEND_NAMES
-from .batch import Done, Failed, colorize_files
+from .main import Command
 from .model_option import add_model_option
-from .plan import BatchOptions, plan_outputs
+
+SUBCOMMANDS: Final[tuple[str, ...]] = ()
+"""Names of the subcommands' modules."""
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -99,7 +110,10 @@ def main(argv: list[str] | None = None) -> int:
         if hasattr(stream, "reconfigure"):  # a name that the console cannot show is no reason to stop
             stream.reconfigure(errors="backslashreplace")
     try:
-        return _run(build_parser().parse_args(argv))
+        words = sys.argv[1:] if argv is None else argv
+        if words and words[0] in SUBCOMMANDS:
+            return _run_subcommand(words)
+        return _run(build_parser().parse_args(words))
     except ColorizeError as error:
         print(f"colorize: {error}", file=sys.stderr)
         return 1
@@ -109,6 +123,13 @@ def main(argv: list[str] | None = None) -> int:
     except BrokenPipeError:  # whoever read our lines has gone; Python would complain when it flushes the rest
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+
+
+def _run_subcommand(words: list[str]) -> int:
+    command: Command = importlib.import_module(f"{__package__}.{words[0]}")
+    parser = argparse.ArgumentParser(prog="colorize")
+    command.add_parser(parser.add_subparsers(required=True))
+    return command.run(parser.parse_args(words))
 
 
 def _run(args: argparse.Namespace) -> int:

@@ -98,8 +98,9 @@ def decode_picture(
     limits = limits or PictureLimits()
     found = media_type_of(data)
     if found is None:
-        kind = "is empty" if not len(data) else "is not a PNG, JPEG, TIFF or WebP picture"
-        raise PictureError(f"The file {kind}.", "Save the photograph in one of these formats.")
+        if not len(data):
+            raise PictureError("The file is empty.", "Copy it again from its source.")
+        raise PictureError("The file is no picture that can be read.", "Save it as a PNG, JPEG, TIFF or WebP.")
     if media_type is not None and media_type != found:
         raise PictureError(f"The file is {found}, not {media_type} as it claims.", "Give it its right type.")
     with _decoder_errors(found):
