@@ -5,7 +5,7 @@ import errno
 import os
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,19 +16,22 @@ from ..formats.decode import decode_hints, decode_picture
 from ..formats.encode import ENCODED_TYPES, encode_grey, encode_picture
 from ..picture.colorizer import Colorizer
 from ..picture.hints import check_strokes
+from ..provenance.of_run import record_of
+from ..provenance.record import merge
 from .bar import Stages
 from .plan import BatchOptions, Job
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """One photograph that was coloured."""
+    """One photograph that was coloured, and what the painter should know of it besides."""
 
     source: Path
     target: Path
     width: int
     height: int
     seconds: float
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +74,14 @@ def _colorize_file(colorizer: Colorizer, job: Job, batch: BatchOptions, stages: 
     )
     with stages.writing().alive():
         media_type = ENCODED_TYPES[job.target.suffix.lower()]
-        write_whole(job.target, encode_picture(pixels, photograph.metadata, media_type))
+        record = record_of(colorizer.model, batch.options, with_hints=hints is not None, source=job.source.name)
+        merged = merge(photograph.metadata.xmp, record if batch.provenance else None, media_type)
+        metadata = replace(photograph.metadata, xmp=merged.packet)
+        write_whole(job.target, encode_picture(pixels, metadata, media_type))
         if batch.doubt is not None and doubt is not None:
             write_whole(batch.doubt, encode_grey(doubt))
-    return Done(job.source, job.target, photograph.width, photograph.height, time.monotonic() - began)
+    remarks = (merged.remark,) if merged.remark else ()
+    return Done(job.source, job.target, photograph.width, photograph.height, time.monotonic() - began, remarks)
 
 
 def _hints(path: Path) -> NDArray[np.uint8]:

@@ -32,6 +32,7 @@ class BatchOptions:
         doubt: where to write the doubt picture; only with a single photograph.
         overwrite: replace files that exist.
         skip_existing: leave out photographs whose result is there already.
+        provenance: the results say in their metadata that their colours are inferred.
     """
 
     options: Options
@@ -39,6 +40,7 @@ class BatchOptions:
     doubt: Path | None = None
     overwrite: bool = False
     skip_existing: bool = False
+    provenance: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,6 +79,11 @@ def build_parser() -> argparse.ArgumentParser:
         "--backend", choices=BACKEND_NAMES, default="auto", help="what computes (default: auto, the fastest that works)"
     )
     add_model_option(parser)
+    parser.add_argument(
+        "--no-provenance",
+        action="store_true",
+        help="do not write into the pictures that their colours are inferred, and by what",
+    )
     existing = parser.add_mutually_exclusive_group()
     existing.add_argument("--overwrite", action="store_true", help="replace files that exist")
     existing.add_argument(
@@ -140,7 +145,9 @@ def _run(args: argparse.Namespace) -> int:
         size=args.size,
         saturation=args.saturation,
     )
-    options = BatchOptions(wanted, args.hints, args.doubt, args.overwrite, args.skip_existing)
+    options = BatchOptions(
+        wanted, args.hints, args.doubt, args.overwrite, args.skip_existing, provenance=not args.no_provenance
+    )
     plan = plan_outputs(args.photos, args.output, options)
     for remark in plan.remarks:
         print(f"colorize: {remark}", file=sys.stderr)
@@ -170,6 +177,8 @@ def _tell(outcome: Done | Failed) -> None:
     if isinstance(outcome, Done):
         line = f"{outcome.target}  ({outcome.seconds:.1f} s, {outcome.width} x {outcome.height})"
         print(line, flush=True)
+        for remark in outcome.remarks:
+            print(f"colorize: {outcome.source}: {remark}", file=sys.stderr, flush=True)
     else:
         print(f"colorize: {outcome.source}: {outcome.reason}", file=sys.stderr, flush=True)
 

@@ -153,7 +153,21 @@ def _of_tiff(data: Bytes) -> Embedded:
         iptc = b"".join(iptc[at : at + 4][::-1] for at in range(0, len(iptc), 4))
     if not iptc:
         iptc = _resources(tag_of_tiff(data, _TIFF_IRB) or b"").get(IRB_IPTC)
-    return Embedded(tag_of_tiff(data, TIFF_XMP), iptc)
+    return Embedded(tag_of_tiff(data, TIFF_XMP), iptc and _without_padding(iptc))
+
+
+def _without_padding(iptc: bytes) -> bytes:
+    """Return IPTC-IIM up to the end of its last data set (IIM 4.2, 1.5): TIFF holds it in units of four bytes."""
+    at = 0
+    while iptc[at : at + 1] == _IIM_MARK and at + 5 <= len(iptc):
+        (length,) = struct.unpack_from(">H", iptc, at + 3)
+        at += 5
+        if length & 0x8000:  # the length of the length
+            size = length & 0x7FFF
+            length = int.from_bytes(iptc[at : at + size], "big")
+            at += size
+        at += length
+    return iptc[:at]
 
 
 def _riff_chunks(data: Bytes) -> Iterator[tuple[bytes, memoryview]]:

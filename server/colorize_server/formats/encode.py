@@ -38,7 +38,7 @@ PNG_LEVEL: Final = 3
 _MAX_JPEG_EXIF_BYTES: Final = MAX_SEGMENT_BYTES - len(PREFIX)
 """What a segment of a JPEG holds besides its own length; a longer block is left out."""
 _METRE_PER_INCH: Final = 0.0254
-_BYTE, _UNDEFINED = 1, 7
+_BYTE, _LONG = 1, 4
 """Types of TIFF's tags."""
 
 
@@ -108,14 +108,22 @@ def _encode_tiff(pixels: Pixels, metadata: Metadata) -> bytes:
         metadata=None,
         software=False,
         extratags=[
-            (tag, kind, len(content), content, True)
-            for tag, kind, content in ((TIFF_XMP, _BYTE, metadata.xmp), (TIFF_IPTC, _UNDEFINED, metadata.iptc))
-            if content
+            *([(TIFF_XMP, _BYTE, len(metadata.xmp), metadata.xmp, True)] if metadata.xmp else []),
+            *(
+                [(TIFF_IPTC, _LONG, -(-len(metadata.iptc) // 4), _as_numbers(metadata.iptc), True)]
+                if metadata.iptc
+                else []
+            ),
         ],
     )
     if metadata.exif is not None:
         add_to_tiff(stream, metadata.exif)
     return stream.getvalue()
+
+
+def _as_numbers(iptc: bytes) -> NDArray[np.uint32]:
+    """Return IPTC-IIM in the type that TIFF has for it; zero bytes at the end end it."""
+    return np.frombuffer(iptc + bytes(-len(iptc) % 4), "<u4")
 
 
 def _encode_jpeg(pixels: Pixels, metadata: Metadata) -> bytes:

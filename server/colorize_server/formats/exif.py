@@ -26,7 +26,7 @@ _EXIF, _GPS, _INTEROP = 34665, 34853, 40965
 _XP_TEXTS: Final = frozenset(range(40091, 40096))
 """XPTitle, XPComment, XPAuthor, XPKeywords, XPSubject: what Windows shows of a picture."""
 _TEXTS_OF_TIFF: Final = frozenset({269, 270, 271, 272, 285, 305, 306, 315, 33432}) | _XP_TEXTS
-"""DocumentName, ImageDescription, Make, Model, PageName, Software, DateTime, Artist, Copyright, and Windows' texts.  The
+"""DocumentName, ImageDescription, Make, Model, PageName, Software, DateTime, Artist, Copyright, Windows' texts.  The
 other tags of a TIFF's main directory are those of its pixels."""
 _OF_PIXELS: Final = frozenset({273, 279, 324, 325, 330, 513, 514})
 """Tags that lead to pixels, such as the thumbnail's (which would show the grey picture): none of them comes along."""

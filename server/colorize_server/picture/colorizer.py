@@ -78,10 +78,14 @@ class Colorizer:
     Args:
         backend: runs the generator.
         model: its card says which sizes may be used.
+
+    Attributes:
+        model: that it colours with.
     """
 
     def __init__(self, backend: Backend, model: Model) -> None:
         self._backend = backend
+        self.model = model
         self._card = model.card
         self._threads = min(
             len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, MAX_THREADS

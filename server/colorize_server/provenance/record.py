@@ -8,6 +8,9 @@ from typing import Final
 
 from .packet import Packet, UnreadablePacketError
 
+MAX_JPEG_PACKET_BYTES: Final = 65_502
+"""What the segment of a JPEG holds besides its length and the name of what it holds."""
+
 SOFTWARE: Final = "colorize-server"
 SOURCE_TYPES: Final = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 """IPTC's vocabulary of digital source types."""
@@ -111,7 +114,11 @@ def merge(old: bytes | None, record: Record | None, media_type: str | None) -> M
         packet.put("dc:format", media_type)
     if record is not None:
         _add(packet, record)
-    return Merged(packet.to_bytes(), remark)
+    data = packet.to_bytes()
+    if media_type == "image/jpeg" and len(data) > MAX_JPEG_PACKET_BYTES:
+        left_out = "The photograph's own XMP record was left out: a JPEG holds none so long. Write a PNG or TIFF."
+        return Merged(merge(None, record, media_type).packet, left_out)
+    return Merged(data, remark)
 
 
 def _add(packet: Packet, record: Record) -> None:
