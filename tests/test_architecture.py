@@ -17,7 +17,7 @@ SERVER = (
     ("model", "installation"),
     ("backends",),
     ("picture",),
-    ("formats",),
+    ("formats", "provenance"),
     ("samples",),
     ("settings", "tensorrt"),
     ("inference", "install"),

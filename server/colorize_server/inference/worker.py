@@ -4,6 +4,7 @@ import json
 import math
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -173,6 +174,8 @@ class PictureWorker:
 
         from ..formats.decode import PictureLimits, decode_hints, decode_picture
         from ..formats.encode import encode_grey, encode_picture
+        from ..provenance.of_run import record_of
+        from ..provenance.record import merge
 
         began = time.perf_counter()
         affordable = psutil.virtual_memory().available // _BYTES_PER_ENCODED_PIXEL
@@ -200,7 +203,9 @@ class PictureWorker:
         began = time.perf_counter()
         control.check()
         with control.alive():
-            picture = encode_picture(pixels, photograph.metadata, task.answer_type)
+            record = record_of(self._model, task.options, with_hints=hints is not None)
+            xmp = merge(photograph.metadata.xmp, record, task.answer_type).packet
+            picture = encode_picture(pixels, replace(photograph.metadata, xmp=xmp), task.answer_type)
             doubt_picture = b"" if doubt is None else encode_grey(doubt)
         buffer = SharedBuffer.create(len(picture) + len(doubt_picture))
         buffer.view[: len(picture)] = picture

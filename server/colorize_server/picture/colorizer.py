@@ -105,11 +105,14 @@ class Colorizer:
     Args:
         backend: runs the generator.
         model: its card says which sizes may be used.
+
+    Attributes:
+        model: that it colours with.
     """
 
     def __init__(self, backend: Backend, model: Model) -> None:
         self._backend = backend
-        self._model = model
+        self.model = model
         self._card = model.card
         self._threads = min(
             len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, MAX_THREADS
@@ -219,7 +222,7 @@ class Colorizer:
             See `colorize` for the rest.
         """
         control = control or Control()
-        if not self._model.suggests_colours:
+        if not self.model.suggests_colours:
             raise NoSuggestionsError.of_model(f"{self._card.name} {self._card.version}")
         check_places(places, photograph.width, photograph.height)
         began = time.perf_counter()
@@ -246,7 +249,7 @@ class Colorizer:
     def _suggesting(self) -> "OnnxRuntimeBackend":
         from ..backends.suggesting import suggesting_backend  # what only asks a GPU need not load ONNX Runtime
 
-        return suggesting_backend(self._backend, self._model)
+        return suggesting_backend(self._backend, self.model)
 
     def _question(self, photograph: Photograph, size: int | None, hints: Rgba | None, control: Control) -> "_Question":
         """Return what the network is shown of a photograph and its strokes."""
