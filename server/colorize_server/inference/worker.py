@@ -115,6 +115,7 @@ class PictureWorker:
             picture_bytes=raw.answer_bytes,
             doubt_bytes=doubt_bytes,
             recipe_bytes=len(packed),
+            hinted=_painted(hints),
             timings_ms={
                 "network": generated.network_ms,
                 "picture": 1e3 * (time.perf_counter() - began) - generated.network_ms,
@@ -138,7 +139,7 @@ class PictureWorker:
             size=0,
             picture_bytes=strokes.nbytes,
             doubt_bytes=0,
-            touched=int(np.count_nonzero(strokes[..., 3])),
+            touched=_painted(strokes),
             timings_ms={"picture": 1e3 * (time.perf_counter() - began)},
         )
         return answer, buffer
@@ -218,6 +219,7 @@ class PictureWorker:
             size=self._model.card.check_size(task.options.size),
             picture_bytes=len(picture),
             doubt_bytes=len(doubt_picture),
+            hinted=_painted(hints),
             timings_ms={
                 "decode": decode_ms,
                 "network": timings.network_ms,
@@ -226,6 +228,11 @@ class PictureWorker:
             },
         )
         return answer, buffer
+
+
+def _painted(strokes: Rgba | None) -> int | None:
+    """Return how many pixels of (height, width, 4) are not wholly transparent; None for none."""
+    return None if strokes is None else int(np.count_nonzero(strokes[..., 3]))
 
 
 def _array(buffer: SharedBuffer, samples: np.dtype[Any], offset_bytes: int, shape: tuple[int, ...]) -> NDArray[Any]:
