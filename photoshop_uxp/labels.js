@@ -33,13 +33,15 @@ const TABLE = {
     en: "Paint strokes of colour on the layer “{name}”, then press Colorize.",
     de: "Malen Sie farbige Striche auf die Ebene „{name}“ und drücken Sie dann Kolorieren.",
   },
+  touchups: { en: "Let my touch-ups guide the colours", de: "Meine Nachbesserungen lenken die Farben" },
+  "touchups.layer": { en: "Touch-ups", de: "Nachbesserungen" },
   doubt: {
     en: "Add a hidden layer showing where the model guesses",
     de: "Verborgene Ebene hinzufügen, die zeigt, wo das Modell rät",
   },
   "doubt.layer": { en: "guesses (bright = unsure)", de: "Vermutungen (hell = unsicher)" },
   clip: { en: "Clip to the layer", de: "Mit der Ebene als Schnittmaske" },
-  mask: { en: "Mask from the selection", de: "Maske aus der Auswahl" },
+  mask: { en: "Recolour the selection only", de: "Nur die Auswahl neu kolorieren" },
   settings: { en: "Settings", de: "Einstellungen" },
   address: { en: "Server address (empty: automatic)", de: "Server-Adresse (leer: automatisch)" },
   token: { en: "Token (colorize-server pair photoshop)", de: "Token (colorize-server pair photoshop)" },
@@ -58,6 +60,7 @@ const TABLE = {
   history: { en: "Colorize", de: "Kolorieren" },
   "command.read": { en: "Colorize: reading the photograph", de: "Kolorieren: Foto wird gelesen" },
   "command.write": { en: "Colorize: adding the layer", de: "Kolorieren: Ebene wird hinzugefügt" },
+  "command.strokes": { en: "Colorize: looking for your strokes", de: "Kolorieren: Ihre Striche werden gesucht" },
   "command.selftest": { en: "Colorize: self-test", de: "Kolorieren: Selbsttest" },
 
   // Progress
@@ -69,6 +72,7 @@ const TABLE = {
     de: "Photoshop ist beschäftigt: schließen Sie Text oder Transformation ab …",
   },
   "step.read": { en: "Reading the photograph …", de: "Foto wird gelesen …" },
+  "step.strokes": { en: "Looking for your strokes …", de: "Ihre Striche werden gesucht …" },
   "step.send": { en: "Sending …", de: "Senden …" },
   "step.busy": { en: "The server is busy, waiting …", de: "Der Server ist beschäftigt, warten …" },
   "step.queue": { en: "Waiting, {ahead} before you …", de: "Warten, {ahead} vor Ihnen …" },
@@ -79,9 +83,25 @@ const TABLE = {
 
   // Outcomes
   done: { en: "Done in {seconds} s by {model} on {backend}.", de: "Fertig in {seconds} s mit {model} auf {backend}." },
+  "done.again": {
+    en: "Only the saturation was new: the layer of colour was laid again with it.",
+    de: "Nur die Sättigung war neu: die Farbebene wurde damit neu gelegt.",
+  },
   "done.foreign": {
-    en: "Done in {seconds} s by {model} on {backend}; the document's profile was converted by way of sRGB.",
-    de: "Fertig in {seconds} s mit {model} auf {backend}; das Profil des Dokuments wurde über sRGB umgerechnet.",
+    en: "The document's profile was converted by way of sRGB.",
+    de: "Das Profil des Dokuments wurde über sRGB umgerechnet.",
+  },
+  "done.lifted": {
+    en: "What you had painted on the layer of colour lies on “Touch-ups” now.",
+    de: "Was Sie auf die Farbebene gemalt hatten, liegt jetzt auf „Nachbesserungen“.",
+  },
+  "done.kept": {
+    en: "“{layer}” was moved, turned or painted all over, so that the strokes on it cannot be told apart; it was kept above the new colours: hide it to see them.",
+    de: "„{layer}“ wurde verschoben, gedreht oder ganz übermalt, sodass sich die Striche nicht ablösen lassen; sie blieb über den neuen Farben: blenden Sie sie aus, um diese zu sehen.",
+  },
+  "done.unkept": {
+    en: "Photoshop did not keep the layer's recipe: paint on “Touch-ups”, not on the layer of colour itself.",
+    de: "Photoshop hat das Rezept der Ebene nicht behalten: malen Sie auf „Nachbesserungen“, nicht auf die Farbebene selbst.",
   },
   cancelled: { en: "Cancelled; the document is as before.", de: "Abgebrochen; das Dokument ist wie zuvor." },
   saved: { en: "Settings saved.", de: "Einstellungen gesichert." },
@@ -283,8 +303,8 @@ const TABLE = {
     de: "Sie bearbeiten noch etwas in Photoshop, nichts wurde geändert: schließen Sie Text, Transformation oder Dialog ab und drücken Sie noch einmal Kolorieren.",
   },
   "error.mask": {
-    en: "Photoshop made another mask than the selection, everything was taken back: untick Mask from the selection and press Colorize again.",
-    de: "Photoshop hat eine andere Maske als die Auswahl erstellt, alles wurde zurückgenommen: nehmen Sie das Häkchen bei Maske aus der Auswahl weg und drücken Sie noch einmal Kolorieren.",
+    en: "Photoshop made another mask than the selection, everything was taken back: untick Recolour the selection only and press Colorize again.",
+    de: "Photoshop hat eine andere Maske als die Auswahl erstellt, alles wurde zurückgenommen: nehmen Sie das Häkchen bei Nur die Auswahl weg und drücken Sie noch einmal Kolorieren.",
   },
   "error.changed.closed": {
     en: "The document was closed while the server worked, nothing was written: open it and press Colorize again.",
@@ -309,6 +329,10 @@ const TABLE = {
   "error.changed.picture": {
     en: "The photograph itself was changed while the server worked, nothing was written: press Colorize again.",
     de: "Das Foto selbst wurde geändert, während der Server arbeitete, nichts wurde geschrieben: drücken Sie noch einmal Kolorieren.",
+  },
+  "error.changed.strokes": {
+    en: "The layer of colour was painted on while the server worked, nothing was written: press Colorize again.",
+    de: "Auf die Farbebene wurde gemalt, während der Server arbeitete, nichts wurde geschrieben: drücken Sie noch einmal Kolorieren.",
   },
   "error.selftest.rgb": {
     en: "The self-test writes into an RGB document: open one and press Self-test again.",

@@ -27,7 +27,7 @@ const LOOK_AGAIN_MS = { missing: 3000, found: 20000 };
  * @typedef {HTMLElement & {value: string | number, checked: boolean, selectedIndex: number}} Widget Spectrum's sp-*
  */
 
-const CHECKBOXES = /** @type {const} */ (["useHints", "addDoubt", "clip", "maskFromSelection"]);
+const CHECKBOXES = /** @type {const} */ (["useHints", "useTouchUps", "addDoubt", "clip", "maskFromSelection"]);
 
 const choices = loadChoices();
 let token = "";
@@ -231,9 +231,9 @@ async function run(work) {
 
 widget("colorize").addEventListener("click", () =>
   run(async (cancellation) => {
-    const { answer, isForeign, seconds } = await colorize({ ...choices, token }, panel, cancellation);
+    const { answer, notes, seconds } = await colorize({ ...choices, token }, panel, cancellation);
     const { model, backend } = answer;
-    return label(isForeign ? "done.foreign" : "done", { seconds: seconds.toFixed(1), model, backend });
+    return [label("done", { seconds: seconds.toFixed(1), model, backend }), ...notes].join(" ");
   }),
 );
 

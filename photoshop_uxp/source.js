@@ -5,9 +5,11 @@
 
 const { app, constants } = require("photoshop");
 const { PanelError } = require("./errors.js");
+const { TABLE } = require("./labels.js");
 const layers = require("./layers.js");
 const { readPixels, readSelection } = require("./pixels.js");
 const { bytesFromHost, fingerprint, hasPaint, intersection, isSamePicture, paste } = require("./samples.js");
+const { digest, faded } = require("./strokes.js");
 
 /**
  * @typedef {import("photoshop").Document} Document
@@ -39,6 +41,8 @@ const { bytesFromHost, fingerprint, hasPaint, intersection, isSamePicture, paste
  * @property {boolean} isForeign the document's profile is none that the server knows: it was read as sRGB
  * @property {Uint8Array | null} hints RGBA, as large as the pixels
  * @property {Mask | null} mask
+ * @property {Uint8Array} print by which the picture is known again after a retouch
+ * @property {string} digest of the picture's samples
  * @property {Snapshot} snapshot
  */
 
@@ -47,6 +51,8 @@ const HINTS_NAMES = ["colour hints", "color hints", "farbhinweise"];
 /** How the names of our own layers begin, colours and guesses: they are never a source. */
 const COLOURS_PREFIX = "Colorize (";
 const GUESSES_PREFIX = "Colorize: ";
+/** How the layer begins that the artist goes on painting on, in every language of the panel. */
+const TOUCH_UPS_NAMES = Object.values(TABLE["touchups.layer"]).map((name) => name.toLowerCase());
 
 const SRGB = "sRGB IEC61966-2.1";
 /** @type {Record<string, string>} Photoshop's names of profiles, and PROTOCOL.md's */
@@ -119,7 +125,7 @@ function sourceLayer(document) {
   // A clipped result lies directly above its photograph; another one above all that is clipped to it.
   let isAboveStack = false;
   for (const layer of siblings.slice(siblings.findIndex(({ id }) => id === active[0].id))) {
-    if (isOurs(layer)) isAboveStack = !layer.isClippingMask;
+    if (isOurs(layer) || isTouchUps(layer)) isAboveStack = !layer.isClippingMask;
     else if (!isHints(layer) && !(isAboveStack && layer.isClippingMask)) return layer;
   }
   throw new PanelError("layer.photograph");
@@ -127,15 +133,24 @@ function sourceLayer(document) {
 
 /**
  * @param {Layer} layer
- * @returns {boolean} whether it is the hints or one of our own layers
+ * @returns {boolean} whether it is strokes or one of our own layers
  */
 function isNoPhotograph(layer) {
-  return isHints(layer) || isOurs(layer);
+  return isHints(layer) || isTouchUps(layer) || isOurs(layer);
 }
 
 /**
  * @param {Layer} layer
- * @returns {boolean} whether an earlier run made it
+ * @returns {boolean} whether it is a layer of touch-ups, or a copy of one
+ */
+function isTouchUps(layer) {
+  const name = layer.name.trim().toLowerCase();
+  return layer.kind === LayerKind.NORMAL && TOUCH_UPS_NAMES.some((own) => name.startsWith(own));
+}
+
+/**
+ * @param {Layer} layer
+ * @returns {boolean} whether an earlier run made it: colours or guesses
  */
 function isOurs(layer) {
   return layer.name.startsWith(COLOURS_PREFIX) || layer.name.startsWith(GUESSES_PREFIX);
@@ -178,7 +193,7 @@ async function take(context, plan) {
   const hints = plan.hintsID === null ? null : await readHints(document, plan.hintsID, pixels.bounds);
   const selected = plan.wantsMask ? document.selection.bounds : null;
   const mask = selected ? await readSelection(document.id, canvasOf(document), selected) : null;
-  return { pixels, profile, isForeign, hints, mask, snapshot };
+  return { pixels, profile, isForeign, hints, mask, print: printOf(pixels), digest: digest(pixels.samples), snapshot };
 }
 
 /**
@@ -264,7 +279,7 @@ async function readHints(document, hintsID, bounds) {
   if (!both) throw new PanelError("hints.empty");
   const strokes = await readPixels({ documentID: document.id, layerID: hintsID, bounds: both, profile: SRGB });
   if (strokes.components !== 4) throw new PanelError("hints.kind");
-  const rgba = paste(bytesFromHost(strokes.samples), strokes.bounds, bounds, 4);
+  const rgba = faded(paste(bytesFromHost(strokes.samples), strokes.bounds, bounds, 4), layer ? layer.opacity : 100);
   if (!hasPaint(rgba)) throw new PanelError("hints.empty");
   return rgba;
 }
@@ -324,7 +339,7 @@ async function stillFitting(context, plan, taken) {
   if (now.appearance !== before.appearance) {
     const { pixels } = await readSource(context, document, plan);
     const isInPlace = JSON.stringify(pixels.bounds) === JSON.stringify(taken.pixels.bounds);
-    if (!isInPlace || !isSamePicture(printOf(taken.pixels), printOf(pixels))) throw new PanelError("changed.picture");
+    if (!isInPlace || !isSamePicture(taken.print, printOf(pixels))) throw new PanelError("changed.picture");
   }
   return document;
 }
@@ -345,7 +360,9 @@ module.exports = {
   currentDocument,
   isHints,
   isOurs,
+  isTouchUps,
   makePlan,
+  regionOf,
   stillFitting,
   take,
 };

@@ -70,6 +70,11 @@ class Layer {
   get name() {
     return this.#found.layer.name;
   }
+  set name(name) {
+    this.#set("name", (layer) => {
+      layer.name = name;
+    });
+  }
   get kind() {
     return this.#found.layer.kind;
   }

@@ -45,6 +45,8 @@ const state = {
     zerosBecomeWhite: false,
     /** every get answers with an error descriptor */
     getFails: false,
+    /** layers hold no metadata */
+    metadataFails: false,
     /** a change of mode loses what is no pixel layer, whatever was asked */
     convertLoses: false,
   },

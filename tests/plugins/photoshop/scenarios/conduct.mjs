@@ -80,6 +80,7 @@ export const conduct = {
       size: sizes[0],
       saturation: 140,
       useHints: true,
+      useTouchUps: false,
       addDoubt: true,
       clip: true,
       maskFromSelection: false,
@@ -91,7 +92,7 @@ export const conduct = {
       const value = (id) => document.getElementById(id);
       const picked = (id) =>
         value(id).querySelectorAll("sp-menu-item")[value(id).selectedIndex].getAttribute("data-value");
-      const boxes = ["useHints", "addDoubt", "clip", "maskFromSelection"].map((id) => [id, value(id).checked]);
+      const boxes = ["useHints", "useTouchUps", "addDoubt", "clip", "maskFromSelection"].map((id) => [id, value(id).checked]);
       return {
         source: picked("source"),
         blend: picked("blend"),
@@ -121,11 +122,11 @@ export const conduct = {
       blend: "color",
       size: sizes.at(-1),
       saturation: 1.5,
-      include: "doubt",
+      include: "doubt,recipe",
     };
     assert.deepEqual(query, Object.fromEntries(Object.entries(expected).map(([name, value]) => [name, String(value)])));
     const [document] = (await panel.report()).documents;
-    assert.match(document.layers[1].name, new RegExp(`, ${sizes.at(-1)} px, 150 %\\)$`));
+    assert.match(document.layers[2].name, new RegExp(`, ${sizes.at(-1)} px, 150 %\\)$`));
   },
   async "at the docked sizes everything can be reached"(kit) {
     for (const locale of ["en_US", "de_DE"]) {
@@ -235,6 +236,7 @@ export const conduct = {
       "saturation",
       "useHints",
       "new-hints",
+      "useTouchUps",
       "addDoubt",
       "clip",
       "maskFromSelection",
@@ -250,6 +252,6 @@ export const conduct = {
     await panel.untilIdle();
     assert.match(await panel.text("status"), /^Done/);
     assert.equal((await panel.report()).documents.find((document) => document.id === id).history.length, 2);
-    assert.equal((await reachable()).length, 16, "everything is reachable after a run");
+    assert.equal((await reachable()).length, 17, "everything is reachable after a run");
   },
 };

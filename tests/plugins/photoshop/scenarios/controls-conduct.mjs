@@ -132,10 +132,10 @@ export const conductControls = {
     ],
     fails: /Done in/,
   },
-  "selecting the artist's layers again": {
+  "selecting the layer of touch-ups": {
     scenario: "plain",
-    patches: [{ file: "colorize.js", find: "  await layers.selectLayers(selected);\n", replace: "  void selected;\n" }],
-    fails: /the same layers are selected/,
+    patches: [{ file: "insert.js", find: "  await layers.selectLayers([touchUps.id]);\n", replace: "" }],
+    fails: /the layer to go on painting on is selected/,
   },
   "the proof before the token": {
     scenario: "a stranger who passes for the server",
@@ -194,7 +194,7 @@ export const conductControls = {
   "checking an answer's length": {
     scenario: "an answer that does not fit",
     patches: [
-      { file: "client.js", find: "reply.bytes.byteLength !== length + (options.doubt ? pixels : 0)", replace: "false" },
+      { file: "client.js", find: "if (!isAsSent || !isWhole) throw", replace: "if (!isAsSent) throw" },
     ],
     fails: /did not match/,
   },
@@ -259,7 +259,7 @@ export const conductControls = {
   "the artist's document in front after a failure": {
     scenario: "another document in front, and Photoshop refuses",
     patches: [
-      { file: "colorize.js", find: "if (!context.isCancelled) layers.activate(inFront);", replace: "void inFront;" },
+      { file: "insert.js", find: "if (!context.isCancelled) layers.activate(inFront);", replace: "void inFront;" },
     ],
     fails: /the same document is in front/,
   },

@@ -19,8 +19,9 @@ import { profiles } from "./profiles.mjs";
 import { Server } from "./server.mjs";
 import { strict } from "./strict.mjs";
 import { hinted } from "./strokes.mjs";
+import { loop } from "./touchups.mjs";
 
-const scenarios = { ...pictures, ...profiles, ...hinted, ...failures, ...meanwhileChanged, ...network, ...conduct, ...strict };
+const scenarios = { ...pictures, ...profiles, ...hinted, ...loop, ...failures, ...meanwhileChanged, ...network, ...conduct, ...strict };
 const all = [...Object.keys(scenarios), ...Object.keys(controls).map((name) => `without: ${name}`)];
 
 /**

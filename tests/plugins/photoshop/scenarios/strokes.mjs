@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { layerOf, pictureOf, plain, simpleDocument, strokes } from "../documents.mjs";
 import { layerNamed } from "./kit.mjs";
-import { colorized, names } from "./pictures.mjs";
+import { TOUCH_UPS, colorized, names } from "./pictures.mjs";
 
 const STROKE_PX = 3;
 /** Height of a stroke as a share of the picture's, and a colour that no model would choose there. */
@@ -44,7 +44,7 @@ export const hinted = {
       ),
     );
     const { document, colour } = await colorized(kit, spec, { useHints: true });
-    assert.deepEqual(names(document.layers), ["Colour hints", colour.name, "Photograph", "Background"]);
+    assert.deepEqual(names(document.layers), ["Colour hints", TOUCH_UPS, colour.name, "Photograph", "Background"]);
     layerNamed(document, "Colour hints").isVisible = false;
     kit.savePsd("result", document, { blend: "color", strokes: list });
   },
@@ -62,7 +62,7 @@ export const hinted = {
     ];
     spec.active = [0];
     const { document, colour } = await colorized(kit, spec, { useHints: true });
-    assert.deepEqual(names(document.layers), ["Colour hints", colour.name, "Photograph", "Frame", "Background"]);
+    assert.deepEqual(names(document.layers), ["Colour hints", TOUCH_UPS, colour.name, "Photograph", "Frame", "Background"]);
     assert.equal(colour.isClipped, true);
     assert.deepEqual([colour.pixels.width, colour.pixels.height], [width, height]);
   },
