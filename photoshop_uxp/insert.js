@@ -99,9 +99,11 @@ async function edit(insertion, document) {
   const below = isClipped ? colours : top;
   const known = loop.touchUpsID === null ? null : layers.layerById(document, loop.touchUpsID);
   const touchUps = known || (await insertTouchUps(insertion, document, below));
-  const isBelow = layers.above(document, touchUps.id).some(({ id }) => id === below.id);
-  if (isBelow) layers.putAbove(document, touchUps, below);
-  if (isClipped && (isBelow || !known)) layers.clip(touchUps);
+  const isCovered = layers.above(document, touchUps.id).some(({ id }) => id === below.id);
+  if (isCovered || touchUps.isClippingMask !== isClipped) {
+    layers.putAbove(document, touchUps, below);
+    if (isClipped) layers.clip(touchUps);
+  }
   await renew(insertion, document);
   await touchups.takeIn(document, touchUps, lifted, taken.pixels);
   progress(0.9);
@@ -128,7 +130,22 @@ async function insertColours({ plan, loop, lifted, answer, settings, taken }, do
   const colours = await layers.insertAbove(document, below, name, blendMode);
   const samples = touchups.samplesOf(answer.picture, taken.pixels.depth);
   await writePixels(document.id, colours.id, { ...taken.pixels, samples });
+  if (isClipped) hideCovering(document, colours, isEarlier);
   return colours;
+}
+
+/**
+ * Hide earlier unclipped results: clipped colours lie below them, and would not be seen.
+ * @param {Document} document
+ * @param {Layer} colours
+ * @param {(layer: Layer) => boolean} isEarlier
+ */
+function hideCovering(document, colours, isEarlier) {
+  for (const layer of layers.above(document, colours.id)) {
+    if (layer.isClippingMask) continue;
+    if (!isEarlier(layer) && !source.isTouchUps(layer)) return;
+    if (isEarlier(layer) && layer.visible) layer.visible = false;
+  }
 }
 
 /**

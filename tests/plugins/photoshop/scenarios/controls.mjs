@@ -5,6 +5,7 @@
 
 import { conductControls } from "./controls-conduct.mjs";
 import { strictControls } from "./controls-strict.mjs";
+import { touchUpControls } from "./controls-touchups.mjs";
 
 export const controls = {
   "the modal scope around the read": {
@@ -330,4 +331,5 @@ export const controls = {
   },
   ...conductControls,
   ...strictControls,
+  ...touchUpControls,
 };
