@@ -9,6 +9,7 @@ const { insert } = require("./insert.js");
 const { label } = require("./labels.js");
 const layers = require("./layers.js");
 const { inModal } = require("./modal.js");
+const plans = require("./plan.js");
 const { fullRangeFromHost } = require("./samples.js");
 const { addressesFor, findServer, nameOf } = require("./server.js");
 const source = require("./source.js");
@@ -18,7 +19,7 @@ const touchups = require("./touchups.js");
 /**
  * @typedef {import("photoshop").ExecutionContext} ExecutionContext
  * @typedef {import("./errors.js").Cancellation} Cancellation
- * @typedef {import("./source.js").Plan} Plan
+ * @typedef {import("./plan.js").Plan} Plan
  * @typedef {import("./source.js").Taken} Taken
  * @typedef {import("./server.js").Server} Server
  * @typedef {import("./server.js").Health} Health
@@ -64,15 +65,15 @@ const STARTING_ATTEMPTS = 90;
  */
 async function colorize(settings, panel, cancellation) {
   const began = Date.now();
-  const document = source.currentDocument();
-  const plan = source.makePlan(document, settings);
+  const document = plans.currentDocument();
+  const plan = plans.makePlan(document, settings);
   if (plan.isGrey && !(await panel.askGrey())) throw new CancelledError();
   panel.progress(label("step.connect"), 0);
   const found = await connect(settings, panel, cancellation);
   panel.progress(label("step.read"), 0.03);
   const waiting = (/** @type {number} */ fraction) => (/** @type {boolean} */ isArtist) =>
     panel.progress(label(isArtist ? "step.modal.artist" : "step.modal"), fraction);
-  const { taken, loop } = await inModal(label("command.read"), cancellation, (context) => take(context, plan), waiting(0.03));
+  const { taken, loop, unseen } = await inModal(label("command.read"), cancellation, (context) => take(context, plan), waiting(0.03));
   // Again: it may have been started anew while Photoshop was busy, with other limits and sizes.
   const { address, health } = await connect({ ...settings, address: found.address }, panel, cancellation);
   const picture = pictureOf(taken);
@@ -104,7 +105,7 @@ async function colorize(settings, panel, cancellation) {
     waiting(0.92),
   );
   const seconds = (Date.now() - began) / 1000;
-  return { answer, notes: notesOf(taken, lifted, isKept, again !== null), seconds };
+  return { answer, notes: notesOf(taken, lifted, isKept, again !== null, unseen), seconds };
 }
 
 /**
@@ -116,7 +117,8 @@ async function take(context, plan) {
   const taken = await source.take(context, plan);
   const document = layers.documentById(plan.documentID);
   if (!document) throw new PanelError("changed.closed");
-  return { taken, loop: await touchups.take(document, plan, taken.pixels.bounds) };
+  const unseen = plans.unseenAbove(document, plan.layerID);
+  return { taken, loop: await touchups.take(document, plan, taken.pixels.bounds), unseen };
 }
 
 /**
@@ -148,15 +150,17 @@ function onlySaturationChanged(loop, taken, hints, options, health) {
  * @param {Lifted} lifted
  * @param {boolean} isKept
  * @param {boolean} isAgain
+ * @param {string | null} unseen name of a layer that the model was not shown
  * @returns {string[]} what the artist should know besides, in whole sentences
  */
-function notesOf(taken, lifted, isKept, isAgain) {
+function notesOf(taken, lifted, isKept, isAgain, unseen) {
   return [
     ...(isAgain ? [label("done.again")] : []),
     ...(taken.isForeign ? [label("done.foreign")] : []),
     ...lifted.kept.map(({ name }) => label("done.kept", { layer: name })),
     ...(lifted.strokes.length > 0 ? [label("done.lifted")] : []),
     ...(isKept ? [] : [label("done.unkept")]),
+    ...(unseen === null ? [] : [label("done.unseen", { layer: unseen })]),
   ];
 }
 

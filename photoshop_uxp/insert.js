@@ -10,6 +10,7 @@ const layers = require("./layers.js");
 const { maskLayer } = require("./masks.js");
 const { asOneStep } = require("./modal.js");
 const { writePixels } = require("./pixels.js");
+const plans = require("./plan.js");
 const { keepRecord } = require("./records.js");
 const { rgbFromGrey } = require("./samples.js");
 const source = require("./source.js");
@@ -25,7 +26,7 @@ const touchups = require("./touchups.js");
  * @typedef {import("./errors.js").Cancellation} Cancellation
  * @typedef {import("./packets.js").LayerRecord} LayerRecord
  * @typedef {import("./pixels.js").Pixels} Pixels
- * @typedef {import("./source.js").Plan} Plan
+ * @typedef {import("./plan.js").Plan} Plan
  * @typedef {import("./source.js").Taken} Taken
  * @typedef {import("./touchups.js").Colours} Colours
  * @typedef {import("./touchups.js").Lifted} Lifted
@@ -121,7 +122,7 @@ async function edit(insertion, document) {
  */
 async function insertColours({ plan, loop, lifted, answer, settings, taken }, document, base, isClipped) {
   const isKept = (/** @type {Layer} */ layer) => lifted.kept.some(({ id }) => id === layer.id);
-  const isEarlier = (/** @type {Layer} */ layer) => source.isOurs(layer) && !isKept(layer);
+  const isEarlier = (/** @type {Layer} */ layer) => plans.isOurs(layer) && !isKept(layer);
   let below = plan.layerID === null ? base : layers.highestBelow(document, base, isClipped, isEarlier);
   // Of everything visible the colours go on top of all but the touch-ups of their own.
   if (plan.layerID === null && base.id === loop.touchUpsID && document.layers[1]) below = document.layers[1];
@@ -143,7 +144,7 @@ async function insertColours({ plan, loop, lifted, answer, settings, taken }, do
 function hideCovering(document, colours, isEarlier) {
   for (const layer of layers.above(document, colours.id)) {
     if (layer.isClippingMask) continue;
-    if (!isEarlier(layer) && !source.isTouchUps(layer)) return;
+    if (!isEarlier(layer) && !plans.isTouchUps(layer)) return;
     if (isEarlier(layer) && layer.visible) layer.visible = false;
   }
 }
@@ -154,7 +155,7 @@ function hideCovering(document, colours, isEarlier) {
  * @returns {string}
  */
 function nameOf(answer, settings) {
-  return `${source.COLOURS_PREFIX}${answer.model}, ${answer.size} px, ${Math.round(settings.saturation * 100)} %)`;
+  return `${plans.COLOURS_PREFIX}${answer.model}, ${answer.size} px, ${Math.round(settings.saturation * 100)} %)`;
 }
 
 /**
@@ -207,8 +208,8 @@ async function stateOf(document, colours, { bounds }) {
  */
 async function insertGuesses({ plan, taken }, document, colours, doubt) {
   const { bounds, width, height, depth, profile } = taken.pixels;
-  const below = layers.highestBelow(document, colours, false, source.isOurs);
-  const name = `${source.GUESSES_PREFIX}${label("doubt.layer")}`;
+  const below = layers.highestBelow(document, colours, false, plans.isOurs);
+  const name = `${plans.GUESSES_PREFIX}${label("doubt.layer")}`;
   const guesses = await layers.insertAbove(document, below, name, constants.BlendMode.NORMAL);
   const samples = rgbFromGrey(doubt, depth);
   await writePixels(document.id, guesses.id, { bounds, width, height, components: 3, depth, profile, samples });

@@ -79,6 +79,23 @@ function indexIn(layers, layer) {
 
 /**
  * @param {Document} document
+ * @param {Layer} layer
+ * @returns {Layer[]} the groups that it is in, the outermost first
+ */
+function groupsOf(document, layer) {
+  const groups = [];
+  /** @type {Iterable<Layer>} */
+  let level = document.layers;
+  for (const index of placeOf(document, layer).path.slice(0, -1)) {
+    const group = Array.from(level)[index];
+    groups.push(group);
+    level = group.layers || [];
+  }
+  return groups;
+}
+
+/**
+ * @param {Document} document
  * @param {number | null} id of a layer; null for the ground of the document
  * @returns {Layer[]} what lies above it in its group, from it upwards
  */
@@ -314,6 +331,7 @@ module.exports = {
   convertToRgb,
   documentById,
   everyLayer,
+  groupsOf,
   hasMask,
   highestBelow,
   insertAbove,

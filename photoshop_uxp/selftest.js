@@ -10,6 +10,7 @@ const { label } = require("./labels.js");
 const layers = require("./layers.js");
 const { inModal, rolledBack } = require("./modal.js");
 const { readPixels, writePixels } = require("./pixels.js");
+const plans = require("./plan.js");
 const source = require("./source.js");
 const { connect } = require("./colorize.js");
 
@@ -32,7 +33,7 @@ const SIDE = 16;
 async function selfTest(settings, panel, cancellation) {
   panel.progress(label("step.connect"), 0.1);
   const { address } = await connect(settings, panel, cancellation);
-  const document = source.currentDocument();
+  const document = plans.currentDocument();
   if (document.mode !== constants.DocumentMode.RGB) throw new PanelError("selftest.rgb");
   panel.progress(label("step.selftest"), 0.5);
   const command = label("command.selftest");

@@ -11,6 +11,7 @@ const { label } = require("./labels.js");
 const layers = require("./layers.js");
 const { inModal, rolledBack } = require("./modal.js");
 const { readPixels, writePixels } = require("./pixels.js");
+const plans = require("./plan.js");
 const { readRecord } = require("./records.js");
 const { bytesFromHost, hasPaint, hostFromBytes, hostFromFullRange, intersection, maximumOf, paste } = require("./samples.js");
 const source = require("./source.js");
@@ -23,7 +24,7 @@ const { digest, faded, isTurned, layOver, paintedShare } = require("./strokes.js
  * @typedef {import("./packets.js").LayerRecord} LayerRecord
  * @typedef {import("./pixels.js").Pixels} Pixels
  * @typedef {import("./samples.js").Bounds} Bounds
- * @typedef {import("./source.js").Plan} Plan
+ * @typedef {import("./plan.js").Plan} Plan
  * @typedef {import("./client.js").Picture} Picture
  *
  * @typedef {object} Colours a layer of colour of the photograph
@@ -66,7 +67,7 @@ const MOST = 0.6;
 async function belonging(document, photographID) {
   const found = [];
   for (const layer of layers.above(document, photographID)) {
-    if (!source.isOurs(layer) && !source.isTouchUps(layer)) continue;
+    if (!plans.isOurs(layer) && !plans.isTouchUps(layer)) continue;
     const record = await readRecord(document, layer);
     const isOfAnother =
       record !== null &&
@@ -90,7 +91,7 @@ async function take(document, plan, bounds) {
   const loop = { touchUpsID: null, strokes: null, colours: [] };
   if (plan.isGrey) return loop;
   for (const { layer, record } of await belonging(document, plan.layerID)) {
-    if (source.isTouchUps(layer)) {
+    if (plans.isTouchUps(layer)) {
       if (loop.touchUpsID !== null) continue;
       loop.touchUpsID = layer.id;
       if (!layer.visible) continue;

@@ -120,6 +120,7 @@ const host = {
       layers: [],
       selectedIDs: [],
       selection: null,
+      isQuickMask: Boolean(spec.isQuickMask),
       history: [{ id: state.nextID++, name: "Open" }],
       suspension: null,
     };

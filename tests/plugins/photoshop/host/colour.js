@@ -142,6 +142,14 @@ function paint(canvas, document, layer, clip) {
   return alphas;
 }
 
+/** The one adjustment layer of this host: it inverts what lies below, or its clipping base. */
+function invert(canvas, clip) {
+  for (let at = 0; at < canvas.length / 4; at++) {
+    const share = clip ? clip[at] : 1;
+    for (let i = at * 4; i < at * 4 + 3; i++) canvas[i] += share * (1 - 2 * canvas[i]);
+  }
+}
+
 function paintAll(canvas, document, layers) {
   let clip = null;
   let isBaseShown = true;
@@ -151,7 +159,8 @@ function paintAll(canvas, document, layers) {
       isBaseShown = layer.isVisible;
     }
     if (!layer.isVisible || (layer.isClipped && !isBaseShown)) continue;
-    if (layer.children) paintAll(canvas, document, layer.children);
+    if (layer.kind === "inversion") invert(canvas, layer.isClipped ? clip : null);
+    else if (layer.children) paintAll(canvas, document, layer.children);
     else if (layer.pixels) {
       const alphas = paint(canvas, document, layer, layer.isClipped ? clip : null);
       if (!layer.isClipped) clip = alphas;

@@ -101,6 +101,9 @@ class Layer {
     this.#found.layer.isVisible = isVisible;
   }
 
+  get allLocked() {
+    return Boolean(this.#found.layer.isLocked);
+  }
   get opacity() {
     return this.#found.layer.opacity;
   }
@@ -143,6 +146,8 @@ class Layer {
     else if (wrong) from.document.layers.unshift(from.layer);
     else to.list.splice(placement === "placeBefore" ? to.index : to.index + 1, 0, from.layer);
     // By other reports a layer that is moved leaves its clipping stack.
+    const { parent } = find(from.document.layers, from.layer.id);
+    if (parent && parent.isLocked) throw new Error("Could not complete the command because the layer is locked.");
     if (!state.rules.joinsStack) from.layer.isClipped = false;
     noteEdit(from.document, "Move Layer");
   }
@@ -180,6 +185,12 @@ class Document {
   get activeLayers() {
     return this.#it.selectedIDs.filter((id) => find(this.#it.layers, id)).map((id) => new Layer(this.id, id));
   }
+  get artboards() {
+    return this.layers.filter((layer) => find(this.#it.layers, layer.id).layer.isArtboard);
+  }
+  get quickMaskMode() {
+    return Boolean(this.#it.isQuickMask);
+  }
   get activeHistoryState() {
     return { ...this.#it.history[this.#it.history.length - 1] };
   }
@@ -209,6 +220,8 @@ class Document {
       mask: null,
     };
     const above = document.selectedIDs.map((id) => find(document.layers, id)).find(Boolean);
+    if (document.isQuickMask || (above && above.parent && above.parent.isLocked))
+      throw new Error("The command “Make” is not currently available.");
     const joins = above && above.index > 0 && above.list[above.index - 1].isClipped;
     if (joins && state.rules.joinsStack) layer.isClipped = true;
     if (above) above.list.splice(above.index, 0, layer);

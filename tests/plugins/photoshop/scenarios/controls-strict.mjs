@@ -8,7 +8,7 @@ export const strictControls = {
     patches: [
       {
         file: "source.js",
-        find: "if (layer.kind === LayerKind.NORMAL && (await layers.hasMask(document, layer))) return canvas;",
+        find: "if (layer.kind === constants.LayerKind.NORMAL && (await layers.hasMask(document, layer))) return canvas;",
         replace: "",
       },
     ],

@@ -170,7 +170,7 @@ export const controls = {
   "the base of a clipping stack": {
     scenario: "clipping stack",
     patches: [
-      { file: "source.js", find: "!(isAboveStack && layer.isClippingMask)", replace: "true" },
+      { file: "plan.js", find: "!(isAboveStack && layer.isClippingMask)", replace: "true" },
     ],
     fails: /the new one lies above the first/,
   },
@@ -189,7 +189,7 @@ export const controls = {
     scenario: "CMYK document",
     patches: [
       {
-        file: "source.js",
+        file: "plan.js",
         find: "if (document.mode !== DocumentMode.RGB && document.mode !== DocumentMode.GRAYSCALE)",
         replace: "if (false)",
       },
@@ -200,7 +200,7 @@ export const controls = {
     scenario: "32 bits",
     patches: [
       {
-        file: "source.js",
+        file: "plan.js",
         find: "if (depth !== BitsPerChannelType.EIGHT && depth !== BitsPerChannelType.SIXTEEN)",
         replace: "if (false)",
       },

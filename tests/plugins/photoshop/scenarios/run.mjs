@@ -16,6 +16,7 @@ import { meanwhileChanged } from "./meanwhile.mjs";
 import { network } from "./network.mjs";
 import { pictures } from "./pictures.mjs";
 import { profiles } from "./profiles.mjs";
+import { seen } from "./seen.mjs";
 import { Server } from "./server.mjs";
 import { strict } from "./strict.mjs";
 import { hinted } from "./strokes.mjs";
@@ -24,7 +25,7 @@ import { loop, touchUps } from "./touchups.mjs";
 /** Their colours are looked at: they have the model that ships. */
 const coloured = { ...pictures, ...profiles, ...hinted, ...loop };
 /** What these show does not depend on colours: they have a model that takes no time. */
-const uncoloured = { ...touchUps, ...failures, ...meanwhileChanged, ...network, ...conduct, ...strict };
+const uncoloured = { ...touchUps, ...seen, ...failures, ...meanwhileChanged, ...network, ...conduct, ...strict };
 const scenarios = { ...coloured, ...uncoloured };
 const all = [...Object.keys(scenarios), ...Object.keys(controls).map((name) => `without: ${name}`)];
 

@@ -83,10 +83,10 @@ export const loop = {
     await panel.artist("paint", id, newest.name, [GREEN, ERASED]);
     const third = await run(panel, id);
     assert.match(third.status, /painted on the layer of colour lies on “Touch-ups” now\.$/);
-    const touchUps = touchUpsOf(third.document);
-    assertStroke(touchUps, RED, "the first stroke stays");
-    assertStroke(touchUps, GREEN, "lifted");
-    assertStroke(touchUps, GREY, "what was erased asks for grey");
+    const lifted = touchUpsOf(third.document);
+    assertStroke(lifted, RED, "the first stroke stays");
+    assertStroke(lifted, GREEN, "lifted");
+    assertStroke(lifted, GREY, "what was erased asks for grey");
     const hints = { ...over, data: await hintsSent(panel, third.request) };
     for (const stroke of [RED, GREEN, GREY]) assertStroke(hints, stroke, "a hint");
     const renewed = third.document.layers.find((layer) => layer.id === newest.id);
@@ -216,8 +216,8 @@ export const touchUps = {
     await panel.artist("paint", id, TOUCH_UPS, [RED]);
     await panel.artist("setSelection", id, roundSelection(60, 50, 80));
     const { document } = await run(panel, id, { saturation: 130 });
-    const [touchUps, part, whole] = document.layers;
-    assert.equal(touchUps.name, TOUCH_UPS);
+    const [top, part, whole] = document.layers;
+    assert.equal(top.name, TOUCH_UPS);
     assert.ok(part.mask && !whole.mask, "a layer with a mask, above the one that stays as it was");
     assert.ok(bytesOf(part.mask).some((level) => level > 0 && level < 255), "as soft as the selection");
   },
@@ -302,9 +302,9 @@ export const touchUps = {
     for (const clip of [true, false, true]) {
       const { document } = await run(panel, id, { clip });
       const at = document.layers.findIndex((layer) => layer.name === TOUCH_UPS);
-      const [touchUps, colours] = document.layers.slice(at);
+      const [top, colours] = document.layers.slice(at);
       assert.match(colours.name, /^Colorize \(/, names(document.layers).join());
-      assert.deepEqual([touchUps.isClipped, colours.isClipped], [clip, clip], "as was chosen");
+      assert.deepEqual([top.isClipped, colours.isClipped], [clip, clip], "as was chosen");
       const shown = document.layers.filter((layer) => /^Colorize/.test(layer.name) && layer.isVisible);
       assert.equal(shown[0].id, colours.id, "nothing of ours covers the new colours");
       assert.equal(document.layers[0].name, "Frame");
