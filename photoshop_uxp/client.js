@@ -44,6 +44,11 @@ const BUSY_ATTEMPTS = 20;
  * @property {string} backend
  * @property {number} size the network's short side that was used
  *
+ * @typedef {object} Suggestion a colour that a place may have
+ * @property {number[]} srgb 0..255
+ * @property {number} share how likely it is, 0..1
+ * @property {boolean} [used] the artist has used it already
+ *
  * @typedef {(path: string, init: Init, timeoutMs: number, abandoned?: Abandoned) => Promise<Reply>} Ask
  * `exchangeProved` with one server, cancelled with the run
  */
@@ -254,4 +259,30 @@ async function liftStrokes(address, token, { width, height }, laid, painted, can
   return new Uint8Array(reply.bytes);
 }
 
-module.exports = { colorize, liftStrokes };
+/**
+ * Ask which colours places of a picture may have.
+ * @param {string} address of a server that has proved itself and whose model suggests colours
+ * @param {string} token
+ * @param {Picture} picture with the strokes that there are
+ * @param {number[][]} places x, y in pixels of the picture
+ * @param {Cancellation} cancellation
+ * @returns {Promise<Suggestion[]>} of all places, the likeliest of each first
+ */
+async function suggest(address, token, picture, places, cancellation) {
+  const { width, height, channels, depth, profile } = picture;
+  const shape = `width=${width}&height=${height}&channels=${channels}&depth=${depth}&profile=${profile}`;
+  const query = `${shape}${picture.hints ? "&hints=rgba8" : ""}${places.map(([x, y]) => `&at=${x},${y}`).join("")}`;
+  const headers = { "Content-Type": "application/octet-stream" };
+  const init = { method: "POST", headers, body: bodyOf(picture.bytes, picture.hints) };
+  const path = `/v1/suggest?${query}`;
+  const reply = await exchangeProved(address, token, path, init, TRANSFER_TIMEOUT_MS, cancellation);
+  if (reply.status !== 200) throw errorOf(reply);
+  const answer = jsonOf(reply);
+  /** @type {Suggestion[]} */
+  const suggestions = ((answer && answer.places) || []).flatMap((/** @type {any} */ place) => place.colours || []);
+  const isColour = (/** @type {Suggestion} */ { srgb }) => Array.isArray(srgb) && srgb.length === 3 && srgb.every((level) => level >= 0 && level <= 255);
+  if (suggestions.length === 0 || !suggestions.every(isColour)) throw new PanelError("answer");
+  return suggestions;
+}
+
+module.exports = { colorize, liftStrokes, suggest };

@@ -243,4 +243,4 @@ function optionsOf(settings, health) {
   return { blend: settings.blend, size, saturation: settings.saturation, doubt: settings.addDoubt, wantsRecipe, recipe: null };
 }
 
-module.exports = { colorize, connect, serverTrouble };
+module.exports = { colorize, connect, pictureOf, serverTrouble };

@@ -37,6 +37,14 @@ const TABLE = {
     en: "Paint strokes of colour on the layer “{name}”, then press Colorize.",
     de: "Malen Sie farbige Striche auf die Ebene „{name}“ und drücken Sie dann Kolorieren.",
   },
+  suggest: { en: "Suggested colours", de: "Vorgeschlagene Farben" },
+  "suggest.done": {
+    en: "Press a colour to paint with it.",
+    de: "Drücken Sie eine Farbe, um mit ihr zu malen.",
+  },
+  "suggest.share": { en: "{percent} %", de: "{percent} %" },
+  "suggest.used": { en: "used here", de: "hier verwendet" },
+  "suggest.taken": { en: "This is the foreground colour now.", de: "Das ist jetzt die Vordergrundfarbe." },
   touchups: { en: "Let my touch-ups guide the colours", de: "Meine Nachbesserungen lenken die Farben" },
   "touchups.layer": { en: "Touch-ups", de: "Nachbesserungen" },
   doubt: {
@@ -65,6 +73,7 @@ const TABLE = {
   "command.read": { en: "Colorize: reading the photograph", de: "Kolorieren: Foto wird gelesen" },
   "command.write": { en: "Colorize: adding the layer", de: "Kolorieren: Ebene wird hinzugefügt" },
   "command.strokes": { en: "Colorize: looking for your strokes", de: "Kolorieren: Ihre Striche werden gesucht" },
+  "command.foreground": { en: "Colorize: foreground colour", de: "Kolorieren: Vordergrundfarbe" },
   "command.selftest": { en: "Colorize: self-test", de: "Kolorieren: Selbsttest" },
 
   // Progress
@@ -82,6 +91,7 @@ const TABLE = {
   "step.queue": { en: "Waiting, {ahead} before you …", de: "Warten, {ahead} vor Ihnen …" },
   "step.run": { en: "Colorizing …", de: "Kolorieren …" },
   "step.fetch": { en: "Receiving …", de: "Empfangen …" },
+  "step.suggest": { en: "Asking for colours …", de: "Farben werden erfragt …" },
   "step.write": { en: "Adding the layer …", de: "Ebene wird hinzugefügt …" },
   "step.selftest": { en: "Reading and writing 16 × 16 pixels …", de: "16 × 16 Pixel werden gelesen und geschrieben …" },
 

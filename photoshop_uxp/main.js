@@ -15,6 +15,7 @@ const { colorize, serverTrouble } = require("./colorize.js");
 const { PanelError, CancelledError, Cancellation } = require("./errors.js");
 const { LANGUAGES, label, sentence, setLanguage } = require("./labels.js");
 const { newHintsLayer } = require("./hints.js");
+const { setForeground, suggest } = require("./palette.js");
 const { selfTest } = require("./selftest.js");
 const { addressesFor, findServer, parseAddress } = require("./server.js");
 const { loadChoices, loadToken, parseToken, saveChoices, saveToken } = require("./settings.js");
@@ -148,6 +149,7 @@ function showServer() {
  */
 function foundServer(found) {
   server = found;
+  show("suggestions", Boolean(found.health && found.health.suggestions));
   fillMenu("sizes", sizeItems());
   select("size", String(choices.size));
   showServer();
@@ -245,6 +247,40 @@ widget("new-hints").addEventListener("click", () =>
     return done;
   }),
 );
+
+widget("suggest").addEventListener("click", () =>
+  run(async (cancellation) => {
+    showSwatches(await suggest({ ...choices, token }, panel, cancellation));
+    return label("suggest.done");
+  }),
+);
+
+/**
+ * A button for each colour, which makes it the foreground colour.
+ * @param {import("./client.js").Suggestion[]} suggestions
+ */
+function showSwatches(suggestions) {
+  const row = widget("swatches");
+  while (row.firstChild) row.removeChild(row.firstChild);
+  for (const { srgb, share, used } of suggestions) {
+    const swatch = document.createElement("div");
+    const text = used ? label("suggest.used") : label("suggest.share", { percent: Math.round(100 * share) });
+    swatch.className = "swatch";
+    swatch.style.backgroundColor = `rgb(${srgb.join()})`;
+    for (const [name, value] of Object.entries({ tabindex: "0", role: "button", title: text, "aria-label": text }))
+      swatch.setAttribute(name, value);
+    const take = () =>
+      run(async (cancellation) => {
+        await setForeground(srgb, cancellation);
+        return label("suggest.taken");
+      });
+    swatch.addEventListener("click", take);
+    swatch.addEventListener("keydown", (event) => {
+      if (event.key === "Enter" || event.key === " ") take();
+    });
+    row.appendChild(swatch);
+  }
+}
 
 widget("selftest").addEventListener("click", () =>
   run((cancellation) => selfTest({ ...choices, token }, panel, cancellation)),

@@ -244,6 +244,18 @@ const SENTENCES = {
     en: "The layer of colour was painted on while the server worked, nothing was written: press Colorize again.",
     de: "Auf die Farbebene wurde gemalt, während der Server arbeitete, nichts wurde geschrieben: drücken Sie noch einmal Kolorieren.",
   },
+  "error.suggest.none": {
+    en: "The server's model ({model}) suggests no colours: update colorize-server, or paint the colours that you know.",
+    de: "Das Modell des Servers ({model}) schlägt keine Farben vor: aktualisieren Sie colorize-server, oder malen Sie die Farben, die Sie kennen.",
+  },
+  "error.suggest.place": {
+    en: "No place is picked: select a small part of what you want colours for, or set a point with the Color Sampler tool, and ask again.",
+    de: "Keine Stelle ist gewählt: wählen Sie einen kleinen Teil dessen aus, wofür Sie Farben suchen, oder setzen Sie mit dem Farbaufnahme-Werkzeug einen Punkt, und fragen Sie noch einmal.",
+  },
+  "error.suggest.grey": {
+    en: "A greyscale document has no colours to paint with: colorize it first, or choose Image > Mode > RGB Color.",
+    de: "Ein Graustufen-Dokument hat keine Farben zum Malen: kolorieren Sie es zuerst, oder wählen Sie Bild > Modus > RGB-Farbe.",
+  },
   "error.selftest.rgb": {
     en: "The self-test writes into an RGB document: open one and press Self-test again.",
     de: "Der Selbsttest schreibt in ein RGB-Dokument: öffnen Sie eines und drücken Sie noch einmal Selbsttest.",

@@ -121,6 +121,7 @@ const host = {
       selectedIDs: [],
       selection: null,
       isQuickMask: Boolean(spec.isQuickMask),
+      samplers: spec.samplers || [],
       history: [{ id: state.nextID++, name: "Open" }],
       suspension: null,
     };
@@ -297,6 +298,7 @@ const host = {
       calls,
       isModal: state.modal !== null,
       activeID: state.activeID,
+      foreground: state.foreground && { base: state.foreground.base, ...state.foreground[state.foreground.base] },
       documents: hasDocuments ? state.documents.map(dump) : [],
     };
   },

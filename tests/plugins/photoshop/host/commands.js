@@ -105,7 +105,7 @@ const action = {
     const answers = [];
     for (const command of commands) {
       if (!COMMANDS[command._obj]) throw new Error(`the fake host does not know ${command._obj}`);
-      state.calls.push(command._obj);
+      enter(command._obj);
       try {
         answers.push(COMMANDS[command._obj](command, activeDocument()) || {});
       } catch (error) {

@@ -188,6 +188,9 @@ class Document {
   get artboards() {
     return this.layers.filter((layer) => find(this.#it.layers, layer.id).layer.isArtboard);
   }
+  get colorSamplers() {
+    return this.#it.samplers.map((position) => ({ position: { ...position } }));
+  }
   get quickMaskMode() {
     return Boolean(this.#it.isQuickMask);
   }
@@ -243,6 +246,7 @@ class Document {
       selection: document.selection,
       history: [{ id: state.nextID++, name: "Duplicate Image" }],
       suspension: null,
+      samplers: document.samplers,
     };
     copy.selectedIDs = copy.layers.slice(0, 1).map((layer) => layer.id);
     state.documents.push(copy);
@@ -256,7 +260,34 @@ class Document {
   }
 }
 
+/** A colour in Lab or RGB; which of them was set last is what it is. */
+class SolidColor {
+  constructor() {
+    const keep = (kind, names) =>
+      new Proxy(Object.fromEntries(names.map((name) => [name, 0])), {
+        set: (target, name, value) => {
+          const [low, high] = kind === "rgb" ? [0, 255] : name === "l" ? [0, 100] : [-128, 127];
+          if (!names.includes(name) || !(value >= low && value <= high)) throw new RangeError(`${kind}.${name}: ${value}`);
+          this.base = kind;
+          target[name] = value;
+          return true;
+        },
+      });
+    this.rgb = keep("rgb", ["red", "green", "blue"]);
+    this.lab = keep("lab", ["l", "a", "b"]);
+  }
+}
+
 const app = {
+  SolidColor,
+  get foregroundColor() {
+    return state.foreground;
+  },
+  set foregroundColor(colour) {
+    enter("set foregroundColor");
+    if (!(colour instanceof SolidColor)) throw new TypeError("foregroundColor must be a SolidColor");
+    state.foreground = colour;
+  },
   get documents() {
     return state.documents.map((document) => new Document(document.id));
   },

@@ -28,6 +28,8 @@ const state = {
   /** whether a move lands one place too low, as is reported of moves between groups */
   movesWrongly: 0,
   isCrashed: false,
+  /** the foreground colour, once the panel has set one */
+  foreground: null,
   /**
    * Rules in which sources disagree or versions differ, by name; a scenario lifts or tightens one.  On here is what
    * documents and reports say.

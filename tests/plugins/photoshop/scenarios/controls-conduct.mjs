@@ -133,7 +133,7 @@ export const conductControls = {
     fails: /Done in/,
   },
   "selecting the layer of touch-ups": {
-    scenario: "plain",
+    scenario: "again",
     patches: [{ file: "insert.js", find: "  await layers.selectLayers([touchUps.id]);\n", replace: "" }],
     fails: /the layer to go on painting on is selected/,
   },

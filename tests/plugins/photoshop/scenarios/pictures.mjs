@@ -114,6 +114,7 @@ export const pictures = {
     const [document] = (await panel.orderlyReport()).documents;
     assert.deepEqual(document.layers.slice(3), first.layers.slice(1), "the first results are below the new ones");
     assert.equal(document.layers[0].id, first.layers[0].id, "and the layer of touch-ups above all");
+    assert.deepEqual(document.selectedIDs, [document.layers[0].id], "the layer to go on painting on is selected");
     assert.deepEqual(names(document.layers.slice(1, 3)), names(first.layers.slice(1, 3)));
     assert.equal(document.layers[2].pixels.data, colour.pixels.data, "the same colours from the same source");
   },
