@@ -92,7 +92,7 @@ async function edit(insertion, document) {
   const isClipped = plan.layerID !== null && (settings.clip || (await isCutOut(document, plan, base)));
   const colours = await insertColours(insertion, document, base, isClipped);
   progress(0.5);
-  if (taken.mask) await maskLayer(document, colours, taken.mask);
+  if (taken.mask) await maskLayer(insertion.context, document, colours, taken.mask, taken.pixels);
   if (isClipped) layers.clip(colours);
   const isKept = await keepColours(insertion, document, colours);
   progress(0.7);

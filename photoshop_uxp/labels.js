@@ -93,7 +93,7 @@ const TABLE = {
   "step.fetch": { en: "Receiving …", de: "Empfangen …" },
   "step.suggest": { en: "Asking for colours …", de: "Farben werden erfragt …" },
   "step.write": { en: "Adding the layer …", de: "Ebene wird hinzugefügt …" },
-  "step.selftest": { en: "Reading and writing 16 × 16 pixels …", de: "16 × 16 Pixel werden gelesen und geschrieben …" },
+  "step.selftest": { en: "Writing and reading 16 × 16 pixels …", de: "16 × 16 Pixel werden geschrieben und gelesen …" },
 
   // Outcomes
   done: { en: "Done in {seconds} s by {model} on {backend}.", de: "Fertig in {seconds} s mit {model} auf {backend}." },
@@ -124,8 +124,8 @@ const TABLE = {
   cancelled: { en: "Cancelled; the document is as before.", de: "Abgebrochen; das Dokument ist wie zuvor." },
   saved: { en: "Settings saved.", de: "Einstellungen gesichert." },
   "selftest.passed": {
-    en: "Self-test passed: the server at {address} is ours, pixels were read and written exactly, and undone.",
-    de: "Selbsttest bestanden: der Server auf {address} ist unserer, Pixel wurden genau gelesen, geschrieben und zurückgenommen.",
+    en: "Self-test passed: the server at {address} is ours; pixels, a recipe and a mask were written, read again, seen and undone.",
+    de: "Selbsttest bestanden: der Server auf {address} ist unserer; Pixel, ein Rezept und eine Maske wurden geschrieben, gelesen, gesehen und zurückgenommen.",
   },
   "server.ready": { en: "{model} on {backend}", de: "{model} auf {backend}" },
 };

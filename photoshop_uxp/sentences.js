@@ -264,6 +264,14 @@ const SENTENCES = {
     en: "Self-test failed: pixels came back other than they were written; please report this with your version of Photoshop.",
     de: "Selbsttest gescheitert: Pixel kamen anders zurück, als sie geschrieben wurden; bitte melden Sie dies mit Ihrer Photoshop-Version.",
   },
+  "error.selftest.recipe": {
+    en: "Self-test failed: Photoshop did not keep a recipe with its layer, so that strokes on layers of colour cannot be told apart; please report this with your version of Photoshop.",
+    de: "Selbsttest gescheitert: Photoshop hat ein Rezept nicht bei seiner Ebene behalten, sodass sich Striche auf Farbebenen nicht ablösen lassen; bitte melden Sie dies mit Ihrer Photoshop-Version.",
+  },
+  "error.selftest.mask": {
+    en: "Self-test failed: a mask from a selection does not hide what it should; please report this with your version of Photoshop.",
+    de: "Selbsttest gescheitert: eine Maske aus einer Auswahl verdeckt nicht, was sie soll; bitte melden Sie dies mit Ihrer Photoshop-Version.",
+  },
   "error.selftest.undo": {
     en: "Self-test failed: Photoshop did not take the test layer back, undo it yourself; please report this with your version of Photoshop.",
     de: "Selbsttest gescheitert: Photoshop hat die Testebene nicht zurückgenommen, widerrufen Sie sie selbst; bitte melden Sie dies mit Ihrer Photoshop-Version.",

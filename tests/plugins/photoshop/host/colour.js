@@ -4,7 +4,7 @@
  * Independent of the server's own colour code on purpose.
  */
 
-const { componentsOf, heightOf, maximumOf, widthOf } = require("./state.js");
+const { componentsOf, heightOf, maximumOf, state, widthOf } = require("./state.js");
 
 const srgbDecode = (v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
 const srgbEncode = (v) => (v <= 0.0031308 ? v * 12.92 : 1.055 * v ** (1 / 2.4) - 0.055);
@@ -122,7 +122,7 @@ function paint(canvas, document, layer, clip) {
       const i = ((y - bounds.top) * widthOf(bounds) + x - bounds.left) * 4;
       const at = y * document.width + x;
       let alpha = ((data[i + 3] / maximum) * layer.opacity) / 100;
-      if (layer.mask) alpha *= layer.mask.data[at] / 255;
+      if (layer.mask && !state.rules.masksHideNothing) alpha *= layer.mask.data[at] / 255;
       alphas[at] = alpha;
       if (clip) alpha *= clip[at];
       if (alpha === 0) continue;

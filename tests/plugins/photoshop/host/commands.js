@@ -68,10 +68,19 @@ function setMetadata({ _target: [, ...reference], to }) {
   noteEdit(found.document, "Set Metadata");
 }
 
-/** Load a mask as selection, or keep metadata. */
+/** Select a rectangle. */
+function selectRectangle(to, document) {
+  const [left, top, right, bottom] = ["left", "top", "right", "bottom"].map((side) => to[side]._value);
+  const whole = { left, top, right, bottom };
+  document.selection = { bounds: whole, data: new Uint8Array((right - left) * (bottom - top)).fill(255) };
+  noteEdit(document, "Rectangular Marquee");
+}
+
+/** Load a mask as selection, select a rectangle, or keep metadata. */
 function set(command, document) {
   const { _target: [target], to } = command;
   if (target._property === "XMPMetadataAsUTF8") return setMetadata(command);
+  if (target._property === "selection" && to._obj === "rectangle") return selectRectangle(to, document);
   const { layer } = find(document.layers, document.selectedIDs[0]) || {};
   if (target._property !== "selection" || to._value !== "mask" || !layer || !layer.mask) throw refused("Set");
   const bounds = tightBounds(layer.mask.data, layer.mask.bounds, 1);

@@ -47,6 +47,8 @@ const state = {
     zerosBecomeWhite: false,
     /** every get answers with an error descriptor */
     getFails: false,
+    /** a mask is there and hides nothing: it is not enabled, or linked to nothing */
+    masksHideNothing: false,
     /** layers hold no metadata */
     metadataFails: false,
     /** a change of mode loses what is no pixel layer, whatever was asked */

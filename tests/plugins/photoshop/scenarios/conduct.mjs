@@ -27,7 +27,7 @@ export const conduct = {
       await assertRefused(panel, before, await selfTested(panel), /^Self-test passed/);
       const { calls } = await panel.report();
       assert.ok(
-        ["createPixelLayer", "putPixels", "resumeHistory"].every((call) => calls.includes(call)),
+        ["createPixelLayer", "putPixels", "make", "getLayerMask", "resumeHistory"].every((call) => calls.includes(call)),
         "it did write",
       );
     }
@@ -45,6 +45,19 @@ export const conduct = {
     const panel = await kit.readyPanel();
     await panel.open({ width: 40, height: 12, layers: [layerOf("Layer", plain(40, 12, [70, 90, 110, 255]))] });
     assert.match(await selfTested(panel), /^Self-test failed: Photoshop did not take the test layer back/);
+  },
+  async "self-test finds what masks and metadata lack"(kit) {
+    for (const [rule, pattern] of [
+      ["masksHideNothing", /^(Self-test failed: a mask from a selection does not hide|Photoshop made another mask)/],
+      ["metadataFails", /^Self-test failed: Photoshop did not keep a recipe/],
+    ]) {
+      const panel = await kit.readyPanel();
+      await panel.artist("setRule", rule, true);
+      // Small enough that no block of the picture lies outside the mask: the self-test itself must look.
+      await panel.open({ width: 14, height: 12, layers: [layerOf("Layer", plain(14, 12, [70, 90, 110, 255]))] });
+      const before = await panel.report();
+      await assertRefused(panel, before, await selfTested(panel), pattern);
+    }
   },
   async "self-test, greyscale"(kit) {
     const panel = await kit.readyPanel();

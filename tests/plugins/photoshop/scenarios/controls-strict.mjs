@@ -46,6 +46,16 @@ export const strictControls = {
     ],
     fails: /did not match/,
   },
+  "looking at the visible picture": {
+    scenario: "a mask that is there and hides nothing",
+    patches: [{ file: "masks.js", find: "  return shown === hidden;\n", replace: "  return Boolean(shown || hidden);\n" }],
+    fails: /did not match/,
+  },
+  "looking at the visible picture in the self-test": {
+    scenario: "self-test finds what masks and metadata lack",
+    patches: [{ file: "selftest.js", find: "if (!isSeen) throw", replace: "if (!isWritten) throw" }],
+    fails: /did not match/,
+  },
   "converting without merging": {
     scenario: "greyscale with adjustment and text layers",
     patches: [{ file: "layers.js", find: "      merge: false,\n", replace: "" }],

@@ -22,11 +22,30 @@ import { strict } from "./strict.mjs";
 import { hinted } from "./strokes.mjs";
 import { loop, touchUps } from "./touchups.mjs";
 
-/** Their colours are looked at: they have the model that ships. */
-const coloured = { ...pictures, ...profiles, ...hinted, ...loop };
-/** What these show does not depend on colours: they have a model that takes no time. */
-const uncoloured = { ...touchUps, ...seen, ...failures, ...meanwhileChanged, ...network, ...conduct, ...strict };
-const scenarios = { ...coloured, ...uncoloured };
+const scenarios = {
+  ...pictures,
+  ...profiles,
+  ...hinted,
+  ...loop,
+  ...touchUps,
+  ...seen,
+  ...failures,
+  ...meanwhileChanged,
+  ...network,
+  ...conduct,
+  ...strict,
+};
+/**
+ * These have the model that ships: what it makes of strokes, and one of each depth and kind of profile.  The others compare
+ * with what the same server answers, whatever its model is: they have one that takes no time.
+ */
+const WITH_REAL_MODEL = [
+  "plain",
+  "sixteen bits",
+  "strong colours, Adobe RGB (1998)",
+  ...Object.keys(hinted),
+  ...Object.keys(loop),
+];
 const all = [...Object.keys(scenarios), ...Object.keys(controls).map((name) => `without: ${name}`)];
 
 /**
@@ -92,7 +111,7 @@ async function main(args) {
   const surroundings = (name) => {
     const control = controls[name.slice("without: ".length)];
     if (name.startsWith("without: ")) return control.isLarge ? quick : small;
-    return coloured[name] ? real : quick;
+    return WITH_REAL_MODEL.includes(name) ? real : quick;
   };
   const results = {};
   const queue = wanted.length ? all.filter((name) => wanted.includes(name)) : [...all];
@@ -107,8 +126,8 @@ async function main(args) {
       );
     }
   };
-  // Two at a time: while one waits for the server the other draws.
-  await Promise.all([worker(), worker()]);
+  // Three at a time: some only wait, for a server that does not answer or for a time limit.
+  await Promise.all([worker(), worker(), worker()]);
   await browser.close();
   await Promise.all([server.stop(), quickServer.stop()]);
   writeFileSync(join(folder, "results.json"), JSON.stringify(results, null, 1));

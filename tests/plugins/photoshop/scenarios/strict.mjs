@@ -119,6 +119,13 @@ export const strict = {
     kit.panels = [];
   },
 
+  async "a mask that is there and hides nothing"(kit) {
+    const { panel, id } = await opened(kit, simpleDocument(kit.photographs.girl), { masksHideNothing: true });
+    await panel.artist("setSelection", id, roundSelection(20, 30, 60));
+    const before = await panel.report();
+    await assertRefused(panel, before, await panel.colorize(), /^Photoshop made another mask than the selection/);
+  },
+
   async "selection changed meanwhile"(kit) {
     // The mask is that of the selection at the start; it is written, and read back before it is believed.
     for (const zerosBecomeWhite of [false, true]) {
