@@ -20,6 +20,9 @@ const { selfTest } = require("./selftest.js");
 const { addressesFor, findServer, parseAddress } = require("./server.js");
 const { loadChoices, loadToken, parseToken, saveChoices, saveToken } = require("./settings.js");
 
+/** By when a dropdown has taken its new items in. */
+const SETTLED_MS = 150;
+
 /** How often the panel looks for a server: soon after one is missing, seldom while all is well. */
 const LOOK_AGAIN_MS = { missing: 3000, found: 20000 };
 
@@ -76,11 +79,20 @@ function translate() {
   }
   fillMenu("sizes", sizeItems());
   fillMenu("languages", [["", label("language.host")], ...Object.entries(LANGUAGES)]);
-  select("source", choices.source);
-  select("blend", choices.blend);
-  select("size", String(choices.size));
-  select("language", choices.language);
+  showChosen();
   showServer();
+}
+
+/** Show the choices in the dropdowns, and once more later: a dropdown forgets what is chosen while its items are new. */
+function showChosen() {
+  const chosen = () => {
+    select("source", choices.source);
+    select("blend", choices.blend);
+    select("size", String(choices.size));
+    select("language", choices.language);
+  };
+  chosen();
+  setTimeout(chosen, SETTLED_MS);
 }
 
 /**
@@ -123,11 +135,12 @@ function select(id, value) {
 
 /**
  * @param {string} id of a dropdown
+ * @param {string} otherwise what holds while the dropdown does not say: its items are new
  * @returns {string}
  */
-function selected(id) {
+function selected(id, otherwise) {
   const item = Array.from(widget(id).querySelectorAll("sp-menu-item"))[widget(id).selectedIndex];
-  return (item && item.getAttribute("data-value")) || "";
+  return item ? item.getAttribute("data-value") || "" : otherwise;
 }
 
 /** The line that tells which server, backend and model are at work, or what to do about them. */
@@ -151,7 +164,7 @@ function foundServer(found) {
   server = found;
   show("suggestions", Boolean(found.health && found.health.suggestions));
   fillMenu("sizes", sizeItems());
-  select("size", String(choices.size));
+  showChosen();
   showServer();
 }
 
@@ -174,10 +187,10 @@ async function look() {
 
 /** Take the choices from the widgets and remember them. */
 function takeChoices() {
-  choices.source = selected("source") === "visible" ? "visible" : "layer";
-  choices.blend = selected("blend") === "multiply" ? "multiply" : "color";
+  choices.source = selected("source", choices.source) === "visible" ? "visible" : "layer";
+  choices.blend = selected("blend", choices.blend) === "multiply" ? "multiply" : "color";
   // Until a server has told its sizes, the menu offers none: the remembered choice must survive that.
-  if (server && server.health && server.health.model) choices.size = Number(selected("size"));
+  if (server && server.health && server.health.model) choices.size = Number(selected("size", String(choices.size)));
   choices.saturation = Number(widget("saturation").value) / 100;
   for (const name of CHECKBOXES) choices[name] = Boolean(widget(name).checked);
   saveChoices(choices);
@@ -300,7 +313,7 @@ widget("save").addEventListener("click", async () => {
     const pasted = parseToken(String(widget("token").value || ""));
     if (pasted === null) throw new PanelError("token");
     choices.address = parseAddress(String(widget("address").value || ""));
-    choices.language = selected("language");
+    choices.language = selected("language", choices.language);
     takeChoices();
     token = pasted;
     await saveToken(token);
