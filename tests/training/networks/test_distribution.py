@@ -10,7 +10,7 @@ from colorize_server import contract
 from colorize_training.config import LossConfig, ModelConfig
 from colorize_training.loop.losses import generator_losses
 from colorize_training.models.export import CardFacts, export_generator
-from colorize_training.models.onnx_weights import weights_from_onnx
+from colorize_training.models.onnx_weights import decoding_from_onnx, weights_from_onnx
 from colorize_training.models.predictor import open_predictor
 from colorize_training.networks.decoding import Decoded, Decoding
 from colorize_training.networks.distribution import (
@@ -115,7 +115,7 @@ def test_the_head_learns_with_the_rest(network):
 
 def test_the_exported_graph_decodes_and_its_weights_come_back_with_the_head(network, tmp_path):
     config = ModelConfig(encoder="lite0", pretrained=False, distribution=True)
-    decoding = Decoding(temperature=0.5, mean_share=0.25)
+    decoding = Decoding(gain=1.25, temperature=0.5, mean_share=0.25, calm_rounds=2)
     training = {"model": config.__dict__, "pictures_seen": 5}
     path = tmp_path / "head.onnx"
     export_generator(network, CardFacts("head", "1", (256,), 256, decoding=decoding, training=training), path)
@@ -136,6 +136,7 @@ def test_the_exported_graph_decodes_and_its_weights_come_back_with_the_head(netw
         wanted = suggestions(network(luminance, hints)[2])
     # Where two bins are equally likely the choice may fall on the other one: the first colour alone is compared.
     assert (np.abs(colours - wanted.numpy())[:, 0].max(axis=1) < 0.02).mean() > 0.9
+    assert decoding_from_onnx(path) == decoding  # a model that goes on from here is read alike
     held, weights, _ = weights_from_onnx(path)
     again = build_generator(held)
     again.load_state_dict(weights)
