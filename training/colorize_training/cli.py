@@ -18,7 +18,7 @@ from colorize_training.errors import CheckpointError, DataError, StoppedError, T
 if TYPE_CHECKING:
     from PIL import Image
 
-    from colorize_training.networks.generator import Decoding
+    from colorize_training.networks.decoding import Decoding
 
 # Each command imports what it needs when it runs, so that --help answers at once and prepare needs no TensorBoard.
 _PACKAGES: Final = ("torch", "safetensors", "tensorboard", "onnxscript")
@@ -103,9 +103,9 @@ def _fit(arguments: argparse.Namespace) -> None:
 
 
 def _decoding(arguments: argparse.Namespace) -> "Decoding":
-    from colorize_training.networks.generator import Decoding
+    from colorize_training.networks.decoding import Decoding
 
-    return Decoding(arguments.gain, arguments.temperature, arguments.mean_share)
+    return Decoding(arguments.gain, arguments.temperature, arguments.mean_share, arguments.calm_rounds)
 
 
 def _add_decoding(p: argparse.ArgumentParser) -> None:
@@ -121,6 +121,14 @@ def _add_decoding(p: argparse.ArgumentParser) -> None:
         type=float,
         default=0.5,
         help="of the plain mean in a checkpoint's colours, 0 to 1 (default 0.5)",
+    )
+    p.add_argument(
+        "--calm-rounds",
+        type=int,
+        choices=range(11),
+        metavar="0..10",
+        default=3,
+        help="of the filter that calms regions of one colour; 0 = none (default 3)",
     )
 
 
