@@ -13,6 +13,7 @@ from colorize_server.tensorrt.flavours import CLASSIC, Flavour, KernelCache
 from colorize_server.tensorrt.profile import Shape
 from colorize_server.tensorrt.runner import MAX_LANES, EngineRunner
 from fake_tensorrt import SCRATCH_BYTES_PER_PIXEL, FakeDriver, FakeLibrary, expected
+from tensorrt_rig import backend_on
 
 LARGEST_PIXELS = 4 * 128 * 512
 BUFFER_BYTES = LARGEST_PIXELS * (1 + 3 + 2 + 1) * 4
@@ -251,37 +252,6 @@ def test_closing_gives_everything_back(tiny: Model) -> None:
             runner.run(*picture(*shape))
     runner.close()
     assert driver.used_bytes == driver.graphs_live == driver.pinned_live == 0
-
-
-class Threaded(FakeDriver):
-    """A driver that belongs to the thread that made it, as a CUDA context does."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.thread = threading.get_ident()
-
-    def synchronize(self) -> None:
-        assert threading.get_ident() == self.thread
-        super().synchronize()
-
-    def close(self) -> None:
-        assert threading.get_ident() == self.thread
-        super().close()
-
-
-def backend_on(model: Model) -> tuple[TensorRtBackend, dict[str, Any]]:
-    made: dict[str, Any] = {}
-
-    def open_driver(device: int) -> FakeDriver:
-        made["driver"] = Threaded()
-        made["device"] = device
-        library.driver = made["driver"]
-        return made["driver"]
-
-    library = FakeLibrary(FakeDriver())
-    made["library"] = library
-    backend = TensorRtBackend(model, CLASSIC, library, b"engine", KernelCache(None), open_driver, 3, note="Note.")
-    return backend, made
 
 
 def test_one_thread_owns_the_gpu(tiny: Model) -> None:

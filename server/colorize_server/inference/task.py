@@ -136,6 +136,7 @@ class Answer:
         picture_bytes: length of the picture (or of the JSON that is the answer), which comes first.
         doubt_bytes: length of the doubt picture, which follows; 0 without one.
         recipe_bytes: length of the recipe, which comes last; 0 without one.
+        hinted: number of pixels that hints cover; None where none were sent.
         touched: number of pixels that touch-ups cover; None where none were looked for.
         timings_ms: milliseconds of the steps decode, network, picture, encode.
     """
@@ -148,6 +149,7 @@ class Answer:
     picture_bytes: int
     doubt_bytes: int
     recipe_bytes: int = 0
+    hinted: int | None = None
     touched: int | None = None
     timings_ms: dict[str, float]
 

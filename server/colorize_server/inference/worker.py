@@ -4,6 +4,7 @@ import json
 import math
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -114,6 +115,7 @@ class PictureWorker:
             picture_bytes=raw.answer_bytes,
             doubt_bytes=doubt_bytes,
             recipe_bytes=len(packed),
+            hinted=_painted(hints),
             timings_ms={
                 "network": generated.network_ms,
                 "picture": 1e3 * (time.perf_counter() - began) - generated.network_ms,
@@ -137,7 +139,7 @@ class PictureWorker:
             size=0,
             picture_bytes=strokes.nbytes,
             doubt_bytes=0,
-            touched=int(np.count_nonzero(strokes[..., 3])),
+            touched=_painted(strokes),
             timings_ms={"picture": 1e3 * (time.perf_counter() - began)},
         )
         return answer, buffer
@@ -173,6 +175,8 @@ class PictureWorker:
 
         from ..formats.decode import PictureLimits, decode_hints, decode_picture
         from ..formats.encode import encode_grey, encode_picture
+        from ..provenance.of_run import record_of
+        from ..provenance.record import merge
 
         began = time.perf_counter()
         affordable = psutil.virtual_memory().available // _BYTES_PER_ENCODED_PIXEL
@@ -200,7 +204,9 @@ class PictureWorker:
         began = time.perf_counter()
         control.check()
         with control.alive():
-            picture = encode_picture(pixels, photograph.metadata, task.answer_type)
+            record = record_of(self._model, task.options, with_hints=hints is not None)
+            xmp = merge(photograph.metadata.xmp, record, task.answer_type).packet
+            picture = encode_picture(pixels, replace(photograph.metadata, xmp=xmp), task.answer_type)
             doubt_picture = b"" if doubt is None else encode_grey(doubt)
         buffer = SharedBuffer.create(len(picture) + len(doubt_picture))
         buffer.view[: len(picture)] = picture
@@ -213,6 +219,7 @@ class PictureWorker:
             size=self._model.card.check_size(task.options.size),
             picture_bytes=len(picture),
             doubt_bytes=len(doubt_picture),
+            hinted=_painted(hints),
             timings_ms={
                 "decode": decode_ms,
                 "network": timings.network_ms,
@@ -221,6 +228,11 @@ class PictureWorker:
             },
         )
         return answer, buffer
+
+
+def _painted(strokes: Rgba | None) -> int | None:
+    """Return how many pixels of (height, width, 4) are not wholly transparent; None for none."""
+    return None if strokes is None else int(np.count_nonzero(strokes[..., 3]))
 
 
 def _array(buffer: SharedBuffer, samples: np.dtype[Any], offset_bytes: int, shape: tuple[int, ...]) -> NDArray[Any]:

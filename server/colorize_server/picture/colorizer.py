@@ -16,8 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..backends import Backend
-from ..color.cie import lab_from_relative_xyz, relative_xyz_from_lab
-from ..color.rgb import SRGB
+from ..color.rgb import lab_d50_from_d65
 from ..contract import CHROMA_SCALE, COLOURS_STRIDE, LIGHTNESS_SCALE
 from ..errors import NoSuggestionsError
 from ..model import Model
@@ -106,11 +105,14 @@ class Colorizer:
     Args:
         backend: runs the generator.
         model: its card says which sizes may be used.
+
+    Attributes:
+        model: that it colours with.
     """
 
     def __init__(self, backend: Backend, model: Model) -> None:
         self._backend = backend
-        self._model = model
+        self.model = model
         self._card = model.card
         self._threads = min(
             len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, MAX_THREADS
@@ -220,7 +222,7 @@ class Colorizer:
             See `colorize` for the rest.
         """
         control = control or Control()
-        if not self._model.suggests_colours:
+        if not self.model.suggests_colours:
             raise NoSuggestionsError.of_model(f"{self._card.name} {self._card.version}")
         check_places(places, photograph.width, photograph.height)
         began = time.perf_counter()
@@ -247,7 +249,7 @@ class Colorizer:
     def _suggesting(self) -> "OnnxRuntimeBackend":
         from ..backends.suggesting import suggesting_backend  # what only asks a GPU need not load ONNX Runtime
 
-        return suggesting_backend(self._backend, self._model)
+        return suggesting_backend(self._backend, self.model)
 
     def _question(self, photograph: Photograph, size: int | None, hints: Rgba | None, control: Control) -> "_Question":
         """Return what the network is shown of a photograph and its strokes."""
@@ -379,7 +381,5 @@ class Colorizer:
 
 def _chroma_for_d50(lightness: Planes, chroma: Planes) -> Planes:
     """Return (2, h, w) a*b* relative to D50 of the colours that (L*, a*b*) relative to D65 name, by way of sRGB."""
-    lab = np.stack([lightness, *chroma], axis=-1)
-    linear = relative_xyz_from_lab(lab) @ np.linalg.inv(SRGB.to_relative_xyz).T.astype(np.float32)
-    d50 = lab_from_relative_xyz(linear @ SRGB.to_relative_xyz_d50.T.astype(np.float32))
+    d50 = lab_d50_from_d65(np.stack([lightness, *chroma], axis=-1))
     return np.ascontiguousarray(np.moveaxis(d50[..., 1:], -1, 0))

@@ -113,7 +113,9 @@ def swatches(colours: Floats, lightness: float, used: Floats) -> tuple[Suggestio
     chroma, shares = colours[:, :2] * np.float32(CHROMA_SCALE), colours[:, 2]
     # A colour that was used speaks for everything within reach of it; what it does not reach is suggested beside it.
     away = np.hypot(*np.moveaxis(used[:, None] - chroma[None], -1, 0))
-    near = (away <= SAME) & (away == away.min(axis=0, initial=np.inf))
+    near = away <= SAME
+    if len(used):
+        near &= np.arange(len(used))[:, None] == away.argmin(axis=0)  # each is counted once
     own_share = near @ shares
     first = np.argsort(-own_share, kind="stable")[:MOST_USED]
     rest = ~near[first].any(axis=0) & (shares >= LEAST_SHARE)
