@@ -1,19 +1,14 @@
 """One photograph from file to file, and what happens when that fails."""
 
-import contextlib
-import errno
-import os
-import tempfile
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ColorizeError, HintsError, OutOfMemoryError, OutputError, PictureError
+from ..files import write_whole
 from ..formats.decode import decode_hints, decode_picture
 from ..formats.encode import ENCODED_TYPES, encode_grey, encode_picture
 from ..formats.layered import in_document_space, layer_options, layered_document
@@ -133,48 +128,3 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise PictureError(f"It cannot be read: {error.strerror or error}.") from error
-
-
-def write_whole(target: Path, content: bytes | Callable[[BinaryIO], None]) -> None:
-    """Write a file wholly or not at all: under a temporary name beside it, then renamed.
-
-    Args:
-        target: the file.
-        content: its bytes, or what writes them to an open file.
-
-    Raises:
-        OutputError: the disk is full, or the folder cannot be written to.
-    """
-    temporary: str | None = None
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=".", dir=target.parent)  # no longer than the name it gets
-        with os.fdopen(handle, "wb") as file:
-            if isinstance(content, bytes):
-                file.write(content)
-            else:
-                content(file)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o666 & ~_umask())
-        Path(temporary).replace(target)
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise OutputError(
-                f"The disk is full: {target} was not written.", "Free some space and try again."
-            ) from error
-        raise OutputError(
-            f"{target} cannot be written: {error.strerror or error}.",
-            "Choose another folder with -o.",
-            code="not_writable",
-        ) from error
-    finally:
-        if temporary is not None:
-            with contextlib.suppress(OSError):
-                Path(temporary).unlink(missing_ok=True)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

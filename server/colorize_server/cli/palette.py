@@ -3,9 +3,9 @@
 import argparse
 from pathlib import Path
 
-from ..archive.one_file import write_whole
 from ..backends import open_backend
 from ..errors import ColorizeError, HintsError, NoSuggestionsError, OutputError, PictureError
+from ..files import write_whole
 from ..formats.decode import decode_hints, decode_picture
 from ..formats.swatches import Group, Swatch, encode_palette
 from ..model import load_model, shipped_model_path
