@@ -3,6 +3,7 @@
 Also what the process needs to do it with: a worker.
 """
 
+import enum
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,6 +20,17 @@ ENCODED: Final = (PNG, "image/jpeg", TIFF, "image/webp")
 """Kinds of encoded pictures that are taken; nothing else reaches a decoder."""
 
 Members = dict[str, Any]
+
+
+class PageStep(enum.StrEnum):
+    """What the page asks for."""
+
+    OPEN = "open"
+    """Input: an encoded photograph.  Answer: its size, and packed planes `proof`, `low`, `own`, `strokes`, `doubt`."""
+    COLOURS = "colours"
+    """Inputs: the packed plane `low`, strokes as JSON.  Answer: packed planes `own`, `strokes`, `doubt`."""
+    EXPORT = "export"
+    """Inputs: an encoded photograph, strokes as JSON.  Answer: the encoded picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +88,7 @@ class Task:
         wants_recipe: whether the recipe is wanted too.
         lifts_touch_ups: nothing is colorized: the raw picture is a layer as it was laid, what follows it (as its hints)
             is the layer as it is now, and the strokes painted on it are wanted.
+        page: what the page asks for; None for whoever is not the page.
         answer_type: Content-Type of the answer's picture.
         max_pixels: limit on width x height, for decoders.
         max_side: limit on width and height, for decoders.
@@ -87,6 +100,7 @@ class Task:
     wants_doubt: bool
     wants_recipe: bool = False
     lifts_touch_ups: bool = False
+    page: PageStep | None = None
     answer_type: str
     max_pixels: int
     max_side: int
@@ -113,6 +127,7 @@ class Task:
             wants_doubt=members["wants_doubt"],
             wants_recipe=members["wants_recipe"],
             lifts_touch_ups=members["lifts_touch_ups"],
+            page=None if members["page"] is None else PageStep(members["page"]),
             answer_type=members["answer_type"],
             max_pixels=members["max_pixels"],
             max_side=members["max_side"],

@@ -158,7 +158,7 @@ class Colorizer:
             check_hints(hints, height, width)
             if not hints[..., 3].any():
                 hints = None
-        low = self._network_lightness(photograph, (plan.network_height, plan.network_width), control)
+        low = self.lightness_at(photograph, (plan.network_height, plan.network_width), control)
         hint_planes = self._hint_planes(hints, low.shape, control)
         control.report(_SHARE_REDUCE)
         began = time.perf_counter()
@@ -167,10 +167,48 @@ class Colorizer:
         chroma = quantized(chroma * np.float32(CHROMA_SCALE * self._card.saturation))
         return Generated(Recipe(width, height, size, chroma, hints), low, hint_planes, doubt, network_ms)
 
+    def look(self, photograph: Photograph, control: Control) -> Planes:
+        """Return what the network sees of a photograph at the model's default size: (h, w) float32, L*.
+
+        Raises:
+            PictureError: the photograph is too small.
+            CancelledError: `control` was cancelled.
+        """
+        plan = plan_network(photograph.height, photograph.width, self._card.check_size(None), self._card.multiple_of)
+        return self.lightness_at(photograph, (plan.network_height, plan.network_width), control)
+
+    def react(self, low: Planes, layer: Rgba | None, control: Control) -> tuple[Planes, Planes, Planes]:
+        """Ask the network about a photograph that was looked at before, with strokes.
+
+        Args:
+            low: (h, w) float32, from `look`.
+            layer: (any height, any width, 4) uint8 of the photograph's shape, strokes; None for none.
+            control: progress and cancellation.
+
+        Returns:
+            Two (2, h, w) float32 planes of a*b*: what the network says, and what the strokes add to it; the colours at
+            a saturation s are s times the first, plus the second.  And the doubt, (h, w) float32, C*.
+
+        Raises:
+            CancelledError: `control` was cancelled.
+            BackendError, OutOfMemoryError: the generator failed.
+        """
+        height, width = low.shape
+        plan = plan_network(height, width, min(height, width), self._card.multiple_of)
+        planes = self._hint_planes(layer if layer is not None and layer[..., 3].any() else None, low.shape, control)
+        chroma, doubt = self._run(low, planes, plan, control)
+        chroma = quantized(chroma * np.float32(CHROMA_SCALE * self._card.saturation))
+        if planes is None:
+            return chroma, np.zeros_like(chroma), doubt
+        # Anchoring is linear in the network's colours and in the strokes' taken together: each has its own share.
+        without_colour = np.concatenate([np.zeros_like(planes[:2]), planes[2:]])
+        own = anchor_at_network_size(chroma, without_colour, low)
+        return own, anchor_at_network_size(np.zeros_like(chroma), planes, low), doubt
+
     def recall(self, photograph: Photograph, recipe: Recipe, *, control: Control | None = None) -> Generated:
         """Return what the network said about a photograph (which may have been mended since), from its recipe."""
         control = control or Control()
-        low = self._network_lightness(photograph, recipe.chroma.shape[1:], control)
+        low = self.lightness_at(photograph, recipe.chroma.shape[1:], control)
         return Generated(recipe, low, self._hint_planes(recipe.hints, low.shape, control), np.zeros_like(low), 0.0)
 
     def lay(
@@ -223,7 +261,9 @@ class Colorizer:
             return None
         return network_hints(hints, (shape[0], shape[1]), executor=self._executor, control=control)
 
-    def _network_lightness(self, photograph: Photograph, small: tuple[int, ...], control: Control) -> Planes:
+    def lightness_at(self, photograph: Photograph, small: tuple[int, ...], control: Control) -> Planes:
+        """Return a photograph's L* reduced to (h, w), float32; transparent places count as middle grey."""
+
         def read(start: int, stop: int) -> Planes:
             lightness = photograph.lightness(start, stop)
             alpha = photograph.alpha(start, stop)
