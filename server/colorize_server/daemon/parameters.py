@@ -173,7 +173,7 @@ def _options(values: Mapping[str, str], sizes: Sequence[int]) -> Options:
         host=_choice(values, "host", Host, Host.NONE),
         blend=_choice(values, "blend", Blend, Blend.COLOR),
         size=size,
-        saturation=_number(values, "saturation", *SATURATION_RANGE, default=1.0),
+        saturation=number(values, "saturation", *SATURATION_RANGE, default=1.0),
     )
 
 
@@ -182,8 +182,8 @@ def _raw_picture(values: Mapping[str, str], limits: Limits) -> RawPicture:
         if name not in values:
             raise BadRequestError(f"The parameter {name} is missing.", "Raw pixels need width, height and channels.")
     width, height = _integer(values, "width"), _integer(values, "height")
-    channels = int(_one_of(values, "channels", ("1", "2", "3", "4"), ""))
-    profile = _one_of(values, "profile", tuple(PROFILES), "srgb")
+    channels = int(one_of(values, "channels", ("1", "2", "3", "4"), ""))
+    profile = one_of(values, "profile", tuple(PROFILES), "srgb")
     if channels not in PROFILES[profile]:
         raise BadRequestError(f"The profile {profile} is not for pictures of {channels} channels.", _LIST)
     check_shape(width, height, limits)
@@ -191,9 +191,9 @@ def _raw_picture(values: Mapping[str, str], limits: Limits) -> RawPicture:
         width=width,
         height=height,
         channels=channels,
-        depth=int(_one_of(values, "depth", ("8", "16"), "8")),
+        depth=int(one_of(values, "depth", ("8", "16"), "8")),
         profile=profile,
-        has_hints=_one_of(values, "hints", ("", "rgba8"), "") == "rgba8",
+        has_hints=one_of(values, "hints", ("", "rgba8"), "") == "rgba8",
         recipe_bytes=_recipe_bytes(values),
     )
 
@@ -212,7 +212,12 @@ def _integer(values: Mapping[str, str], name: str) -> int:
     return int(text)
 
 
-def _number(values: Mapping[str, str], name: str, low: float, high: float, *, default: float) -> float:
+def number(values: Mapping[str, str], name: str, low: float, high: float, *, default: float) -> float:
+    """Return a parameter that is a number in a range, or its default.
+
+    Raises:
+        BadRequestError: if it is none.
+    """
     if name not in values:
         return default
     try:
@@ -226,7 +231,12 @@ def _number(values: Mapping[str, str], name: str, low: float, high: float, *, de
     return number
 
 
-def _one_of(values: Mapping[str, str], name: str, choices: Sequence[str], default: str) -> str:
+def one_of(values: Mapping[str, str], name: str, choices: Sequence[str], default: str) -> str:
+    """Return a parameter that is one of some words, or its default.
+
+    Raises:
+        BadRequestError: if it is none of them.
+    """
     if name not in values:
         return default
     if not values[name] or values[name] not in choices:
@@ -236,7 +246,7 @@ def _one_of(values: Mapping[str, str], name: str, choices: Sequence[str], defaul
 
 
 def _choice(values: Mapping[str, str], name: str, kind: type[_Choice], default: _Choice) -> _Choice:
-    return kind(_one_of(values, name, tuple(kind), default))
+    return kind(one_of(values, name, tuple(kind), default))
 
 
 def _shown(text: str) -> str:
