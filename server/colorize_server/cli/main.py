@@ -15,7 +15,7 @@ from ..errors import ColorizeError
 
 Subparsers = Any  # argparse gives its class no public name
 
-COMMANDS: Final = ("start", "stop", "status", "pair", "token", "install", "doctor", "selftest")
+COMMANDS: Final = ("start", "open", "stop", "status", "pair", "token", "install", "doctor", "selftest")
 """Names of the subcommands' modules, in the order of the help page."""
 
 _DESCRIPTION: Final = """\

@@ -7,7 +7,7 @@ photograph goes to the daemon and comes back with each stroke (some hundred kilo
 import json
 import time
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 from ..errors import BadRequestError
 from ..picture.colorizer import Colorizer, Planes
@@ -26,9 +26,6 @@ from ..picture.proof import (
 from ..picture.strokes import draw, strokes_from_members
 from .memory import SharedBuffer
 
-STROKES_SCALE: Final = 3
-"""Strokes are drawn so many times as large as the network's picture before it is told of them."""
-
 
 def opened(colorizer: Colorizer, photograph: Photograph, control: Control) -> bytes:
     """Look at a photograph: the answer to `PageStep.OPEN`."""
@@ -43,9 +40,9 @@ def opened(colorizer: Colorizer, photograph: Photograph, control: Control) -> by
 
 def colours(colorizer: Colorizer, inputs: Sequence[SharedBuffer], control: Control) -> bytes:
     """Return the network's answer to strokes: the answer to `PageStep.COLOURS`."""
-    low = lightness_from(unpacked(bytes(inputs[0].view))["low"])
-    height, width = low.shape
-    layer = read_strokes(inputs[1], height * STROKES_SCALE, width * STROKES_SCALE, control)
+    head, seen = unpacked(bytes(inputs[0].view))
+    low = lightness_from(seen["low"])
+    layer = read_strokes(inputs[1], *proof_shape(head["height"], head["width"]), control)
     planes, head = _reaction(colorizer, low, layer, control)
     return packed(head, planes)
 

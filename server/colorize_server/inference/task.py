@@ -28,7 +28,9 @@ class PageStep(enum.StrEnum):
     OPEN = "open"
     """Input: an encoded photograph.  Answer: its size, and packed planes `proof`, `low`, `own`, `strokes`, `doubt`."""
     COLOURS = "colours"
-    """Inputs: the packed plane `low`, strokes as JSON.  Answer: packed planes `own`, `strokes`, `doubt`."""
+    """Inputs: the photograph's `width`, `height` and plane `low`, packed; strokes as JSON.
+
+    Answer: packed planes `own`, `strokes`, `doubt`."""
     EXPORT = "export"
     """Inputs: an encoded photograph, strokes as JSON.  Answer: the encoded picture."""
 

@@ -45,16 +45,17 @@ def packed(head: dict[str, Any], planes: dict[str, NDArray[Any]]) -> bytes:
     return b"".join(pieces)
 
 
-def unpacked(data: bytes) -> dict[str, NDArray[Any]]:
-    """Return the planes of what `packed` made."""
+def unpacked(data: bytes) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """Return the head and the planes of what `packed` made."""
     start = 4 + int.from_bytes(data[:4], "little")
+    head = json.loads(data[4:start])
     planes = {}
-    for listed in json.loads(data[4:start])["planes"]:
+    for listed in head.pop("planes"):
         dtype, shape = np.dtype(listed["dtype"]), listed["shape"]
         count = math.prod(shape)
         planes[listed["name"]] = np.frombuffer(data, dtype, count, start).reshape(shape)
         start += -(-count * dtype.itemsize // 4) * 4
-    return planes
+    return head, planes
 
 
 def lightness_from(samples: NDArray[np.uint16]) -> Plane:

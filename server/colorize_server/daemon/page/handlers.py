@@ -195,11 +195,12 @@ async def _finished(work: Work) -> None:
 
 
 def _low(work: Work) -> bytes:
-    """Return what the network saw of a photograph that was opened, packed."""
+    """Return the size of a photograph that was opened and what the network saw of it, packed."""
     content = work.open_output()
     assert content is not None  # noqa: S101 - it is dropped after the answer
     try:
-        return packed({}, {"low": unpacked(bytes(content))["low"]})
+        head, planes = unpacked(bytes(content))
+        return packed({"width": head["width"], "height": head["height"]}, {"low": planes["low"]})
     finally:
         content.release()
         work.close_output()

@@ -39,8 +39,16 @@ def page_routes() -> list[web.RouteDef]:
     folder = files(__package__) / "static"
     names = sorted(item.name for item in folder.iterdir() if item.name.endswith(tuple(_TYPES)))
     routes = [_file((folder / name).read_bytes(), name) for name in names]
-    for name in ("key", "proof", "about", "photograph", "colours", "export", "close"):
-        routes.append(web.post(ROUTES + name, getattr(handlers, name)))
+    answers = (
+        handlers.key,
+        handlers.proof,
+        handlers.about,
+        handlers.photograph,
+        handlers.colours,
+        handlers.export,
+        handlers.close,
+    )
+    routes += [web.post(ROUTES + answer.__name__, answer) for answer in answers]
     return [web.post("/v1/pages", handlers.make_code), *routes]
 
 

@@ -11,7 +11,7 @@ import { LANGUAGES, say, speak } from './words.js'
 
 const $ = id => document.getElementById(id)
 const server = new Server()
-const desk = { photograph: null, strokes: [], undone: [], now: null, cross: null, project: null, limits: null }
+const desk = { photograph: null, colours: new Map(), strokes: [], undone: [], now: null, cross: null, project: null, limits: null }
 let layer, painter, planes
 let isAsking = false; let isStale = false; let frame = 0
 let wait = () => {} // for a tab that has a key to hand over
@@ -76,8 +76,13 @@ function choose (colour) {
 
 /** List the strokes and their colours. */
 function list () {
-  const colours = [...new Map(desk.strokes.filter(s => s.colour).map(s => [hexOf(s.colour), s.colour])).values()].reverse()
-  $('used').replaceChildren(...colours.slice(0, 16).map(colour => swatch(colour, () => choose(colour))))
+  // They stay for the next photograph: a second one of the same things wants the same colours.
+  for (const { colour } of desk.strokes) {
+    if (!colour) continue
+    desk.colours.delete(hexOf(colour))
+    desk.colours.set(hexOf(colour), colour)
+  }
+  $('used').replaceChildren(...[...desk.colours.values()].reverse().slice(0, 16).map(colour => swatch(colour, () => choose(colour))))
   $('list').replaceChildren(...desk.strokes.map((stroke, k) => {
     const item = document.createElement('li')
     const remove = document.createElement('button')
