@@ -26,7 +26,7 @@ _FLAGS: Final = ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "-
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model file that keeps the contract."""
     file = tmp_path_factory.mktemp("model") / "tiny.onnx"
-    write_tiny_model(file)
+    write_tiny_model(file, suggests=True)
     return file
 
 

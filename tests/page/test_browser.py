@@ -121,7 +121,7 @@ class Page:
         async with self.tab.expect_download() as waiting:
             await self.tab.get_by_role("button", name=button).click()
         file: Path = await (await waiting.value).path()
-        return file.read_bytes()
+        return await asyncio.to_thread(file.read_bytes)
 
 
 @pytest_asyncio.fixture(loop_scope="module")
@@ -226,6 +226,18 @@ async def test_the_eyedropper_takes_the_mean_of_nine_pixels(page: Page) -> None:
     mean = shown[y - 1 : y + 2, x - 1 : x + 2].reshape(9, 3).mean(axis=0)
     picked = await page.tab.input_value("#colour")
     assert np.abs(np.array([int(picked[k : k + 2], 16) for k in (1, 3, 5)]) - mean).max() <= 12
+    assert await page.tab.is_checked("[name=tool][value=brush]")
+
+
+async def test_suggested_colours_are_there_to_be_taken(page: Page) -> None:
+    await page.load()
+    await page.tab.check("[name=tool][value=ask]")
+    await page.stroke((0.5, 0.4), follows=False)
+    await page.until("document.querySelectorAll('#suggested .swatch').length > 1")
+    first = page.tab.locator("#suggested .swatch").first
+    colour = await first.get_attribute("aria-label")
+    await first.click()
+    assert await page.tab.input_value("#colour") == colour
     assert await page.tab.is_checked("[name=tool][value=brush]")
 
 

@@ -1,13 +1,15 @@
 """``colorize`` with folders as people have them: what is taken, what is left out, and what is said about it."""
 
+import io
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from colorize_server.archive import bar, one_file
 from colorize_server.backends import BACKENDS
-from colorize_server.cli import batch
 from colorize_server.cli.colorize import main
 from colorize_server.errors import BadRequestError
 from colorize_server.picture.options import Blend, Options, Output
@@ -111,17 +113,66 @@ def test_a_second_run_skips_what_is_done(run, scans: Path, capsys):
     assert "1 skipped" in capsys.readouterr().err
 
 
+def test_nothing_is_loaded_where_everything_is_skipped(scans: Path, capsys):
+    draw(scans / "a.jpg")
+    (scans / "a.colour.png").touch()
+    assert main([str(scans), "--skip-existing", "--model", str(scans / "no-such.onnx")]) == 0
+    captured = capsys.readouterr()
+    assert "1 skipped: their results are there already." in captured.err
+    assert "Made by" not in captured.out
+
+
+class Screen(io.StringIO):
+    """A terminal, or a file, that keeps all that was written to it."""
+
+    def __init__(self, is_terminal: bool) -> None:
+        super().__init__()
+        self.is_terminal = is_terminal
+
+    def isatty(self) -> bool:
+        return self.is_terminal
+
+
+def test_one_photograph_has_a_bar_on_a_terminal_alone(run, scans: Path, monkeypatch):
+    """It names each stage, goes forward only, and is gone when the result is told."""
+    monkeypatch.setattr(bar, "_DELAY_S", 0)
+    draw(scans / "a.jpg")
+    screen, file = Screen(is_terminal=True), Screen(is_terminal=False)
+    for stream in (screen, file):
+        monkeypatch.setattr(sys, "stderr", stream)
+        assert run(scans, "--overwrite") == 0
+    assert file.getvalue() == ""
+    shown = re.findall(r"(Reading|Colouring|Writing) +(\d+) %", screen.getvalue())
+    assert list(dict.fromkeys(words for words, _ in shown)) == ["Reading", "Colouring", "Writing"]
+    parts = [int(part) for _, part in shown]
+    assert parts == sorted(parts)
+    assert parts[-1] >= 70
+    assert screen.getvalue().rpartition("\r")[0].endswith(" ")
+
+
+def test_a_long_call_takes_nothing_back_from_the_bar(monkeypatch):
+    """Its sign of life tells no progress."""
+    monkeypatch.setattr(bar, "_DELAY_S", 0)
+    screen = Screen(is_terminal=True)
+    with bar.stages_on(screen) as stages:
+        control = stages.colouring()
+        control.report(0.5)
+        control.report(0.0)
+        stages.writing()
+    assert re.findall(r"(\d+) %", screen.getvalue())[-2:] == ["40", "70"]
+
+
 def test_ctrl_c_tells_what_was_finished(run, scans: Path, monkeypatch, capsys):
     draw(scans / "a.jpg")
     draw(scans / "b.jpg")
-    real = batch._colorize_file
+    real = one_file._colorize_file
 
-    def colorize_file(colorizer, job, options):
+    def colorize_file(colorizer, job, *rest):
         if job.source.name == "b.jpg":
             raise KeyboardInterrupt
-        return real(colorizer, job, options)
+        return real(colorizer, job, *rest)
 
-    monkeypatch.setattr(batch, "_colorize_file", colorize_file)
+    monkeypatch.setattr(one_file, "_colorize_file", colorize_file)
     assert run(scans) == 130
     captured = capsys.readouterr()
     assert "a.colour.png" in captured.out

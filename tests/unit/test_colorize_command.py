@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from colorize_server.cli import batch
+from colorize_server.archive import one_file
 from colorize_server.cli.colorize import main
 from colorize_server.color.rgb import SRGB
 from colorize_server.errors import OutputError
@@ -156,6 +156,17 @@ def test_hints_are_named_when_they_are_what_is_wrong_and_never_replaced(run, pho
     assert hints.read_bytes() == before
 
 
+@pytest.mark.parametrize(("alpha", "says"), [(0, "They are all transparent."), (255, "They cover the whole")])
+def test_hints_that_cannot_be_strokes_are_refused(run, photo: Path, alpha: int, says: str, capsys) -> None:
+    """Nothing painted, or a layer that was flattened."""
+    hints = photo.with_name("hints.png")
+    with Image.open(photo) as image:
+        Image.new("RGBA", image.size, (200, 30, 30, alpha)).save(hints)
+    assert run(photo, "--hints", hints) == 1
+    assert f"The hints, {hints}: {says}" in capsys.readouterr().err
+    assert files(photo.parent) == ["abe.jpg", "hints.png"]
+
+
 def test_the_doubt_picture_does_not_replace_the_result(run, photo: Path, capsys) -> None:
     out = photo.with_name("out.png")
     same = photo.parent / "." / "other" / ".." / "out.png"
@@ -223,16 +234,16 @@ def test_a_full_disk_says_so_and_leaves_nothing(tmp_path: Path, monkeypatch: pyt
         path.touch()
         return os.open("/dev/full", os.O_WRONLY), str(path)
 
-    monkeypatch.setattr(batch.tempfile, "mkstemp", full)
+    monkeypatch.setattr(one_file.tempfile, "mkstemp", full)
     with pytest.raises(OutputError, match="The disk is full"):
-        batch.write_whole(tmp_path / "out.png", b"data")
+        one_file.write_whole(tmp_path / "out.png", b"data")
     assert files(tmp_path) == []
 
 
 def test_a_folder_that_cannot_be_made_says_so(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="cannot be written") as caught:
-        batch.write_whole(tmp_path / "file" / "out.png", b"data")
+        one_file.write_whole(tmp_path / "file" / "out.png", b"data")
     assert caught.value.code == "not_writable"
 
 

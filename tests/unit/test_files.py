@@ -321,8 +321,8 @@ def test_grey_hints_are_converted_from_their_profile() -> None:
     ("data", "message"),
     [
         (b"", "is empty"),
-        (b"hello, painter", "is not a PNG, JPEG, TIFF or WebP"),
-        (saved(Image.new("L", (9, 9)), "BMP"), "is not a PNG"),
+        (b"hello, painter", "Save it as a PNG, JPEG, TIFF or WebP"),
+        (saved(Image.new("L", (9, 9)), "BMP"), "Save it as a PNG"),
         (saved(Image.fromarray(pixels(3, height=99, width=99)), "PNG")[:9000], "damaged or cut off"),
         (saved(Image.fromarray(pixels(3, height=200, width=200)), "JPEG")[:2000], "damaged or cut off"),
         (saved(Image.fromarray(pixels(3, height=99, width=99)), "TIFF")[:3000], "damaged or cut off"),

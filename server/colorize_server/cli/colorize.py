@@ -1,17 +1,33 @@
-"""``colorize``: colour photographs from the command line, without a server."""
+"""``colorize``: colour photographs from the command line, without a server.
+
+A first word that is the name of a subcommand is one; a photograph of that name is given as ``./NAME``.  A subcommand is
+a module of this package with ``add_parser(subparsers)`` and ``run(args) -> int``, as those of ``colorize-server`` are.
+"""
 
 import argparse
+import importlib
 import os
 import sys
 from pathlib import Path
+from typing import Final
 
 from .. import __version__
-from ..errors import ColorizeError
+from ..archive.batch import colorize_files
+from ..archive.one_file import Done, Failed
+from ..archive.plan import BatchOptions, plan_outputs
+from ..errors import BadRequestError, ColorizeError
+from ..interrupts import STOPPED, raise_again
 from ..picture.options import SATURATION_RANGE, Blend, Host, Options, Output
 from ..settings import BACKEND_NAMES
-from .batch import Done, Failed, colorize_files
+from .main import Command
 from .model_option import add_model_option
-from .plan import BatchOptions, plan_outputs
+from .own_models import model_of
+
+SUBCOMMANDS: Final[tuple[str, ...]] = ("palette",)
+"""Names of the subcommands' modules."""
+
+LAYERED: Final = "psd"
+"""The value of --as that is no single picture."""
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -32,9 +48,10 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--as",
         dest="output_kind",
-        choices=[o.value for o in Output],
+        choices=[*(o.value for o in Output), LAYERED],
         default=Output.COMPOSITE.value,
-        help="composite: the finished picture; layer: the colours alone, to be put above the photograph in Color mode",
+        help="composite: the finished picture; layer: the colours alone, to be put above the photograph in Color mode; "
+        "psd: a layered file with both, for Photoshop, GIMP, Krita and Affinity",
     )
     parser.add_argument(
         "--host",
@@ -68,6 +85,11 @@ def build_parser() -> argparse.ArgumentParser:
         "--backend", choices=BACKEND_NAMES, default="auto", help="what computes (default: auto, the fastest that works)"
     )
     add_model_option(parser)
+    parser.add_argument(
+        "--no-provenance",
+        action="store_true",
+        help="do not write into the pictures that their colours are inferred, and by what",
+    )
     existing = parser.add_mutually_exclusive_group()
     existing.add_argument("--overwrite", action="store_true", help="replace files that exist")
     existing.add_argument(
@@ -99,32 +121,55 @@ def main(argv: list[str] | None = None) -> int:
         if hasattr(stream, "reconfigure"):  # a name that the console cannot show is no reason to stop
             stream.reconfigure(errors="backslashreplace")
     try:
-        return _run(build_parser().parse_args(argv))
+        words = sys.argv[1:] if argv is None else argv
+        if words and words[0] in SUBCOMMANDS:
+            return _run_subcommand(words)
+        return _run(build_parser().parse_args(words))
     except ColorizeError as error:
         print(f"colorize: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("colorize: stopped; no picture was left half-written.", file=sys.stderr)
-        return 130
+        return STOPPED
     except BrokenPipeError:  # whoever read our lines has gone; Python would complain when it flushes the rest
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
 
 
+def _run_subcommand(words: list[str]) -> int:
+    command: Command = importlib.import_module(f"{__package__}.{words[0]}")
+    parser = argparse.ArgumentParser(prog="colorize")
+    command.add_parser(parser.add_subparsers(required=True))
+    args = parser.parse_args(words)
+    raise_again()
+    return command.run(args)
+
+
 def _run(args: argparse.Namespace) -> int:
+    layered = args.output_kind == LAYERED
+    if layered and (args.host != Host.NONE or args.blend != Blend.COLOR):
+        raise BadRequestError("--host and --blend are for a single layer.", "A layered file is made for all programs.")
     wanted = Options(
-        output=Output(args.output_kind),
+        output=Output.COMPOSITE if layered else Output(args.output_kind),
         host=Host(args.host),
         blend=Blend(args.blend),
         size=args.size,
         saturation=args.saturation,
     )
-    options = BatchOptions(wanted, args.hints, args.doubt, args.overwrite, args.skip_existing)
+    options = BatchOptions(
+        wanted,
+        args.hints,
+        args.doubt,
+        args.overwrite,
+        args.skip_existing,
+        layered=layered,
+        provenance=not args.no_provenance,
+    )
     plan = plan_outputs(args.photos, args.output, options)
     for remark in plan.remarks:
         print(f"colorize: {remark}", file=sys.stderr)
     report = colorize_files(
-        plan.jobs, options, backend_name=args.backend, model_path=args.model, progress=sys.stderr, tell=_tell
+        plan.jobs, options, backend_name=args.backend, model_path=model_of(args), progress=sys.stderr, tell=_tell
     )
     if report.done and args.doubt is not None:
         print(f"{args.doubt}  (bright where the model guesses)")
@@ -140,7 +185,7 @@ def _run(args: argparse.Namespace) -> int:
     if report.was_stopped:
         done = len(report.done)
         print(f"colorize: stopped after {done} of {len(plan.jobs)}; none was left half-written.", file=sys.stderr)
-        return 130
+        return STOPPED
     return 1 if failures else 0
 
 
@@ -149,6 +194,8 @@ def _tell(outcome: Done | Failed) -> None:
     if isinstance(outcome, Done):
         line = f"{outcome.target}  ({outcome.seconds:.1f} s, {outcome.width} x {outcome.height})"
         print(line, flush=True)
+        for remark in outcome.remarks:
+            print(f"colorize: {outcome.source}: {remark}", file=sys.stderr, flush=True)
     else:
         print(f"colorize: {outcome.source}: {outcome.reason}", file=sys.stderr, flush=True)
 

@@ -21,6 +21,7 @@ from ..color.icc import GreyProfile, UnreadableProfileError, read_profile
 from ..color.rgb import SRGB
 from ..errors import HintsError, PictureError
 from ..picture.photograph import GREY_PROFILES, Metadata, Photograph, Pixels, Profile
+from .embedded import read_embedded
 from .exif import PREFIX, block_from_tiff, clean_block
 from .tiff import STRIP_PIXELS, check_samples, full_range, straight
 from .tiff_page import full_picture, mend_palette, orientation_is_bytes, orientation_of, photometric_of
@@ -98,13 +99,15 @@ def decode_picture(
     limits = limits or PictureLimits()
     found = media_type_of(data)
     if found is None:
-        kind = "is empty" if not len(data) else "is not a PNG, JPEG, TIFF or WebP picture"
-        raise PictureError(f"The file {kind}.", "Save the photograph in one of these formats.")
+        if not len(data):
+            raise PictureError("The file is empty.", "Copy it again from its source.")
+        raise PictureError("The file is no picture that can be read.", "Save it as a PNG, JPEG, TIFF or WebP.")
     if media_type is not None and media_type != found:
         raise PictureError(f"The file is {found}, not {media_type} as it claims.", "Give it its right type.")
     with _decoder_errors(found):
         photograph = _decode_tiff(data, limits) if found == "image/tiff" else _decode_with_pillow(data, found, limits)
-    return photograph
+    embedded = read_embedded(data)
+    return replace(photograph, metadata=replace(photograph.metadata, xmp=embedded.xmp, iptc=embedded.iptc))
 
 
 def decode_hints(data: bytes | memoryview, limits: PictureLimits | None = None) -> np.ndarray[Any, np.dtype[np.uint8]]:
@@ -255,7 +258,7 @@ def _photograph(pixels: Any, icc: bytes | None, metadata: Metadata) -> Photograp
     if isinstance(profile, GreyProfile) != grey:
         # A profile for another kind of picture says nothing about this one.
         return Photograph(pixels, default, metadata)
-    return Photograph(pixels, profile, metadata)
+    return Photograph(pixels, profile, metadata if grey else replace(metadata, icc=icc))
 
 
 def _managed_to_srgb(pixels: Pixels, icc: bytes) -> Pixels:

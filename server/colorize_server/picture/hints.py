@@ -48,6 +48,17 @@ def check_hints(hints: NDArray[np.generic], height: int, width: int) -> None:
         )
 
 
+def check_strokes(hints: Rgba) -> None:
+    """Raise HintsError where hints of (height, width, 4) cannot be meant as strokes: none at all, or no ground."""
+    alpha = hints[..., 3]
+    if not alpha.any():
+        raise HintsError("They are all transparent.", "Paint strokes of colour on them, or leave --hints out.")
+    if alpha.all():
+        raise HintsError(
+            "They cover the whole photograph.", "Save the strokes alone, on a transparent ground, not flattened."
+        )
+
+
 def stroke_chroma(hints: Rgba, *, white: str = "D65") -> tuple[Plane, Plane, Plane]:
     """Return a*, b* and coverage of strokes.
 

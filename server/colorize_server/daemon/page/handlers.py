@@ -10,7 +10,7 @@ from aiohttp import web
 
 from ...errors import BadRequestError, ColorizeError, PictureError, RefusedError
 from ...inference.memory import SharedBuffer
-from ...inference.task import ENCODED, PNG, RAW, TIFF, PageStep, Task
+from ...inference.task import ENCODED, JSON, PNG, RAW, TIFF, PageStep, Task
 from ...picture.options import SATURATION_RANGE, Options, Output
 from ...picture.proof import packed, unpacked
 from ..access import check_nonce
@@ -18,7 +18,7 @@ from ..answers import send_result
 from ..body import BodyReader, check_body_bytes
 from ..handlers import answer_json
 from ..keys import ACCESS, CLIENT, INFERENCE, MEMORY, PAGE_KEYS, PAGE_SESSION, SCHEDULER, SETTINGS
-from ..parameters import number, one_of, single_values
+from ..parameters import number, one_of, place, single_values
 from ..work import State, Work
 from .access import wrong_key
 from .sessions import OpenPhotograph
@@ -69,6 +69,7 @@ async def about(request: web.Request) -> web.Response:
                 "max_side": limits.max_side,
             },
             "exports": list(EXPORTS),
+            "suggests": info is not None and info.suggests_colours,
             "model": None if info is None else {name: info.model[name] for name in ("name", "version")},
         }
     )
@@ -107,6 +108,16 @@ async def colours(request: web.Request) -> web.StreamResponse:
     low = session.opened().low
     async with _queued(request, _task(request, PageStep.COLOURS), [low]) as work:
         session.reaction = work
+        await _finished(work)
+        return await _send(request, work)
+
+
+async def suggest(request: web.Request) -> web.StreamResponse:
+    """Answer with the colours that a place of the photograph may have, after the strokes so far."""
+    at = place(single_values(list(request.query.items()), ("at",)).get("at", ""))
+    low = request[PAGE_SESSION].opened().low
+    task = replace(_task(request, PageStep.SUGGEST), places=(at,), answer_type=JSON)
+    async with _queued(request, task, [low]) as work:
         await _finished(work)
         return await _send(request, work)
 

@@ -45,6 +45,7 @@ def page_routes() -> list[web.RouteDef]:
         handlers.about,
         handlers.photograph,
         handlers.colours,
+        handlers.suggest,
         handlers.export,
         handlers.close,
     )

@@ -204,10 +204,12 @@ async function takeFile (file) {
   } catch (error) { report(error) }
 }
 
-async function suggest (place) {
-  const answer = await (await askAboutPhotograph('suggest', { query: { x: place[0], y: place[1] } })).json()
-  $('suggested').hidden = !answer.colours.length
-  $('suggested').replaceChildren(...answer.colours.map(({ srgb }) => swatch(srgb, () => choose(srgb))))
+async function suggest ([x, y]) {
+  const { width, height } = desk.photograph
+  const at = [[x, width], [y, height]].map(([share, side]) => Math.min(side - 1, Math.max(0, Math.floor(share * side)))).join(',')
+  const { places: [{ colours }] } = await (await askAboutPhotograph('suggest', { query: { at } })).json()
+  $('suggested').hidden = !colours.length
+  $('suggested').replaceChildren(...colours.map(({ srgb }) => swatch(srgb, () => choose(srgb))))
 }
 
 // --- what the artist does
