@@ -34,11 +34,18 @@ _PAGE_HEADERS: Final = {
 }
 
 
+def _read_files() -> dict[str, bytes]:
+    folder = files(__package__) / "static"
+    return {item.name: item.read_bytes() for item in folder.iterdir() if item.name.endswith(tuple(_TYPES))}
+
+
+_FILES: Final = _read_files()
+"""Read once: what is served is what was installed, and no request reaches a disk."""
+
+
 def page_routes() -> list[web.RouteDef]:
     """Return the page's files, each at its own address and no folder, and its routes."""
-    folder = files(__package__) / "static"
-    names = sorted(item.name for item in folder.iterdir() if item.name.endswith(tuple(_TYPES)))
-    routes = [_file((folder / name).read_bytes(), name) for name in names]
+    routes = [_file(content, name) for name, content in sorted(_FILES.items())]
     answers = (
         handlers.key,
         handlers.proof,

@@ -19,12 +19,12 @@ import pytest_asyncio
 from axe_playwright_python.base import AXE_FILE_PATH
 from colorize_server.daemon.keys import MEMORY, PAGE_KEYS
 from colorize_server.picture.strokes import draw, strokes_from_members
-from conftest import new_code
 from daemon_rig import Rig, until
+from page_client import new_code
 from PIL import Image
 
 AXE = AXE_FILE_PATH.read_text()
-PHOTOGRAPH = Path(__file__).parents[1] / "photographs" / "girl-1870.jpg"
+PHOTOGRAPH = Path(__file__).parents[2] / "photographs" / "girl-1870.jpg"
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
 
@@ -125,13 +125,12 @@ class Page:
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def page(shared_rig: Rig, browser: Any) -> AsyncIterator[Page]:
+async def page(page_rig: Rig, browser: Any) -> AsyncIterator[Page]:
     context = await browser.new_context(viewport={"width": 1200, "height": 800}, locale="en-GB")
-    opened = Page(await context.new_page(), shared_rig)
+    opened = Page(await context.new_page(), page_rig)
     await opened.open()
     yield opened
     await context.close()
-    shared_rig.app[PAGE_KEYS].close()
     assert not opened.errors
 
 
@@ -164,7 +163,7 @@ async def test_the_screen_shows_what_the_file_will_hold(page: Page) -> None:
     assert np.percentile(np.abs(shown - saved).max(axis=-1), 99) <= 2
 
 
-async def test_without_webgl_the_same_is_shown(shared_rig: Rig, browser: Any) -> None:
+async def test_without_webgl_the_same_is_shown(page_rig: Rig, browser: Any) -> None:
     shown = []
     for script in (
         "",
@@ -172,7 +171,7 @@ async def test_without_webgl_the_same_is_shown(shared_rig: Rig, browser: Any) ->
         " { apply: (f, self, [kind, ...rest]) => kind === 'webgl2' ? null : Reflect.apply(f, self, [kind, ...rest]) })",
     ):
         context = await browser.new_context(viewport={"width": 1000, "height": 800}, locale="en-GB")
-        page = Page(await context.new_page(), shared_rig)
+        page = Page(await context.new_page(), page_rig)
         await page.tab.add_init_script(script)
         await page.open()
         assert ("WebGL" in await page.status()) == bool(script)
@@ -350,9 +349,9 @@ async def test_a_second_photograph_keeps_the_colours_at_hand(page: Page) -> None
 @pytest.mark.parametrize("language", ["en", "de"])
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1200, 360])
-async def test_it_can_be_used_by_everyone(shared_rig: Rig, browser: Any, language: str, theme: str, width: int) -> None:
+async def test_it_can_be_used_by_everyone(page_rig: Rig, browser: Any, language: str, theme: str, width: int) -> None:
     context = await browser.new_context(viewport={"width": width, "height": 740}, color_scheme=theme, locale=language)
-    page = Page(await context.new_page(), shared_rig)
+    page = Page(await context.new_page(), page_rig)
     await page.open()
     await page.load()
     await page.stroke((0.4, 0.3), (0.5, 0.35))

@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 from colorize_server.daemon.keys import MEMORY, PAGE_KEYS
 from colorize_server.daemon.page import keys as page_keys
-from conftest import new_code, own_headers
 from daemon_rig import Reply, Rig
+from page_client import new_code, own_headers
 from PIL import Image
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 NAVIGATION = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
 

@@ -2,20 +2,16 @@
 
 import os
 import shutil
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 import pytest_asyncio
-
-HERE: Final = Path(__file__).parent
-sys.path[:0] = [str(HERE), str(HERE.parent / "server"), str(HERE.parent)]
-
-from colorize_server.settings import CHILD_COMMAND  # noqa: E402 - the path above leads to it
-from daemon_rig import QUICK, Rig, running  # noqa: E402 - likewise
-from tiny_model import write_tiny_model  # noqa: E402 - likewise
+from colorize_server.daemon.keys import PAGE_KEYS
+from colorize_server.settings import CHILD_COMMAND
+from daemon_rig import QUICK, Rig, running
+from tiny_model import write_tiny_model
 
 CHROMIUM: Final = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 REQUIRE_VARIABLE: Final = "COLORIZE_REQUIRE_BROWSER"
@@ -23,40 +19,25 @@ _FLAGS: Final = ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "-
 
 
 @pytest.fixture(scope="session")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model file that keeps the contract."""
+def suggesting_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model file that keeps the contract, and suggests colours."""
     file = tmp_path_factory.mktemp("model") / "tiny.onnx"
     write_tiny_model(file, suggests=True)
     return file
 
 
-@pytest.fixture
-async def page_rig(tiny: Path) -> AsyncIterator[Rig]:
-    """A daemon whose worker really computes."""
-    async with running(QUICK, child=CHILD_COMMAND, model=tiny, backend="onnxruntime") as rig:
-        yield rig
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def shared_rig(tiny: Path) -> AsyncIterator[Rig]:
-    """The same, for all tests of a module."""
-    async with running(QUICK, child=CHILD_COMMAND, model=tiny, backend="onnxruntime") as rig:
+async def shared_rig(suggesting_path: Path) -> AsyncIterator[Rig]:
+    """A daemon whose worker really computes, for all tests of a module."""
+    async with running(QUICK, child=CHILD_COMMAND, model=suggesting_path, backend="onnxruntime") as rig:
         yield rig
 
 
-async def new_code(rig: Rig) -> str:
-    """Return a one-time code, as `colorize-server open` gets it."""
-    return str((await rig.ask("POST", "/v1/pages")).json["code"])
-
-
-def own_headers(rig: Rig, key: str | None = None) -> dict[str, str]:
-    """Return the headers that a browser and our page send."""
-    headers = {
-        "Origin": f"http://127.0.0.1:{rig.port}",
-        "Sec-Fetch-Site": "same-origin",
-        "Content-Type": "application/json",
-    }
-    return headers if key is None else {**headers, "X-Colorize-Page": key}
+@pytest_asyncio.fixture(loop_scope="module")
+async def page_rig(shared_rig: Rig) -> AsyncIterator[Rig]:
+    """The same, without any key before and after a test."""
+    yield shared_rig
+    shared_rig.app[PAGE_KEYS].close()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
