@@ -15,7 +15,7 @@ from colorize_server.model import Model, load_model
 from colorize_server.picture.colorizer import Colorizer
 from colorize_server.picture.options import Options
 from colorize_server.picture.photograph import Photograph, profile_by_name
-from fake_tensorrt import backend_on
+from tensorrt_rig import backend_on
 from tiny_model import write_tiny_model
 
 
