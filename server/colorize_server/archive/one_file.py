@@ -5,8 +5,10 @@ import errno
 import os
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +16,8 @@ from numpy.typing import NDArray
 from ..errors import ColorizeError, HintsError, OutOfMemoryError, OutputError, PictureError
 from ..formats.decode import decode_hints, decode_picture
 from ..formats.encode import ENCODED_TYPES, encode_grey, encode_picture
+from ..formats.layered import in_document_space, layer_options, layered_document
+from ..formats.psd import Document, write_psd
 from ..picture.colorizer import Colorizer
 from ..picture.hints import check_strokes
 from ..provenance.of_run import record_of
@@ -58,30 +62,61 @@ def outcome(colorizer: Colorizer, job: Job, batch: BatchOptions, stages: Stages)
 
 def _colorize_file(colorizer: Colorizer, job: Job, batch: BatchOptions, stages: Stages) -> Done:
     began = time.monotonic()
-    targets = [job.target] + ([batch.doubt] if batch.doubt else [])
-    for target in targets:
-        if target.exists() and not batch.overwrite:
-            raise OutputError(f"{target} exists already.", "Use --overwrite to replace it.", code="output_exists")
-        for read, what in ((job.source, "the photograph itself"), (batch.hints, "the picture of the hints")):
-            if read is not None and target.exists() and read.exists() and target.samefile(read):
-                raise OutputError(f"{target} is {what}.", "Write the result elsewhere.", code="output_exists")
+    for target in (job.target, batch.doubt):
+        if target is not None:
+            _check_free(target, job, batch)
     with stages.reading().alive():
         photograph = decode_picture(_read(job.source))
         hints = None if batch.hints is None else _hints(batch.hints)
+    wanted, remarks = batch.options, []
+    if batch.layered:
+        wanted = layer_options(wanted)
+        photograph, remark = in_document_space(photograph)
+        remarks.append(remark)
     doubt = np.empty((photograph.height, photograph.width), np.uint8) if batch.doubt else None
     pixels, _ = colorizer.colorize(
-        photograph, batch.options, hints=hints, doubt_out=doubt, control=stages.colouring(), keep_profile=False
+        photograph, wanted, hints=hints, doubt_out=doubt, control=stages.colouring(), keep_profile=batch.layered
     )
     with stages.writing().alive():
         media_type = ENCODED_TYPES[job.target.suffix.lower()]
-        record = record_of(colorizer.model, batch.options, with_hints=hints is not None, source=job.source.name)
+        record = record_of(
+            colorizer.model,
+            batch.options,
+            with_hints=hints is not None,
+            source=job.source.name,
+            is_layered=batch.layered,
+        )
         merged = merge(photograph.metadata.xmp, record if batch.provenance else None, media_type)
+        remarks.append(merged.remark)
         metadata = replace(photograph.metadata, xmp=merged.packet)
-        write_whole(job.target, encode_picture(pixels, metadata, media_type))
+        target = job.target
+        if batch.layered:
+            document = layered_document(photograph, pixels, metadata, doubt=doubt, hints=hints)
+            target = _write_layered(document, job, batch)
+        else:
+            write_whole(target, encode_picture(pixels, metadata, media_type))
         if batch.doubt is not None and doubt is not None:
             write_whole(batch.doubt, encode_grey(doubt))
-    remarks = (merged.remark,) if merged.remark else ()
-    return Done(job.source, job.target, photograph.width, photograph.height, time.monotonic() - began, remarks)
+    seconds = time.monotonic() - began
+    return Done(job.source, target, photograph.width, photograph.height, seconds, tuple(filter(None, remarks)))
+
+
+def _check_free(target: Path, job: Job, batch: BatchOptions) -> None:
+    if target.exists() and not batch.overwrite:
+        raise OutputError(f"{target} exists already.", "Use --overwrite to replace it.", code="output_exists")
+    for read, what in ((job.source, "the photograph itself"), (batch.hints, "the picture of the hints")):
+        if read is not None and target.exists() and read.exists() and target.samefile(read):
+            raise OutputError(f"{target} is {what}.", "Write the result elsewhere.", code="output_exists")
+
+
+def _write_layered(document: Document, job: Job, batch: BatchOptions) -> Path:
+    """Write a PSD, or a PSB where a PSD cannot hold it or the name asks for one; return its name."""
+    target = job.target
+    if document.needs_psb and target.suffix.lower() != ".psb":
+        target = target.with_suffix(".psb")
+        _check_free(target, job, batch)
+    write_whole(target, lambda file: write_psd(file, document, psb=target.suffix.lower() == ".psb"))
+    return target
 
 
 def _hints(path: Path) -> NDArray[np.uint8]:
@@ -100,8 +135,12 @@ def _read(path: Path) -> bytes:
         raise PictureError(f"It cannot be read: {error.strerror or error}.") from error
 
 
-def write_whole(target: Path, data: bytes) -> None:
+def write_whole(target: Path, content: bytes | Callable[[BinaryIO], None]) -> None:
     """Write a file wholly or not at all: under a temporary name beside it, then renamed.
+
+    Args:
+        target: the file.
+        content: its bytes, or what writes them to an open file.
 
     Raises:
         OutputError: the disk is full, or the folder cannot be written to.
@@ -111,7 +150,10 @@ def write_whole(target: Path, data: bytes) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(prefix=".", dir=target.parent)  # no longer than the name it gets
         with os.fdopen(handle, "wb") as file:
-            file.write(data)
+            if isinstance(content, bytes):
+                file.write(content)
+            else:
+                content(file)
             file.flush()
             os.fsync(file.fileno())
         Path(temporary).chmod(0o666 & ~_umask())

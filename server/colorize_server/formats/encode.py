@@ -24,12 +24,16 @@ from .embedded import (
 )
 from .exif import PREFIX, add_to_tiff
 
+PSD: Final = "image/vnd.adobe.photoshop"
+"""Layered files, which are not one picture: see layered.py."""
 ENCODED_TYPES: Final = {
     ".png": "image/png",
     ".tif": "image/tiff",
     ".tiff": "image/tiff",
     ".jpg": "image/jpeg",
     ".jpeg": "image/jpeg",
+    ".psd": PSD,
+    ".psb": PSD,
 }
 """File name endings that can be written."""
 JPEG_QUALITY: Final = 95

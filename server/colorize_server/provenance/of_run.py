@@ -6,7 +6,9 @@ from ..picture.options import Host, Options, Output
 from .record import Record
 
 
-def record_of(model: Model, options: Options, *, with_hints: bool, source: str | None = None) -> Record:
+def record_of(
+    model: Model, options: Options, *, with_hints: bool, source: str | None = None, is_layered: bool = False
+) -> Record:
     """Return the record of one picture.
 
     Args:
@@ -14,10 +16,11 @@ def record_of(model: Model, options: Options, *, with_hints: bool, source: str |
         options: that it ran with.
         with_hints: whether colours were painted.
         source: name of the photograph's file, without its folder; None where it is not known.
+        is_layered: whether the output is a layered file.
     """
-    is_layer = options.output is Output.LAYER
+    is_layer = options.output is Output.LAYER and not is_layered
     settings = {
-        "output": options.output.value,
+        "output": "layers" if is_layered else options.output.value,
         **({"host": options.host.value} if options.host is not Host.NONE else {}),
         **({"blend": options.blend.value} if is_layer else {}),
         "size": str(model.card.check_size(options.size)),
