@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TextIO
 
 from ..backends import open_backend
+from ..interrupts import raise_again
 from ..model import load_model, shipped_model_path
 from ..picture.colorizer import Colorizer
 from .bar import stages_on
@@ -69,6 +70,7 @@ def colorize_files(
         f"{model.card.name} {model.card.version} ({model.sha256[:12]}) with {backend.name} on {backend.device}"
     )
     colorizer = Colorizer(backend, model)
+    raise_again()  # from here on there is something to tell
     try:
         for job in _with_progress(waiting, progress):
             with stages_on(progress if len(waiting) == 1 else None) as stages:

@@ -16,12 +16,14 @@ from ..archive.batch import colorize_files
 from ..archive.one_file import Done, Failed
 from ..archive.plan import BatchOptions, plan_outputs
 from ..errors import BadRequestError, ColorizeError
+from ..interrupts import STOPPED, raise_again
 from ..picture.options import SATURATION_RANGE, Blend, Host, Options, Output
 from ..settings import BACKEND_NAMES
 from .main import Command
 from .model_option import add_model_option
+from .own_models import model_of
 
-SUBCOMMANDS: Final[tuple[str, ...]] = ()
+SUBCOMMANDS: Final[tuple[str, ...]] = ("palette",)
 """Names of the subcommands' modules."""
 
 LAYERED: Final = "psd"
@@ -128,7 +130,7 @@ def main(argv: list[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         print("colorize: stopped; no picture was left half-written.", file=sys.stderr)
-        return 130
+        return STOPPED
     except BrokenPipeError:  # whoever read our lines has gone; Python would complain when it flushes the rest
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
@@ -138,7 +140,9 @@ def _run_subcommand(words: list[str]) -> int:
     command: Command = importlib.import_module(f"{__package__}.{words[0]}")
     parser = argparse.ArgumentParser(prog="colorize")
     command.add_parser(parser.add_subparsers(required=True))
-    return command.run(parser.parse_args(words))
+    args = parser.parse_args(words)
+    raise_again()
+    return command.run(args)
 
 
 def _run(args: argparse.Namespace) -> int:
@@ -165,7 +169,7 @@ def _run(args: argparse.Namespace) -> int:
     for remark in plan.remarks:
         print(f"colorize: {remark}", file=sys.stderr)
     report = colorize_files(
-        plan.jobs, options, backend_name=args.backend, model_path=args.model, progress=sys.stderr, tell=_tell
+        plan.jobs, options, backend_name=args.backend, model_path=model_of(args), progress=sys.stderr, tell=_tell
     )
     if report.done and args.doubt is not None:
         print(f"{args.doubt}  (bright where the model guesses)")
@@ -181,7 +185,7 @@ def _run(args: argparse.Namespace) -> int:
     if report.was_stopped:
         done = len(report.done)
         print(f"colorize: stopped after {done} of {len(plan.jobs)}; none was left half-written.", file=sys.stderr)
-        return 130
+        return STOPPED
     return 1 if failures else 0
 
 
