@@ -6,9 +6,9 @@ Every console block of the documents below is marked by a comment that does not 
     <!-- run; makes FILE FILE -->   so, and the files have to be there afterwards
     <!-- not run: REASON -->        it is not: it installs, or takes hours
 
-The blocks of one document are run one after the other by one shell, in a clean clone of the checkout's last commit, with
-a new home folder and, where the system allows it, with a network of its own that reaches nobody: so no server of this
-computer is in the way, and nothing can be fetched.  In the clone lie the photographs that the documents speak of.
+The blocks of one document are run one after the other by one shell, in a clean clone of the checkout's last commit,
+with a new home folder and, where the system allows it, with a network of its own that reaches nobody: so no server of
+this computer is in the way, and nothing can be fetched.  In the clone lie the photographs that the documents speak of.
 
 Nothing is installed: the clone's environment takes its packages from the one that runs this script, but the clone's own
 code comes first.  That the documented installing works is shown by ``.ci/run`` (the README's first command, in a new
@@ -33,6 +33,7 @@ from pathlib import Path
 from typing import Final
 
 CHECKOUT: Final = Path(__file__).parents[1]
+sys.path.insert(0, str(CHECKOUT / "tests" / "fixtures"))  # the model of a few hundred bytes
 DOCUMENTS: Final = ("README.md", "training/README.md", "server/PROTOCOL.md")
 _BLOCK: Final = re.compile(r"^```console\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 _MARK: Final = re.compile(r"<!-- (?:(?P<run>run)(?:; makes (?P<makes>[^>]+?))?|not run: (?P<reason>[^>]+?)) -->\n\Z")
@@ -137,7 +138,13 @@ def clone(folder: Path) -> Path:
     for name, target in scripts.items():
         module, function = target.split(":")
         script = programs / name
-        script.write_text(f"#!{programs / 'python'}\nimport sys\nfrom {module} import {function}\nsys.exit({function}())\n")
+        lines = [
+            f"#!{programs / 'python'}",
+            "import sys",
+            f"from {module} import {function}",
+            f"sys.exit({function}())",
+        ]
+        script.write_text("\n".join(lines) + "\n")
         script.chmod(0o755)
     for stamp in ("main.stamp", "test.stamp"):  # make installs nothing
         (place / ".venv" / stamp).touch()
@@ -160,7 +167,7 @@ def lay_out(place: Path, home: Path) -> None:
     strokes = np.zeros((scan.height, scan.width, 4), np.uint8)
     strokes[100:140, 80:140] = (30, 90, 200, 255)
     Image.fromarray(strokes).save(place / "strokes.png")
-    write_tiny_model(place / "my-model.onnx")
+    write_tiny_model(place / "my-model.onnx", suggests=True)
     (home / ".config" / "GIMP" / "3.0").mkdir(parents=True)
 
 
@@ -216,9 +223,12 @@ def check(document: str) -> int:
         place = clone(folder)
         blocks = [block for block in blocks_of(document, (place / document).read_text("utf-8")) if block.runs]
         lay_out(place, home)
-        if document.startswith("training"):
-            lay_out_photographs_to_learn_from(place)
         environment = environment_of(place, home)
+        if document == "training/README.md":
+            lay_out_photographs_to_learn_from(place)
+        if document == "server/PROTOCOL.md":  # a model that does all that the protocol knows
+            use = [place / ".venv/bin/colorize-server", "model", "use", "my-model.onnx"]
+            subprocess.run(use, cwd=place, env=environment, check=True, stdout=subprocess.DEVNULL)
         try:
             follow(blocks, place, environment)
         finally:  # a server that a document has started ends in any case
