@@ -10,6 +10,7 @@ from typing import Final
 from ..errors import OutputError, PictureError
 from ..formats.encode import ENCODED_TYPES
 from ..picture.options import Options, Output
+from .journal import JOURNAL_NAME
 
 PHOTO_SUFFIXES: Final = frozenset({".png", ".jpg", ".jpeg", ".jfif", ".tif", ".tiff", ".webp"})
 """Endings that are looked for in folders; a file that is named may end as it likes."""
@@ -32,6 +33,7 @@ class BatchOptions:
         doubt: where to write the doubt picture; only with a single photograph.
         overwrite: replace files that exist.
         skip_existing: leave out photographs whose result is there already.
+        quick: compress results less, for many photographs.
     """
 
     options: Options
@@ -39,14 +41,26 @@ class BatchOptions:
     doubt: Path | None = None
     overwrite: bool = False
     skip_existing: bool = False
+    quick: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One photograph and where its result goes."""
+    """One photograph and where its result goes.
+
+    Attributes:
+        source: the photograph.
+        target: the result.
+        id: what a manifest calls it.
+        sha256: what a manifest says of the photograph's file; empty where it says nothing.
+        hints: PNG with strokes of colour for this photograph.
+    """
 
     source: Path
     target: Path
+    id: str = ""
+    sha256: str = ""
+    hints: Path | None = None
 
 
 @dataclass(slots=True)
@@ -95,6 +109,16 @@ def plan_outputs(photos: Iterable[Path], output: Path | None, options: BatchOpti
     plan.jobs = _told_apart(plan, mark)
     _check_targets(plan.jobs, options)
     return plan
+
+
+def default_journal(named: Iterable[Path], output: Path | None) -> Path | None:
+    """Return where the journal of folders is kept: with the results; None where no folder is named."""
+    folders = [path for path in named if _is_folder(path)]
+    if not folders:
+        return None
+    if output is not None:
+        return output / JOURNAL_NAME
+    return Path(os.path.commonpath([path.resolve() for path in folders])) / JOURNAL_NAME
 
 
 def _sources(named: list[Path], plan: Plan) -> Iterator[tuple[Path, Path]]:

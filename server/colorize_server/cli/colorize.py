@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Final
 
 from .. import __version__
-from ..archive.batch import colorize_files
-from ..archive.one_file import Done, Failed
-from ..archive.plan import BatchOptions, plan_outputs
+from ..archive.batch import Means, Report, colorize_files
+from ..archive.entry import Entry, State
+from ..archive.plan import BatchOptions, Plan, default_journal, plan_outputs
 from ..errors import ColorizeError
 from ..picture.options import SATURATION_RANGE, Blend, Host, Options, Output
 from ..settings import BACKEND_NAMES
@@ -82,9 +82,38 @@ def build_parser() -> argparse.ArgumentParser:
     existing = parser.add_mutually_exclusive_group()
     existing.add_argument("--overwrite", action="store_true", help="replace files that exist")
     existing.add_argument(
-        "--skip-existing", action="store_true", help="leave out photographs whose result is there already"
+        "--skip-existing",
+        action="store_true",
+        help="leave out photographs whose result is there already, whatever it holds (folders compare by hash)",
+    )
+    many = parser.add_argument_group("many photographs")
+    many.add_argument(
+        "--jobs",
+        type=_jobs,
+        default=None,
+        metavar="N|auto",
+        help="processes that work side by side (default: auto, as many as cores and memory bear)",
+    )
+    many.add_argument(
+        "--journal",
+        type=Path,
+        metavar="FILE",
+        help="what was done and how (default for folders: colorize-journal.jsonl beside the results); "
+        "a second run goes on where it says that the first one ended",
     )
     return parser
+
+
+def _jobs(text: str) -> int | None:
+    if text == "auto":
+        return None
+    try:
+        count = int(text)
+    except ValueError:
+        count = 0
+    if count < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a number of processes, from 1, and not auto")
+    return count
 
 
 def _path(text: str) -> Path:
@@ -140,38 +169,54 @@ def _run(args: argparse.Namespace) -> int:
         size=args.size,
         saturation=args.saturation,
     )
-    options = BatchOptions(wanted, args.hints, args.doubt, args.overwrite, args.skip_existing)
+    journal = args.journal or default_journal(args.photos, args.output)
+    options = BatchOptions(
+        wanted, args.hints, args.doubt, args.overwrite, args.skip_existing, quick=journal is not None
+    )
     plan = plan_outputs(args.photos, args.output, options)
     for remark in plan.remarks:
         print(f"colorize: {remark}", file=sys.stderr)
-    report = colorize_files(
-        plan.jobs, options, backend_name=args.backend, model_path=args.model, progress=sys.stderr, tell=_tell
-    )
+    means = Means(args.backend, args.model, args.jobs, journal)
+    report = colorize_files(plan.jobs, options, means, progress=sys.stderr, tell=_tell)
     if report.done and args.doubt is not None:
         print(f"{args.doubt}  (bright where the model guesses)")
-    if report.done:
+    return _sum_up(report, plan, journal)
+
+
+def _sum_up(report: Report, plan: Plan, journal: Path | None) -> int:
+    """Say what became of all; the value is the exit code."""
+    if report.made_by and report.done:
         print(f"Made by {report.made_by}.")
+    for remark in report.remarks:
+        print(f"colorize: {remark}", file=sys.stderr)
     for folder, reason in plan.unreadable:
         print(f"colorize: {folder}: The folder cannot be read: {reason}.", file=sys.stderr)
     if report.skipped:
         print(f"{report.skipped} skipped: their results are there already.", file=sys.stderr)
-    failures = len(report.failed) + len(plan.unreadable)
+    failures = report.failed + len(plan.unreadable)
     if failures:
         print(f"{failures} of {len(plan.jobs) + len(plan.unreadable)} failed.", file=sys.stderr)
+    if journal is not None:
+        print(f"The journal is {journal}.", file=sys.stderr)
+    if report.ended_by is not None:
+        print(f"colorize: ended early after {report.done} of {len(plan.jobs)}: {report.ended_by}", file=sys.stderr)
+        return 1
     if report.was_stopped:
-        done = len(report.done)
-        print(f"colorize: stopped after {done} of {len(plan.jobs)}; none was left half-written.", file=sys.stderr)
+        print(
+            f"colorize: stopped after {report.done} of {len(plan.jobs)}; none was left half-written.", file=sys.stderr
+        )
         return 130
     return 1 if failures else 0
 
 
-def _tell(outcome: Done | Failed) -> None:
+def _tell(entry: Entry) -> None:
     """Say what became of a photograph as soon as it is known, into a pipe as well."""
-    if isinstance(outcome, Done):
-        line = f"{outcome.target}  ({outcome.seconds:.1f} s, {outcome.width} x {outcome.height})"
-        print(line, flush=True)
-    else:
-        print(f"colorize: {outcome.source}: {outcome.reason}", file=sys.stderr, flush=True)
+    if entry.state is State.DONE:
+        print(f"{entry.target}  ({entry.seconds:.1f} s, {entry.width} x {entry.height})", flush=True)
+    elif entry.state is not State.SKIPPED:
+        print(f"colorize: {entry.source}: {entry.reason}", file=sys.stderr, flush=True)
+    elif entry.remarks and entry.source_sha256:
+        print(f"colorize: {entry.target}: {' '.join(entry.remarks)}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

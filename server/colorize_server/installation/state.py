@@ -204,10 +204,11 @@ class StateFolder:
                 code="not_writable",
             ) from error
         with os.fdopen(descriptor, "r+b") as stream:
-            yield _try_lock(stream)
+            yield try_lock(stream)
 
 
-def _try_lock(stream: IO[bytes]) -> bool:
+def try_lock(stream: IO[bytes]) -> bool:
+    """Hold the lock of an open file until it is closed; return False if another process holds it."""
     try:
         if sys.platform == "win32":
             import msvcrt
