@@ -11,6 +11,8 @@ from ..errors import OutputError, PictureError
 from ..formats.encode import ENCODED_TYPES
 from ..picture.options import Options, Output
 from .journal import JOURNAL_NAME
+from .names import check_pattern
+from .names import named as pattern_name
 
 PHOTO_SUFFIXES: Final = frozenset({".png", ".jpg", ".jpeg", ".jfif", ".tif", ".tiff", ".webp"})
 """Endings that are looked for in folders; a file that is named may end as it likes."""
@@ -34,6 +36,7 @@ class BatchOptions:
         overwrite: replace files that exist.
         skip_existing: leave out photographs whose result is there already.
         quick: compress results less, for many photographs.
+        name: pattern of the results' names, see `names`; empty marks them with what they are.
     """
 
     options: Options
@@ -42,6 +45,7 @@ class BatchOptions:
     overwrite: bool = False
     skip_existing: bool = False
     quick: bool = False
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +96,9 @@ def plan_outputs(photos: Iterable[Path], output: Path | None, options: BatchOpti
     """
     named = list(photos)
     plan = Plan()
-    sources = list(_sources(named, plan))
+    if options.name:
+        _check_name(options.name, named, output)
+    sources = list(_sources(named, plan, output))
     _check_options(output, options, len(sources))
     as_file = output is not None and _is_picture_name(output)
     if output is not None and not as_file and len(named) == 1 and not _is_folder(named[0]):
@@ -102,9 +108,9 @@ def plan_outputs(photos: Iterable[Path], output: Path | None, options: BatchOpti
         if as_file and output is not None:
             target = output
         else:
-            ending = ".tif" if source.suffix.lower() in (".tif", ".tiff") else ".png"
+            suffix = "tif" if source.suffix.lower() in (".tif", ".tiff") else "png"
             folder = source.parent if output is None else output / below
-            target = folder / f"{source.stem}.{mark}{ending}"
+            target = folder / pattern_name(options.name or f"{{stem}}.{mark}.{{suffix}}", source, suffix)
         plan.jobs.append(Job(source, target))
     plan.jobs = _told_apart(plan, mark)
     _check_targets(plan.jobs, options)
@@ -121,7 +127,16 @@ def default_journal(named: Iterable[Path], output: Path | None) -> Path | None:
     return Path(os.path.commonpath([path.resolve() for path in folders])) / JOURNAL_NAME
 
 
-def _sources(named: list[Path], plan: Plan) -> Iterator[tuple[Path, Path]]:
+def _check_name(pattern: str, named: list[Path], output: Path | None) -> None:
+    """Refuse a pattern that gives no names, or whose results nobody could tell from photographs."""
+    check_pattern(pattern)
+    if any(_is_folder(photo) and (output is None or output.resolve() == photo.resolve()) for photo in named):
+        raise OutputError(
+            "With --name, the results of a folder need a folder of their own.", "Name it with -o.", code="bad_parameter"
+        )
+
+
+def _sources(named: list[Path], plan: Plan, output: Path | None) -> Iterator[tuple[Path, Path]]:
     """Yield each photograph with the folder that its result keeps below the output."""
     results = tuple(f".{mark}" for mark in _MARKS.values())
     for photo in named:
@@ -133,6 +148,8 @@ def _sources(named: list[Path], plan: Plan) -> Iterator[tuple[Path, Path]]:
             continue
         found, other = _photographs_below(photo, plan)
         found = [path for path in found if not path.stem.endswith(results)]
+        if output is not None and output.resolve() != photo.resolve():  # results of earlier runs
+            found = [path for path in found if not path.resolve().is_relative_to(output.resolve())]
         if other:
             kinds = ", ".join(f"{count} {ending}" for ending, count in sorted(other.items()))
             plan.remarks.append(f"{photo}: left out because they cannot be read: {kinds}.")

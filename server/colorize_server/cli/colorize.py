@@ -14,14 +14,18 @@ from typing import Final
 from .. import __version__
 from ..archive.batch import Means, Report, colorize_files
 from ..archive.entry import Entry, State
+from ..archive.estimate import estimate
+from ..archive.journal import JOURNAL_NAME
+from ..archive.manifest import plan_manifest
+from ..archive.names import check_pattern
 from ..archive.plan import BatchOptions, Plan, default_journal, plan_outputs
-from ..errors import ColorizeError
+from ..errors import ColorizeError, OutputError
 from ..picture.options import SATURATION_RANGE, Blend, Host, Options, Output
 from ..settings import BACKEND_NAMES
 from .main import Command
 from .model_option import add_model_option
 
-SUBCOMMANDS: Final[tuple[str, ...]] = ()
+SUBCOMMANDS: Final[tuple[str, ...]] = ("report",)
 """Names of the subcommands' modules."""
 
 
@@ -32,11 +36,11 @@ def build_parser() -> argparse.ArgumentParser:
         description="Lay the base colour of black-and-white photographs.",
         epilog=(
             "Examples:  colorize grandmother.jpg    |    colorize scans/ -o coloured/    |    "
-            "colorize grandmother.tif --as layer --host gimp -o layer.tif"
+            "colorize grandmother.tif --as layer --host gimp -o layer.tif    |    colorize report coloured/"
         ),
     )
     parser.add_argument("--version", action="version", version=f"colorize {__version__}")
-    parser.add_argument("photos", nargs="+", type=_path, metavar="PHOTO", help="photographs, or folders of photographs")
+    parser.add_argument("photos", nargs="*", type=_path, metavar="PHOTO", help="photographs, or folders of photographs")
     parser.add_argument(
         "-o", "--output", type=Path, metavar="PATH", help="file or folder to write (default: beside each photograph)"
     )
@@ -101,6 +105,18 @@ def build_parser() -> argparse.ArgumentParser:
         help="what was done and how (default for folders: colorize-journal.jsonl beside the results); "
         "a second run goes on where it says that the first one ended",
     )
+    many.add_argument(
+        "--manifest",
+        type=Path,
+        metavar="FILE",
+        help="CSV or JSON lines with the columns id, source, target, and where wanted sha256 and hints; needs -o",
+    )
+    many.add_argument(
+        "--name", default="", metavar="PATTERN", help="how results are called, for example '{stem}.{suffix}'; needs -o"
+    )
+    many.add_argument(
+        "--dry-run", action="store_true", help="count, and estimate time and room by colouring ten; write nothing"
+    )
     return parser
 
 
@@ -142,7 +158,11 @@ def main(argv: list[str] | None = None) -> int:
         words = sys.argv[1:] if argv is None else argv
         if words and words[0] in SUBCOMMANDS:
             return _run_subcommand(words)
-        return _run(build_parser().parse_args(words))
+        parser = build_parser()
+        args = parser.parse_args(words)
+        if bool(args.photos) == (args.manifest is not None):
+            parser.error("name photographs or folders, or a manifest")
+        return _run(args)
     except ColorizeError as error:
         print(f"colorize: {error}", file=sys.stderr)
         return 1
@@ -169,18 +189,56 @@ def _run(args: argparse.Namespace) -> int:
         size=args.size,
         saturation=args.saturation,
     )
-    journal = args.journal or default_journal(args.photos, args.output)
+    journal = args.journal or (args.output / JOURNAL_NAME if args.manifest and args.output else None)
+    journal = journal or default_journal(args.photos, args.output)
     options = BatchOptions(
-        wanted, args.hints, args.doubt, args.overwrite, args.skip_existing, quick=journal is not None
+        wanted, args.hints, args.doubt, args.overwrite, args.skip_existing, quick=journal is not None, name=args.name
     )
-    plan = plan_outputs(args.photos, args.output, options)
+    plan = _plan(args, options)
     for remark in plan.remarks:
         print(f"colorize: {remark}", file=sys.stderr)
     means = Means(args.backend, args.model, args.jobs, journal)
+    if args.dry_run:
+        return _estimate(plan, options, means)
     report = colorize_files(plan.jobs, options, means, progress=sys.stderr, tell=_tell)
     if report.done and args.doubt is not None:
         print(f"{args.doubt}  (bright where the model guesses)")
     return _sum_up(report, plan, journal)
+
+
+def _plan(args: argparse.Namespace, options: BatchOptions) -> Plan:
+    if args.manifest is None:
+        return plan_outputs(args.photos, args.output, options)
+    if args.output is None or args.hints or args.doubt:
+        raise OutputError(
+            "A manifest needs a folder for the results, and no --hints or --doubt.",
+            "Name the folder with -o; hints have a column.",
+            code="bad_parameter",
+        )
+    pattern = args.name or "{stem}.{suffix}"
+    check_pattern(pattern)
+    return plan_manifest(args.manifest, args.output, pattern)
+
+
+def _estimate(plan: Plan, options: BatchOptions, means: Means) -> int:
+    """Say what a run will take."""
+    found = estimate(plan.jobs, options, means)
+    print(
+        f"{found.photographs} photographs, {found.megapixels:.1f} megapixels, {found.existing} results there already."
+    )
+    for count, words in (
+        (found.unreadable, "have a header that cannot be read"),
+        (found.failed, "of those tried failed"),
+    ):
+        if count:
+            print(f"{count} {words}.")
+    if found.seconds is not None and found.megabytes is not None:
+        time = f"{found.seconds / 3600:.1f} hours" if found.seconds > 5400 else f"{found.seconds / 60:.1f} minutes"
+        print(f"About {time} with {found.workers} processes, from {found.sampled} photographs that were coloured.")
+        print(f"About {found.megabytes:.0f} MB of results; {found.free_megabytes:.0f} MB are free there.")
+    for folder, reason in plan.unreadable:
+        print(f"colorize: {folder}: The folder cannot be read: {reason}.", file=sys.stderr)
+    return 0
 
 
 def _sum_up(report: Report, plan: Plan, journal: Path | None) -> int:
