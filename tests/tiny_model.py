@@ -9,7 +9,16 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from colorize_server.contract import CARD_KEY, INPUT_HINTS, INPUT_LUMINANCE, OUTPUT_CHROMA, OUTPUT_DOUBT
+from colorize_server.contract import (
+    CARD_KEY,
+    CHROMA_SCALE,
+    COLOURS_STRIDE,
+    INPUT_HINTS,
+    INPUT_LUMINANCE,
+    OUTPUT_CHROMA,
+    OUTPUT_COLOURS,
+    OUTPUT_DOUBT,
+)
 from onnx import TensorProto, helper, numpy_helper
 
 CARD = {
@@ -22,8 +31,17 @@ CARD = {
 }
 
 
-def tiny_model(card: dict[str, object] | None = None) -> onnx.ModelProto:
-    """Return the model: chroma = (0.2 - 0.1 l, 0.15 + 0.1 l) (1 - c) + hint c, doubt = 0.1 + 0.05 l."""
+SUGGESTED_SHARE = 0.4
+"""Of the first suggestion, which is the mean chroma of its cell."""
+ALSO_SUGGESTED = ((3, 3, 0.2), (1, 3, 0.15), (34, 22, 0.1), (-18, -30, 0.08), (40, -40, 0.05), (3, 58, 0.02))
+"""a*, b* and share of the other suggestions, of every cell; the first two are both nearly grey."""
+
+
+def tiny_model(card: dict[str, object] | None = None, *, suggests: bool = False) -> onnx.ModelProto:
+    """Return the model: chroma = (0.2 - 0.1 l, 0.15 + 0.1 l) (1 - c) + hint c, doubt = 0.1 + 0.05 l.
+
+    With `suggests` it is of version 2 of the contract and gives `colours` as well.
+    """
 
     def constant(name: str, values: object) -> onnx.TensorProto:
         return numpy_helper.from_array(np.asarray(values, np.float32), name)
@@ -63,13 +81,45 @@ def tiny_model(card: dict[str, object] | None = None) -> onnx.ModelProto:
         ],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    card = dict(CARD if card is None else card)
+    if suggests:
+        card["contract"] = 2
+        _give_colours(model.graph)
     entry = model.metadata_props.add()
-    entry.key, entry.value = CARD_KEY, json.dumps(CARD if card is None else card)
+    entry.key, entry.value = CARD_KEY, json.dumps(card)
     onnx.checker.check_model(model)
     return model
 
 
-def write_tiny_model(path: Path, card: dict[str, object] | None = None) -> Path:
+def _give_colours(graph: onnx.GraphProto) -> None:
+    """Add the output `colours`."""
+    pool = {"kernel_shape": [COLOURS_STRIDE] * 2, "strides": [COLOURS_STRIDE] * 2}
+    graph.node.extend(
+        [
+            helper.make_node("AveragePool", [OUTPUT_CHROMA], ["cell_chroma"], **pool),
+            helper.make_node("AveragePool", [OUTPUT_DOUBT], ["cell_doubt"], **pool),
+            helper.make_node("Mul", ["cell_doubt", "nothing"], ["no_share"]),
+            helper.make_node("Add", ["no_share", "first_share"], ["cell_share"]),
+            helper.make_node("Concat", ["cell_chroma", "cell_share"], ["flat"], axis=1),
+            helper.make_node("Unsqueeze", ["flat", "axis_of_colours"], ["first"]),
+            helper.make_node("Mul", ["first", "nothing"], ["no_colour"]),
+            helper.make_node("Add", ["no_colour", "other_colours"], ["others"]),
+            helper.make_node("Concat", ["first", "others"], [OUTPUT_COLOURS], axis=1),
+        ]
+    )
+    others = np.array(ALSO_SUGGESTED, np.float32) / [CHROMA_SCALE, CHROMA_SCALE, 1]
+    values = {
+        "nothing": np.float32(0),
+        "first_share": np.float32(SUGGESTED_SHARE),
+        "axis_of_colours": np.array([1], np.int64),
+        "other_colours": others.astype(np.float32)[None, :, :, None, None],
+    }
+    graph.initializer.extend(numpy_helper.from_array(np.asarray(value), name) for name, value in values.items())
+    shape = ["N", 1 + len(ALSO_SUGGESTED), 3, "h", "w"]
+    graph.output.append(helper.make_tensor_value_info(OUTPUT_COLOURS, TensorProto.FLOAT, shape))
+
+
+def write_tiny_model(path: Path, card: dict[str, object] | None = None, *, suggests: bool = False) -> Path:
     """Write the model to `path` and return it."""
-    path.write_bytes(tiny_model(card).SerializeToString())
+    path.write_bytes(tiny_model(card, suggests=suggests).SerializeToString())
     return path

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from colorize_server.contract import CARD_KEY, INPUT_LUMINANCE, OUTPUT_CHROMA, OUTPUT_COLOURS, OUTPUT_DOUBT
+from colorize_server.contract import CARD_KEY, INPUT_LUMINANCE, OUTPUT_DOUBT
 from onnx import TensorProto, helper, numpy_helper
 from tiny_model import tiny_model
 
@@ -37,23 +37,6 @@ def add_own_cast(model: onnx.ModelProto) -> None:
     last = next(n for n in model.graph.node if OUTPUT_DOUBT in n.output)
     last.output[0] = "doubt_before_cast"
     model.graph.node.append(helper.make_node("Cast", ["doubt_before_cast"], [OUTPUT_DOUBT], to=TensorProto.FLOAT))
-
-
-def give_colours(model: onnx.ModelProto) -> None:
-    """Give suggestions as well, as models of version 2 of the contract do: seven times the mean colour of each cell."""
-    pool = {"kernel_shape": [8, 8], "strides": [8, 8]}
-    model.graph.node.extend(
-        [
-            helper.make_node("AveragePool", [OUTPUT_CHROMA], ["cells"], name="of_suggestions", **pool),
-            helper.make_node("AveragePool", [OUTPUT_DOUBT], ["shares"], **pool),
-            helper.make_node("Concat", ["cells", "shares"], ["suggestion"], axis=1),
-            helper.make_node("Unsqueeze", ["suggestion", "axis_of_suggestions"], ["first"]),
-            helper.make_node("Concat", ["first"] * 7, [OUTPUT_COLOURS], axis=1),
-        ]
-    )
-    model.graph.initializer.append(numpy_helper.from_array(np.array([1], np.int64), "axis_of_suggestions"))
-    shape = ["N", 7, 3, "h", "w"]
-    model.graph.output.append(helper.make_tensor_value_info(OUTPUT_COLOURS, TensorProto.FLOAT, shape))
 
 
 def use_unknown_operator(model: onnx.ModelProto) -> None:

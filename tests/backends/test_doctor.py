@@ -21,7 +21,7 @@ from colorize_server.errors import BackendError
 from colorize_server.install import gimp, uxp_plugins
 from colorize_server.installation.packages import install_command
 from colorize_server.model import Model
-from colorize_server.settings import DEFAULT_PORT, FALLBACK_PORTS
+from colorize_server.settings import OUR_PORTS
 
 posix = pytest.mark.skipif(os.name != "posix", reason="the nvidia-smi of the test is a shell script")
 
@@ -183,15 +183,14 @@ def test_a_port_that_a_stranger_holds_is_told(monkeypatch: pytest.MonkeyPatch) -
     with socket.create_server(("127.0.0.1", 0)) as stranger:
         stranger.listen()
         port = stranger.getsockname()[1]
-        monkeypatch.setattr("colorize_server.cli.start.DEFAULT_PORT", port)
-        monkeypatch.setattr("colorize_server.cli.start.FALLBACK_PORTS", ())
+        monkeypatch.setattr("colorize_server.cli.running.OUR_PORTS", (port,))
         line = doctor.check_server()
     assert line.status is Status.WARN
     assert f"Port {port} is held by" in line.text
 
 
 def test_no_port_left_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
-    taken = [f"Port {port} is held by another program." for port in (DEFAULT_PORT, *FALLBACK_PORTS)]
+    taken = [f"Port {port} is held by another program." for port in OUR_PORTS]
     monkeypatch.setattr(doctor, "describe_ports", lambda token: taken)
     assert doctor.check_server().status is Status.FAIL
 
@@ -202,6 +201,41 @@ def test_a_folder_that_cannot_be_written_is_a_fault(tmp_path: Path, monkeypatch:
     lines = {line.check: line for line in doctor.check_folders()}
     assert lines["engine cache"].status is Status.FAIL
     assert lines["state folder"].status is Status.OK
+
+
+def test_a_full_disk_is_a_fault(full_disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty file can still be made there; what the server writes cannot."""
+    monkeypatch.setenv("COLORIZE_STATE_DIR", str(full_disk / "state"))
+    line = next(doctor.check_folders())
+    assert (line.status, line.check) == (Status.FAIL, "state folder")
+    assert "No space left on device" in line.text
+    assert line.mend.startswith(f"Free some space on the disk of {full_disk}, or name another folder in")
+
+
+def test_a_home_that_is_not_there_is_not_to_be_made_writable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its nearest folder may be the root of the disk."""
+    monkeypatch.delenv("COLORIZE_STATE_DIR")
+    monkeypatch.setenv("HOME", "/proc/nobody")
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    line = next(doctor.check_folders())
+    assert line.status is Status.FAIL
+    assert line.mend.startswith("Your home folder, /proc/nobody, is not there: set the environment variable HOME")
+    assert "COLORIZE_STATE_DIR" in line.mend
+
+
+@pytest.mark.usefixtures("no_gpu", "free_ports")
+def test_a_user_without_a_home_is_a_finding(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tiny_model_path: Path
+) -> None:
+    def unknown(_: object) -> None:
+        raise KeyError("getpwuid(): uid not found")
+
+    for name in ("HOME", "COLORIZE_STATE_DIR", "XDG_STATE_HOME", "XDG_CACHE_HOME", gimp.PROFILE_VARIABLE):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", unknown)
+    code, report = run_doctor(capsys, "--model", str(tiny_model_path))
+    assert code == 1
+    assert by_check(report)["home folder"]["mend"] == "Set the environment variable HOME to a folder of your own."
 
 
 def test_a_backend_that_crashes_is_told_and_survived(

@@ -16,6 +16,7 @@ from colorize_server.tensorrt.flavours import RTX
 from colorize_server.tensorrt.graph import Precision, float32_graph, graph_for, half_precision_graph, rounded_graph
 from colorize_server.tensorrt.library import Library
 from onnx import TensorProto
+from tiny_model import write_tiny_model
 
 
 def kinds_of_weights(graph: onnx.ModelProto) -> set[int]:
@@ -51,7 +52,7 @@ def test_half_precision_keeps_float32_at_the_doors_and_computes_in_float16(shipp
 
 
 def test_engines_are_built_without_suggestions(tmp_path: Path) -> None:
-    model = load_model(graphs.write_changed(tmp_path / "colours.onnx", graphs.give_colours))
+    model = load_model(write_tiny_model(tmp_path / "colours.onnx", suggests=True))
     plain = load_model(graphs.write_changed(tmp_path / "plain.onnx", lambda model: None))
     assert len(onnx.load_model_from_string(model.data).graph.output) == 3
     assert float32_graph(model).graph == float32_graph(plain).graph

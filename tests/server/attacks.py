@@ -11,6 +11,7 @@ from dataclasses import dataclass
 WIDTH = HEIGHT = 16
 BODY = bytes(WIDTH * HEIGHT)
 TARGET = f"/v1/colorize?width={WIDTH}&height={HEIGHT}&channels=1"
+SUGGEST = f"/v1/suggest?width={WIDTH}&height={HEIGHT}&channels=1"
 
 
 @dataclass(frozen=True)
@@ -184,6 +185,28 @@ ATTACKS = [
     ),
     Attack(
         "health as something else", request("/v1/health/", method="GET", token=None, body=b""), 401, "token_missing"
+    ),
+    Attack("suggestions without a token", request(SUGGEST + "&at=1,1", token=None), 401, "token_missing"),
+    Attack("suggestions, wrong token", request(SUGGEST + "&at=1,1", token="0" * 64), 401, "token_wrong"),
+    Attack("suggestions, rebound name", request(SUGGEST + "&at=1,1", host="evil.example:{port}"), 403, "host_refused"),
+    Attack(
+        "suggestions, foreign page",
+        request(SUGGEST + "&at=1,1", headers=("Origin: https://evil.example",)),
+        403,
+        "origin_refused",
+    ),
+    # places
+    Attack("no place", request(SUGGEST), 400, "bad_parameter"),
+    Attack("a thousand places", request(SUGGEST + "&at=1,1" * 1000), 400, "bad_parameter"),
+    Attack("place off the picture", request(SUGGEST + f"&at={WIDTH},0"), 400, "bad_parameter"),
+    Attack("place that overflows", request(SUGGEST + "&at=4294967296,0"), 400, "bad_parameter"),
+    Attack("negative place", request(SUGGEST + "&at=-1,0"), 400, "bad_parameter"),
+    Attack("place that is a file", request(SUGGEST + "&at=../../etc/passwd"), 400, "bad_parameter"),
+    Attack(
+        "place of a job off the picture",
+        request(TARGET.replace("colorize", "jobs") + "&at=99,99"),
+        400,
+        "bad_parameter",
     ),
     # methods and addresses
     Attack("TRACE", request(HEALTH, method="TRACE", body=b""), 405, "method_not_allowed"),

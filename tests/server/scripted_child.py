@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from colorize_server.errors import ModelError, PictureError
 from colorize_server.inference.child import WorkerRequest, main
 from colorize_server.inference.memory import SharedBuffer
-from colorize_server.inference.task import Answer, Task, WorkerInfo
+from colorize_server.inference.task import Answer, RawPicture, Task, WorkerInfo
 from colorize_server.picture.control import Control
 
 NORMAL, SLOW, HANG, HANG_WITH_LOCK, CRASH, KILLED, NO_MEMORY, DEFECT, REFUSED, BUSY, STEPS, EXIT = range(12)
@@ -33,12 +33,14 @@ class ScriptedEngine:
             "name": "scripted", "version": "1", "sha256": "0" * 64, "multiple_of": 32,
             "sizes": [64, 128], "default_size": 64,
         }  # fmt: skip
-        return WorkerInfo(backend=backend, model=model)
+        return WorkerInfo(backend=backend, model=model, suggests_colours=True)
 
     def run(self, task: Task, inputs: Sequence[SharedBuffer], control: Control) -> tuple[Answer, SharedBuffer]:
         self._misbehave(inputs[0].view[0], control)
         raw = task.raw
         assert raw is not None
+        if task.places:
+            return self._suggest(raw)
         body = bytes(inputs[0].view)
         step = raw.depth // 8
         doubt_bytes = raw.width * raw.height if task.wants_doubt else 0
@@ -59,6 +61,16 @@ class ScriptedEngine:
             width=raw.width, height=raw.height, channels=raw.answer_channels, depth=raw.depth,
             size=task.options.size or 64, picture_bytes=raw.answer_bytes, doubt_bytes=doubt_bytes,
             timings_ms={"network": 1.5, "picture": 2.5},
+        )  # fmt: skip
+        return answer, buffer
+
+    def _suggest(self, raw: RawPicture) -> tuple[Answer, SharedBuffer]:
+        content = b'{"model": "scripted 1", "places": []}'
+        buffer = SharedBuffer.create(len(content))
+        buffer.view[:] = content
+        answer = Answer(
+            width=raw.width, height=raw.height, channels=0, depth=0, size=64, picture_bytes=len(content), doubt_bytes=0,
+            timings_ms={},
         )  # fmt: skip
         return answer, buffer
 

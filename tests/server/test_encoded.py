@@ -137,6 +137,41 @@ async def test_a_job_takes_an_encoded_picture(daemon: Rig) -> None:
     assert len(result.body) == job["result"]["bytes"]
 
 
+async def test_a_job_with_doubt_tells_the_type_and_length_that_it_sends(daemon: Rig) -> None:
+    """Of the whole body, with its boundary; the same each time that it is fetched."""
+    reply = await daemon.ask("POST", "/v1/jobs?include=doubt", encoded(photograph()), {"Content-Type": "image/png"})
+
+    job = await daemon.finished_job(reply.json["id"])
+
+    results = [await daemon.ask("GET", f"/v1/jobs/{job['id']}/result") for _ in range(2)]
+    assert job["result"]["content_type"].startswith("multipart/mixed; boundary=")
+    assert {result.headers["Content-Type"] for result in results} == {job["result"]["content_type"]}
+    assert [len(result.body) for result in results] == [job["result"]["bytes"]] * 2
+
+
+@pytest.mark.parametrize(("alpha", "hinted"), [(0, 0), (255, 64 * 48), (None, None)])
+async def test_how_much_the_hints_cover_is_told(daemon: Rig, alpha: int | None, hinted: int | None) -> None:
+    """So that a client can say that nothing was painted, or that a layer was flattened; encoded, raw and as a job."""
+    form = FormData()
+    form.add_field("photo", io.BytesIO(encoded(photograph())), content_type="image/png")
+    raw, query = bytes(64 * 48), "width=64&height=48&channels=1"
+    if alpha is not None:
+        hints = Image.new("RGBA", (64, 48), (220, 20, 20, alpha))
+        form.add_field("hints", io.BytesIO(encoded(hints)), content_type="image/png")
+        raw, query = raw + hints.tobytes(), f"{query}&hints=rgba8"
+
+    replies = [
+        await daemon.ask("POST", "/v1/colorize", form),
+        await daemon.ask("POST", f"/v1/colorize?{query}", raw, RAW),
+    ]
+    created = await daemon.ask("POST", f"/v1/jobs?{query}", raw, RAW)
+    job = await daemon.finished_job(created.json["id"])
+
+    told = None if hinted is None else str(hinted)
+    assert [reply.headers.get("X-Colorize-Hinted") for reply in replies] == [told, told]
+    assert job["result"].get("hinted") == hinted
+
+
 @pytest.mark.parametrize("how", ["cut", "empty", "renamed", "flipped"])
 async def test_damaged_pictures(daemon: Rig, how: str) -> None:
     """A clear error, and the next picture is served by the same process."""

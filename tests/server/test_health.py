@@ -39,6 +39,7 @@ async def test_health_describes_a_ready_daemon(rig: Rig) -> None:
             "sizes": [64, 128],
             "default_size": 64,
         },
+        "suggestions": True,
         "queue": {"length": 0, "running": 0, "limit": 16},
         "limits": {"max_body_bytes": 2 << 30, "max_pixels": 300_000_000, "max_side": 60_000},
     }

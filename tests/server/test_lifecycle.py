@@ -5,6 +5,7 @@ import http.client
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import stat
@@ -24,6 +25,7 @@ from colorize_server.installation.state import DaemonState, StateFolder
 from daemon_rig import segments
 from scripted_child import BUSY, HANG, NORMAL, SLOW, STEPS
 
+OPTIONS = {"allow_remote": False, "ipv6": False, "device": 0, "require_gpu": False, "idle_exit_s": None}
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - what is tested is that it is refused
 SERVER = [sys.executable, str(Path(__file__).with_name("lifecycle_server.py"))]
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="uses POSIX signals")
@@ -142,7 +144,7 @@ def test_start_tells_clients_where_it_is(folder: StateFolder, port: int) -> None
     """The state file names port, process, version and token, and is private."""
     with Started(folder, "--port", str(port)) as daemon:
         assert daemon.state == DaemonState(
-            "colorize-server", __version__, 1, "127.0.0.1", port, daemon.process.pid, folder.token()
+            "colorize-server", __version__, 1, "127.0.0.1", port, daemon.process.pid, folder.token(), OPTIONS
         )
         assert stat.S_IMODE(folder.state_file.stat().st_mode) == 0o600
         assert daemon.colorize(NORMAL)[0] == 200
@@ -180,13 +182,13 @@ def test_a_start_with_other_options_is_refused_or_replaces(folder: StateFolder, 
 def test_stop_says_that_it_waits_for_a_picture(folder: StateFolder, port: int) -> None:
     """A large picture takes long; silence looks like a fault."""
     with Started(folder, "--port", str(port)) as daemon:
-        work = InBackground(lambda: daemon.colorize(SLOW))
+        work = [InBackground(lambda: daemon.colorize(SLOW)) for _ in range(8)]
         eventually(lambda: daemon.ask("GET", "/v1/health")[1]["queue"]["running"] == 1)
 
         stopped = call("stop")
 
         assert stopped.stdout == "Waiting for the picture under way.\ncolorize-server has ended.\n"
-        assert work.result()[0] == 200
+        assert {one.result()[0] for one in work} == {200}
 
 
 def test_many_starts_at_the_same_time_make_one_daemon(folder: StateFolder, port: int) -> None:
@@ -421,6 +423,90 @@ def test_a_daemon_that_does_not_answer_is_named(folder: StateFolder, port: int) 
         assert daemon.colorize(NORMAL)[0] == 200
 
 
+def test_a_daemon_that_does_not_answer_is_no_daemon_that_does_not_run(folder: StateFolder, port: int) -> None:
+    """Nor for programs."""
+    with Started(folder, "--port", str(port)) as daemon:
+        daemon.process.send_signal(signal.SIGSTOP)
+
+        status, for_programs = call("status"), call("status", "--json")
+
+        assert (status.returncode, for_programs.returncode) == (1, 1)
+        assert f"The server (process {daemon.process.pid}) runs but does not answer." in status.stderr
+        assert json.loads(for_programs.stdout) == {"state": "hung"}
+        daemon.process.send_signal(signal.SIGCONT)
+
+
+def test_a_daemon_without_its_state_file_is_found_by_its_process(folder: StateFolder, port: int) -> None:
+    """On a port that nobody would guess; where the file cannot be written again, say on a full disk."""
+    with Started(folder, "--port", str(port)) as daemon:
+        folder.state_file.unlink()
+        folder.state_file.mkdir()
+
+        status, again, stopped = call("status"), call("start", "--port", str(port)), call("stop")
+
+        assert status.returncode == 0, status.stderr
+        assert f"runs on port {port} (process {daemon.process.pid})" in status.stdout
+        assert again.stdout == f"colorize-server {__version__} already runs on port {port}.\n", again.stderr
+        assert (stopped.returncode, stopped.stdout) == (0, "colorize-server has ended.\n"), stopped.stderr
+        assert daemon.process.wait(30) == 0
+
+
+@pytest.mark.parametrize("what", ["the state file", "the folder"])
+def test_a_daemon_makes_again_what_was_deleted(folder: StateFolder, port: int, what: str) -> None:
+    """Plug-ins read the state file alone, and Photoshop stays paired; a second daemon is still kept out."""
+    with Started(folder, "--port", str(port)) as daemon:
+        before = daemon.state
+        if what == "the folder":
+            shutil.rmtree(folder.path)
+        else:
+            folder.state_file.unlink()
+
+        eventually(lambda: folder.load() == before)
+
+        assert folder.token() == before.token
+        assert call("start", "--port", str(port)).returncode == 0
+        assert call("stop").returncode == 0
+        assert daemon.process.wait(30) == 0
+
+
+def test_a_full_disk_is_named(full_disk: Path, port: int) -> None:
+    """In the foreground, in the background, and by what needs the token."""
+    for words in (
+        ["start", "--port", str(port)],
+        ["start", "--background", "--port", str(port)],
+        ["pair", "photoshop"],
+    ):
+        failed = call(*words, COLORIZE_STATE_DIR=str(full_disk))
+        assert failed.returncode == 1
+        assert f"There is no room left on the disk of {full_disk}" in failed.stderr
+        assert "Traceback" not in failed.stderr
+
+
+def test_a_start_in_the_background_that_is_interrupted_says_what_became_of_it(
+    folder: StateFolder, port: int, tmp_path: Path
+) -> None:
+    """Nothing goes on without a word."""
+    model = tmp_path / "never.onnx"
+    os.mkfifo(model)  # whoever reads it waits, so that the server stays at its start
+    process = subprocess.Popen(
+        [*SERVER, "start", "--background", "--port", str(port), "--model", str(model)],
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # a background job ignores it
+    )
+    eventually(lambda: folder.load() is not None)
+    started = folder.load()
+    assert started is not None
+
+    process.send_signal(signal.SIGINT)
+
+    said = process.communicate(timeout=60)[1]
+    assert process.returncode == 130
+    assert said == "colorize-server: stopped; the server that was being started has ended, too.\n"
+    assert not psutil.pid_exists(started.pid)
+    assert call("status").returncode == 3
+
+
 def test_idle_exit_waits_for_work(folder: StateFolder, port: int) -> None:
     """It ends when there was nothing to do, and never in the middle of a picture."""
     with Started(folder, "--port", str(port), "--idle-exit", "0.01") as daemon:  # 0.6 s
@@ -544,8 +630,6 @@ def test_an_unwritable_home_is_a_sentence(tmp_path: Path) -> None:
 
 def test_a_vanished_folder_does_not_disturb_a_running_daemon(folder: StateFolder, port: int) -> None:
     """Somebody cleaned up."""
-    import shutil
-
     with Started(folder, "--port", str(port)) as daemon:
         token = daemon.state.token
         shutil.rmtree(folder.path)

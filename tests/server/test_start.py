@@ -1,6 +1,7 @@
 """What `start` and `stop` make of the daemon that they find, and what the daemon makes of its addresses; no process."""
 
 import argparse
+import dataclasses
 import errno
 import hashlib
 import socket
@@ -13,7 +14,7 @@ import psutil
 import pytest
 from blockbuster import BlockBuster
 from colorize_server import __version__
-from colorize_server.cli import start, status
+from colorize_server.cli import running, start, status
 from colorize_server.daemon.access import _is_ours
 from colorize_server.daemon.keys import Access
 from colorize_server.daemon.run import Daemon
@@ -48,15 +49,15 @@ def ended_pid(monkeypatch: pytest.MonkeyPatch) -> int:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(start.time, "sleep", lambda _: None)
-    monkeypatch.setattr(start, "ask_to_stop", lambda _: None)
+    monkeypatch.setattr(running.time, "sleep", lambda _: None)
+    monkeypatch.setattr(running, "ask_to_stop", lambda _: None)
 
 
 def found(monkeypatch: pytest.MonkeyPatch, *healths: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Have the daemon say these, one each time that it is asked."""
     answers = iter(healths)
     monkeypatch.setattr(
-        start,
+        running,
         "find_daemon",
         lambda _: (state_of(1), Found(Who.OURS, 47811, {"version": __version__, **next(answers)})),
     )
@@ -68,7 +69,7 @@ def test_a_daemon_that_cannot_colorize_is_no_success(
 ) -> None:
     """Who starts it again learns why it does not work."""
     found(monkeypatch, FAILED)
-    assert start._already_runs(folder) == 1
+    assert running.already_runs(folder) == 1
     assert "cannot colorize: There is not enough memory. Close other programs." in capsys.readouterr().err
 
 
@@ -105,10 +106,38 @@ def test_a_daemon_with_other_options_is_no_success(
     other.write_bytes(b"another model")
     found(monkeypatch, RUNS)
     with pytest.raises(ColorizeError) as caught:
-        start._already_runs(folder, asked(*(str(other) if word == "MODEL" else word for word in words)))
+        running.already_runs(folder, asked(*(str(other) if word == "MODEL" else word for word in words)))
     assert told in str(caught.value)
     assert "--replace" in str(caught.value)
     assert "colorize-server stop" in str(caught.value)
+
+
+OPTIONS: Final = {"allow_remote": False, "ipv6": False, "device": 0, "require_gpu": False, "idle_exit_s": 1800.0}
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--ipv6"], "was started without --ipv6"),
+        (["--allow-remote"], "was started without --allow-remote"),
+        (["--require-gpu"], "was started without --require-gpu"),
+        (["--device", "1"], "was started with --device 0, not 1"),
+        (["--idle-exit", "5"], "was started with --idle-exit 30, not 5"),
+        (["--idle-exit", "30"], None),
+        ([], None),
+    ],
+)
+def test_a_daemon_with_other_quiet_options_is_no_success_either(words: list[str], told: str | None) -> None:
+    """Nobody else tells them: they stand in the state file."""
+    state = dataclasses.replace(state_of(1), options=OPTIONS)
+    differences = running._differences(state, RUNS, asked(*words))
+    assert differences == ([] if told is None else [told])
+    assert running._differences(state_of(1), RUNS, asked(*words)) == []  # found without its state file
+
+
+def test_a_daemon_that_never_ends_by_itself_is_not_what_idle_exit_asks_for() -> None:
+    state = dataclasses.replace(state_of(1), options={**OPTIONS, "idle_exit_s": None})
+    assert running._differences(state, RUNS, asked("--idle-exit", "5")) == ["was started without --idle-exit"]
 
 
 def test_a_host_that_does_not_exist_is_not_said_to_let_others_in(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,7 +160,7 @@ def test_a_daemon_with_what_was_asked_for_is_a_success(
     starting = {"state": "starting", "ready": False, "backend": {"requested": "auto", "active": None}, "model": None}
     answers = found(monkeypatch, starting, RUNS)
     words = ["--port", str(PORT), "--backend", "onnxruntime", "--model", str(same)]
-    assert start._already_runs(folder, asked(*words)) == 0
+    assert running.already_runs(folder, asked(*words)) == 0
     assert next(answers, None) is None
     assert "already runs on port 47811" in capsys.readouterr().out
 
@@ -150,9 +179,9 @@ def test_a_daemon_that_failed_or_is_to_be_replaced_goes(
 ) -> None:
     """Nobody has to stop a useless server by hand before the corrected command works."""
     stopped: list[DaemonState] = []
-    monkeypatch.setattr(start, "ask_to_stop", stopped.append)
+    monkeypatch.setattr(running, "ask_to_stop", stopped.append)
     found(monkeypatch, health)
-    assert start._already_runs(folder, asked(*words)) is None
+    assert running.already_runs(folder, asked(*words)) is None
     assert [state.port for state in stopped] == [PORT]
     assert told in capsys.readouterr().out
 
@@ -162,7 +191,7 @@ def test_a_daemon_that_tries_again_is_waited_for(
     monkeypatch: pytest.MonkeyPatch, folder: StateFolder, outcome: dict[str, Any], exit_code: int
 ) -> None:
     answers = found(monkeypatch, AGAIN, AGAIN, outcome)
-    assert start._already_runs(folder) == exit_code
+    assert running.already_runs(folder) == exit_code
     assert next(answers, None) is None
 
 
@@ -170,7 +199,7 @@ def test_a_daemon_that_starts_for_the_first_time_is_not_waited_for(
     monkeypatch: pytest.MonkeyPatch, folder: StateFolder, capsys: pytest.CaptureFixture[str]
 ) -> None:
     found(monkeypatch, {"state": "starting", "ready": False})
-    assert start._already_runs(folder) == 0
+    assert running.already_runs(folder) == 0
     assert "already runs on port 47811" in capsys.readouterr().out
 
 
@@ -188,12 +217,12 @@ def test_stopping_does_not_wait_for_a_daemon_that_came_after(folder: StateFolder
     with folder.lock() as is_ours:
         assert is_ours
         folder.save(state_of(ended_pid + 1))
-        start.stop_and_wait(state_of(ended_pid + 2), folder, 0.3)  # the state file names another
+        running.stop_and_wait(state_of(ended_pid + 2), folder, 0.3)  # the state file names another
         folder.forget(ended_pid + 1)
-        start.stop_and_wait(state_of(ended_pid), folder, 0.3)  # its process is gone
+        running.stop_and_wait(state_of(ended_pid), folder, 0.3)  # its process is gone
         folder.save(state_of(ended_pid + 1))
         with pytest.raises(ColorizeError, match="still finishing its work"):
-            start.stop_and_wait(state_of(ended_pid + 1), folder, 0.01)
+            running.stop_and_wait(state_of(ended_pid + 1), folder, 0.01)
 
 
 @pytest.mark.parametrize(

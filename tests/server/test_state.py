@@ -1,16 +1,21 @@
 """The private folder: who may read it, what happens when it cannot be written; and memory without a name."""
 
+import contextlib
 import errno
 import os
+import shutil
 import stat
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from colorize_server.errors import ColorizeError, OutOfMemoryError, OutputError
+from colorize_server.folders import home_folder
 from colorize_server.inference.memory import SharedBuffer
 from colorize_server.installation.state import DaemonState, StateFolder
+from colorize_server.model import own_models_folder
 from daemon_rig import segments
 
 STATE = DaemonState("colorize-server", "1.2.3", 1, "127.0.0.1", 47811, 4711, "f" * 64)
@@ -152,6 +157,67 @@ def test_the_lock_is_one_daemons(folder: StateFolder) -> None:
         assert third
 
 
+@pytest.mark.parametrize(
+    ("name", "need"),
+    [
+        ("token", StateFolder.token),
+        ("state.json", lambda folder: folder.save(STATE)),
+        ("lock", lambda folder: contextlib.ExitStack().enter_context(folder.lock())),
+    ],
+)
+def test_a_folder_in_a_files_place_is_named(
+    folder: StateFolder, name: str, need: Callable[[StateFolder], object]
+) -> None:
+    """By whoever needs the file; what only reads takes it for none."""
+    (folder.path / name).mkdir()
+
+    assert folder.known_token() is None
+    assert folder.load() is None
+    assert folder.holder() is None
+    with pytest.raises(OutputError, match=f"{name} is a folder, where a file should be. Remove it"):
+        need(folder)
+
+
+def test_the_lock_names_its_process(folder: StateFolder) -> None:
+    """Also after that has ended; nobody else is named."""
+    assert folder.holder() is None
+    with folder.lock():
+        assert folder.holder() == os.getpid()
+        assert StateFolder(folder.path).holder() == os.getpid()
+
+
+def test_a_folder_that_was_deleted_is_taken_again_by_its_daemon_alone(folder: StateFolder) -> None:
+    """The lock of a deleted file keeps nobody out: whoever takes the new one has the folder."""
+    other = StateFolder(folder.path)
+    with folder.lock():
+        assert folder.regain()
+        shutil.rmtree(folder.path)
+        assert folder.regain()
+        with other.lock() as is_others:
+            assert not is_others
+        shutil.rmtree(folder.path)
+        other.prepare()
+        with other.lock() as is_others:
+            assert is_others
+            assert not folder.regain()
+
+
+def test_a_user_without_a_home_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container that runs under a number that nobody has given a name."""
+
+    def unknown(_: object) -> None:
+        raise KeyError("getpwuid(): uid not found")
+
+    for name in ("HOME", "USERPROFILE", "HOMEDRIVE", "XDG_STATE_HOME", "XDG_DATA_HOME", "COLORIZE_STATE_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", unknown)
+    for ask in (StateFolder, own_models_folder, home_folder):
+        with pytest.raises(
+            OutputError, match=r"no telling where your home folder is\. Set the environment variable HOME"
+        ):
+            ask()
+
+
 def test_a_folder_that_cannot_be_created(tmp_path: Path) -> None:
     """The message names it and says how to use another one."""
     (tmp_path / "file").write_text("")
@@ -161,9 +227,15 @@ def test_a_folder_that_cannot_be_created(tmp_path: Path) -> None:
     assert caught.value.code == "not_writable"
 
 
-@pytest.mark.parametrize(("number", "code"), [(errno.ENOSPC, "disk_full"), (errno.EROFS, "disk_full")])
+@pytest.mark.parametrize(
+    ("number", "code", "says"),
+    [
+        (errno.ENOSPC, "disk_full", "There is no room left on the disk of .*: state.json was not written. Free some"),
+        (errno.EROFS, "not_writable", r"state.json cannot be written \(Read-only file system\). Make "),
+    ],
+)
 def test_a_disk_that_takes_no_more(
-    folder: StateFolder, monkeypatch: pytest.MonkeyPatch, number: int, code: str
+    folder: StateFolder, monkeypatch: pytest.MonkeyPatch, number: int, code: str, says: str
 ) -> None:
     """The old file stays whole, nothing half-written stays, and the message says what to do."""
     folder.save(STATE)
@@ -172,7 +244,7 @@ def test_a_disk_that_takes_no_more(
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(os, "fsync", fail)
-    with pytest.raises(OutputError, match="space") as caught:
+    with pytest.raises(OutputError, match=says) as caught:
         folder.write(folder.state_file, b"new")
 
     assert caught.value.code == code

@@ -55,6 +55,8 @@ PARAMETERS = (
     "hints",
     "include",
     "model",
+    "recipe",
+    "at",
     "wait",
     "nonce",
     "Width",
@@ -71,6 +73,9 @@ VALUES = (
     "multiply",
     "rgba8",
     "doubt",
+    "3,5",
+    "31,23",
+    "32,0",
 )
 HEADERS = (
     "Content-Length",
@@ -99,6 +104,8 @@ PATHS = (
     "/v1/",
     "/v1/health",
     "/v1/colorize",
+    "/v1/suggest",
+    "/v1/touchups",
     "/v1/jobs",
     "/v1/jobs/",
     "/v1/jobs/x",
@@ -156,6 +163,7 @@ class Maker:
             self._chunks: 4,
             self._token_of: 4,
             self._raw: 3,
+            self._places: 4,
             self._json: 3,
             self._bytes: 3,
             self._right: 1,
@@ -237,6 +245,22 @@ class Maker:
         data = self.request("POST", f"/v1/colorize?{query}", body, ("Content-Type: application/octet-stream",))
         return Fuzzed("raw size lies" if lie else "raw", data, reaches_decoders=not lie and min(width, height) >= 8)
 
+    def _places(self, rng: random.Random) -> Fuzzed:
+        places = [
+            rng.choice((*NASTY, f"{rng.randrange(40)},{rng.randrange(30)}", "3,5", "3,5", "3,5,7", "-1,2", ",", "3,"))
+            for _ in range(rng.choice((1, 1, 2, 16, 17)))
+        ]
+        query = "&".join(f"at={place}" for place in places)
+        if rng.random() < 0.5:
+            media_type, picture = self._picture(rng)
+            body = damage(rng, picture)[0]
+        else:
+            media_type, body = "application/octet-stream", GREY.tobytes()
+            query += f"&width={GREY.shape[1]}&height={GREY.shape[0]}&channels=1"
+        target = rng.choice(("/v1/suggest", "/v1/suggest", "/v1/jobs"))
+        # A model without suggestions refuses before it decodes.
+        return Fuzzed("places", self.request("POST", f"{target}?{query}", body, (f"Content-Type: {media_type}",)))
+
     def _query(self, rng: random.Random) -> Fuzzed:
         pairs = [["width", "32"], ["height", "24"], ["channels", "1"]]
         for _ in range(rng.randrange(1, 4)):
@@ -250,7 +274,7 @@ class Maker:
             else:
                 pairs.append([rng.choice(PARAMETERS), rng.choice(VALUES)])
         query = rng.choice("&&&;").join("=".join(pair) for pair in pairs)
-        target = rng.choice(("/v1/colorize?", "/v1/jobs?", "/v1/health?", "/v1/jobs/x?")) + query
+        target = rng.choice(("/v1/colorize?", "/v1/suggest?", "/v1/jobs?", "/v1/health?", "/v1/jobs/x?")) + query
         method = "GET" if "health" in target or "/x" in target else "POST"
         body = GREY.tobytes() if method == "POST" else b""
         return Fuzzed("query", self.request(method, target, body, ("Content-Type: application/octet-stream",)))

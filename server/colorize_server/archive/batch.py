@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TextIO
 
-import psutil
-
 from ..errors import ColorizeError
+from ..files import remove_leftovers
+from ..interrupts import raise_again
 from ..model import Model, load_model, shipped_model_path
 from ..picture.colorizer import usable_cores
 from .bar import stages_on
 from .entry import Entry, State
 from .journal import Journal, Recorded
-from .one_file import TEMPORARY_PREFIX, Rules, Task, colour_file
+from .one_file import Rules, Task, colour_file
 from .painter import Painter, open_painter
 from .plan import BatchOptions, Job
 from .pool import WORKER_COMMAND, Pool, WorkerPlan
@@ -117,6 +117,7 @@ def colorize_files(
         report.counts[entry.state] += 1
         tell(entry)
 
+    raise_again()  # from here on there is something to tell
     try:
         if len(jobs) == 1 and means.journal is None:
             report.made_by = _colour_one(jobs[0], rules, model, means, progress, settle)
@@ -164,7 +165,8 @@ def _colour_many(
             journal = stack.enter_context(contextlib.closing(Journal(means.journal)))
             recorded = journal.recorded
             report.remarks += recorded.remarks
-            _remove_leftovers({job.target.parent for job in jobs})
+            for folder in {job.target.parent for job in jobs}:  # the journal's lock says that no other run writes
+                remove_leftovers(folder)
             journal.begin(photographs=len(jobs), workers=plan.count, model=model.sha256, backend=means.backend)
         pool = Pool(plan, rules, journal)
         show = stack.enter_context(_bar(len(jobs), progress))
@@ -193,7 +195,9 @@ def plan_workers(photographs: int, model: Path, means: Means) -> WorkerPlan:
 
 def _task(job: Job, rules: Rules, recorded: Recorded) -> Task:
     source, target = (os.path.abspath(path) for path in (job.source, job.target))  # noqa: PTH100 - links stay links
-    latest, before = recorded.latest.get(target), recorded.written.get(target)
+    names = [target, f"{target[:-4]}.psb"] if target.endswith(".psd") else [target]  # what became too large for a PSD
+    latest = next((recorded.latest[name] for name in names if name in recorded.latest), None)
+    before = next((recorded.written[name] for name in names if name in recorded.written), None)
     is_quarantined = latest is not None and latest.state is State.QUARANTINED
     hints = job.hints or rules.batch.hints
     return Task(
@@ -206,16 +210,6 @@ def _task(job: Job, rules: Rules, recorded: Recorded) -> Task:
         None if before is None else before.as_members(),
         latest.as_members() if latest is not None and is_quarantined else None,
     )
-
-
-def _remove_leftovers(folders: set[Path]) -> None:
-    """Remove what an earlier run was writing when it was killed; the journal's lock says that no other one writes."""
-    for folder in folders:
-        with contextlib.suppress(OSError):
-            for path in folder.glob(f"{TEMPORARY_PREFIX}*-*"):
-                number = path.name.removeprefix(TEMPORARY_PREFIX).partition("-")[0]
-                if number.isdigit() and not psutil.pid_exists(int(number)):
-                    path.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

@@ -10,11 +10,12 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from ..errors import OutputError
+from ..files import write_whole
 from .entry import Entry, State
 from .journal import Recorded, entries_in
-from .one_file import write_whole
 from .views import colour_view, grey_view, jpeg
 
+ELSEWHERE: Final = "name another folder"
 _CONTEXT: Final = "http://iiif.io/api/presentation/3/context.json"
 
 
@@ -49,10 +50,10 @@ def write_iiif(recorded: Recorded, journal: Path, folder: Path, base: str) -> in
                 image = view(Path(path))
             except OSError as error:
                 raise OutputError(f"{path} cannot be read: {error.strerror or error}.") from error
-            write_whole(folder / name / f"{label}.jpg", jpeg(image))
+            write_whole(folder / name / f"{label}.jpg", jpeg(image), ELSEWHERE)
             pictures.append((label, image.width, image.height))
         manifest = _manifest(entry, place, pictures)
-        write_whole(folder / name / "manifest.json", _json(manifest))
+        write_whole(folder / name / "manifest.json", _json(manifest), ELSEWHERE)
         members.append({"id": manifest["id"], "type": "Manifest", "label": manifest["label"]})
     collection = {
         "@context": _CONTEXT,
@@ -61,7 +62,7 @@ def write_iiif(recorded: Recorded, journal: Path, folder: Path, base: str) -> in
         "label": {"en": ["Photographs, grey and coloured"]},
         "items": members,
     }
-    write_whole(folder / "collection.json", _json(collection))
+    write_whole(folder / "collection.json", _json(collection), ELSEWHERE)
     return len(members)
 
 

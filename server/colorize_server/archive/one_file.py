@@ -1,30 +1,36 @@
 """One photograph from file to file, whoever asks: one process, one of many, or a worker of a cluster."""
 
 import contextlib
-import errno
 import hashlib
 import os
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import Any, Final, Protocol
+from typing import Any, BinaryIO, Final, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import BackendError, ColorizeError, HintsError, ModelError, OutOfMemoryError, OutputError, PictureError
+from ..files import write_whole
 from ..formats.decode import decode_hints, decode_picture
 from ..formats.encode import ENCODED_TYPES, encode_grey, encode_picture
+from ..formats.layered import in_document_space, layer_options, layered_document
+from ..formats.psd import write_psd
 from ..picture.hints import check_strokes
+from ..picture.photograph import Photograph
+from ..provenance.of_run import record_of
+from ..provenance.record import merge
 from .bar import Stages
 from .entry import Entry, State
 from .painter import Painter
 from .plan import BatchOptions
 
-TEMPORARY_PREFIX: Final = ".colorize-"
-"""How the names of files begin that are being written; the id of the process that writes them follows."""
+ELSEWHERE: Final = "choose another folder with -o"
+"""What to do where a result cannot be written."""
+
+Content: TypeAlias = bytes | Callable[[BinaryIO], None]
 
 
 class Files(Protocol):
@@ -43,8 +49,8 @@ class Files(Protocol):
     def is_same(self, name: str, other: str) -> bool:
         """Return whether two names are of one file."""
 
-    def write(self, name: str, data: bytes) -> None:
-        """Write a file wholly or not at all.
+    def write(self, name: str, content: Content, announce: Callable[[str], None] | None = None) -> None:
+        """Write a file wholly or not at all, and announce its SHA-256 before it is there; see `files.write_whole`.
 
         Raises:
             OutputError: it cannot be written.
@@ -75,9 +81,9 @@ class LocalFiles:
         """Return whether two names are of one file."""
         return Path(name).exists() and Path(other).exists() and Path(name).samefile(other)
 
-    def write(self, name: str, data: bytes) -> None:
-        """Write a file; see `write_whole`."""
-        write_whole(Path(name), data)
+    def write(self, name: str, content: Content, announce: Callable[[str], None] | None = None) -> None:
+        """Write a file; see `Files.write`."""
+        write_whole(Path(name), content, ELSEWHERE, announce=announce)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +185,8 @@ def _colour(
 ) -> Entry:
     began = time.monotonic()
     batch = rules.batch
-    _check_targets(task, rules, files)
+    for target in filter(None, (task.target, task.doubt)):
+        _check_target(target, task, rules, files)
     with stages.reading().alive():
         data = files.read(task.source)
         hint_data = _read_hints(files, task.hints)
@@ -201,47 +208,119 @@ def _colour(
         photograph = decode_picture(data)
         hints = None if hint_data is None else _hints(task.hints, hint_data)
     del data
-    control = stages.colouring()
-    doubt = np.empty((photograph.height, photograph.width), np.uint8) if task.doubt else None
-    generated = painter.colorizer.generate(photograph, batch.options, hints=hints, control=control)
-    pixels = painter.colorizer.lay(
-        photograph, batch.options, generated, doubt_out=doubt, control=control, keep_profile=False
+    finished = _finished(painter, photograph, hints, task, batch, stages)
+    entry = replace(
+        entry,
+        state=State.DONE,
+        target=finished.target,
+        width=photograph.width,
+        height=photograph.height,
+        depth=8 * photograph.pixels.itemsize,
+        profile=photograph.profile.name,
+        model=painter.title,
+        backend=painter.place,
+        network_s=round(finished.network_s, 4),
+        doubt=finished.doubt,
+        remarks=finished.remarks,
     )
-    with stages.writing().alive():
-        media_type = ENCODED_TYPES[PurePosixPath(task.target).suffix.lower()]
-        encoded = encode_picture(pixels, photograph.metadata, media_type, quick=batch.quick)
-        entry = replace(
-            entry,
-            state=State.DONE,
-            target_sha256=_sha256(encoded),
-            width=photograph.width,
-            height=photograph.height,
-            depth=8 * photograph.pixels.itemsize,
-            profile=photograph.profile.name,
-            model=painter.title,
-            backend=painter.place,
-            network_s=round(generated.network_ms / 1000, 4),
-            doubt=round(float(generated.doubt.mean()), 2),
-            seconds=round(time.monotonic() - began, 3),
-        )
+
+    def announced(sha256: str) -> None:
+        nonlocal entry
+        entry = replace(entry, target_sha256=sha256, seconds=round(time.monotonic() - began, 3))
         announce(replace(entry, state=State.WRITING))
-        files.write(task.target, encoded)
-        if doubt is not None:
-            files.write(task.doubt, encode_grey(doubt))
+
+    with stages.writing().alive():
+        if finished.target != task.target:
+            _check_target(finished.target, task, rules, files)
+        files.write(finished.target, finished.content(), announced)
+        if finished.doubt_picture is not None:
+            files.write(task.doubt, finished.doubt_picture)
     return replace(entry, seconds=round(time.monotonic() - began, 3))
 
 
-def _check_targets(task: Task, rules: Rules, files: Files) -> None:
+@dataclass(frozen=True)
+class _Finished:
+    """A result that is ready to be encoded.
+
+    Attributes:
+        target: its name, which a picture too large for a PSD changes to that of a PSB.
+        content: encodes it.
+        doubt_picture: the doubt picture's file, where one is wanted.
+        network_s: seconds that the network took.
+        doubt: mean expected error, C*.
+        remarks: what a person should know.
+    """
+
+    target: str
+    content: Callable[[], Content]
+    doubt_picture: bytes | None
+    network_s: float
+    doubt: float
+    remarks: tuple[str, ...]
+
+
+def _finished(
+    painter: Painter,
+    photograph: Photograph,
+    hints: NDArray[np.uint8] | None,
+    task: Task,
+    batch: BatchOptions,
+    stages: Stages,
+) -> _Finished:
+    """Colour a photograph, and get ready what it becomes in a file."""
+    colorizer, wanted = painter.colorizer, batch.options
+    remarks: list[str | None] = []
+    if batch.layered:
+        wanted = layer_options(wanted)
+        photograph, remark = in_document_space(photograph)
+        remarks.append(remark)
+    control = stages.colouring()
+    doubt = np.empty((photograph.height, photograph.width), np.uint8) if task.doubt else None
+    generated = colorizer.generate(photograph, wanted, hints=hints, control=control)
+    pixels = colorizer.lay(photograph, wanted, generated, doubt_out=doubt, control=control, keep_profile=batch.layered)
+    target = PurePosixPath(task.target)
+    media_type = ENCODED_TYPES[target.suffix.lower()]
+    record = record_of(
+        colorizer.model,
+        batch.options,
+        with_hints=hints is not None,
+        source=Path(task.source).name,
+        is_layered=batch.layered,
+    )
+    merged = merge(photograph.metadata.xmp, record if batch.provenance else None, media_type)
+    remarks.append(merged.remark)
+    metadata = replace(photograph.metadata, xmp=merged.packet)
+    name = task.target
+
+    def content() -> Content:
+        return encode_picture(pixels, metadata, media_type, quick=batch.quick)
+
+    if batch.layered:
+        document = layered_document(photograph, pixels, metadata, doubt=doubt, hints=hints)
+        is_psb = document.needs_psb or target.suffix.lower() == ".psb"
+        name = task.target if target.suffix.lower() == ".psb" or not is_psb else f"{task.target[:-4]}.psb"
+
+        def content() -> Content:
+            return lambda file: write_psd(file, document, psb=is_psb)
+
+    return _Finished(
+        name,
+        content,
+        None if doubt is None else encode_grey(doubt),
+        generated.network_ms / 1000,
+        round(float(generated.doubt.mean()), 2),
+        tuple(remark for remark in remarks if remark),
+    )
+
+
+def _check_target(target: str, task: Task, rules: Rules, files: Files) -> None:
     """Refuse to write over what is read, and over what nobody allowed to be replaced."""
-    for target in (task.target, task.doubt):
-        if not target:
-            continue
-        for read, what in ((task.source, "the photograph itself"), (task.hints, "the picture of the hints")):
-            if read and files.is_same(target, read):
-                raise OutputError(f"{target} is {what}.", "Write the result elsewhere.", code="output_exists")
-        is_kept = rules.has_journal or rules.batch.overwrite or rules.batch.skip_existing
-        if not is_kept and files.exists(target):
-            raise OutputError(f"{target} exists already.", "Use --overwrite to replace it.", code="output_exists")
+    for read, what in ((task.source, "the photograph itself"), (task.hints, "the picture of the hints")):
+        if read and files.is_same(target, read):
+            raise OutputError(f"{target} is {what}.", "Write the result elsewhere.", code="output_exists")
+    is_kept = rules.has_journal or rules.batch.overwrite or rules.batch.skip_existing
+    if not is_kept and files.exists(target):
+        raise OutputError(f"{target} exists already.", "Use --overwrite to replace it.", code="output_exists")
 
 
 def _settled(entry: Entry, task: Task, rules: Rules, files: Files) -> Entry | None:
@@ -257,12 +336,13 @@ def _settled(entry: Entry, task: Task, rules: Rules, files: Files) -> Entry | No
         return None
     if task.quarantined is not None and (crashed := Entry.from_members(task.quarantined)).agrees_with(entry):
         return crashed
-    if not files.exists(task.target):
+    before = None if task.before is None else Entry.from_members(task.before)
+    target = task.target if before is None else before.target
+    if not files.exists(target):
         return None
-    if task.before is None:
+    if before is None:
         return replace(entry, state=State.SKIPPED, remarks=("The result is there already; no journal knows it.",))
-    before = Entry.from_members(task.before)
-    is_ours = _sha256(files.read(task.target)) == before.target_sha256
+    is_ours = _sha256(files.read(target)) == before.target_sha256
     if not is_ours:
         return replace(entry, state=State.SKIPPED, remarks=("The result was changed since; it is kept as it is.",))
     return replace(before, state=State.SKIPPED) if before.agrees_with(entry) else None
@@ -301,6 +381,8 @@ def crash_entry(task: Task, rules: Rules, how: str, *, is_last: bool) -> Entry:
 def options_record(batch: BatchOptions, hints: bytes | None) -> dict[str, Any]:
     """Return everything that was asked for and changes the result, as plain values."""
     record: dict[str, Any] = {name: value for name, value in asdict(batch.options).items() if value is not None}
+    record |= {"layered": True} if batch.layered else {}
+    record |= {} if batch.provenance else {"provenance": False}
     return record if hints is None else {**record, "hints_sha256": _sha256(hints)}
 
 
@@ -324,41 +406,3 @@ def _hints(name: str, data: bytes) -> NDArray[np.uint8]:
         return hints
     except ColorizeError as error:
         raise HintsError(f"The hints, {name}: {error.message}", error.hint) from error
-
-
-def write_whole(target: Path, data: bytes) -> None:
-    """Write a file wholly or not at all: under a temporary name beside it, then renamed.
-
-    Raises:
-        OutputError: the disk is full, or the folder cannot be written to.
-    """
-    temporary: str | None = None
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=f"{TEMPORARY_PREFIX}{os.getpid()}-", dir=target.parent)
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o666 & ~_umask())
-        Path(temporary).replace(target)
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise OutputError(
-                f"The disk is full: {target} was not written.", "Free some space and try again."
-            ) from error
-        raise OutputError(
-            f"{target} cannot be written: {error.strerror or error}.",
-            "Choose another folder with -o.",
-            code="not_writable",
-        ) from error
-    finally:
-        if temporary is not None:
-            with contextlib.suppress(OSError):
-                Path(temporary).unlink(missing_ok=True)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

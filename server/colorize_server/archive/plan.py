@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from ..errors import OutputError, PictureError
-from ..formats.encode import ENCODED_TYPES
+from ..formats.encode import ENCODED_TYPES, PSD
 from ..picture.options import Options, Output
 from .journal import JOURNAL_NAME
 from .names import check_pattern
@@ -21,6 +21,8 @@ OTHER_PICTURES: Final = frozenset(
 )
 """Endings of pictures that cannot be read: they are counted, so that nobody takes them for done."""
 _MARKS: Final = {Output.COMPOSITE: "colour", Output.LAYER: "colour-layer"}
+_RESULTS: Final = tuple(f".{mark}" for mark in _MARKS.values())
+"""How the names of earlier results end."""
 _NOBODYS_PREFIXES: Final = ("._", ".Trash", "@eaDir", "Thumbs")
 """What macOS, waste bins, network drives and Windows leave beside photographs."""
 
@@ -37,6 +39,8 @@ class BatchOptions:
         skip_existing: leave out photographs whose result is there already.
         quick: compress results less, for many photographs.
         name: pattern of the results' names, see `names`; empty marks them with what they are.
+        layered: the results are layered files (PSD), whose layer of colour is made for all programs.
+        provenance: the results say in their metadata that their colours are inferred.
     """
 
     options: Options
@@ -46,6 +50,8 @@ class BatchOptions:
     skip_existing: bool = False
     quick: bool = False
     name: str = ""
+    layered: bool = False
+    provenance: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +115,7 @@ def plan_outputs(photos: Iterable[Path], output: Path | None, options: BatchOpti
             target = output
         else:
             suffix = "tif" if source.suffix.lower() in (".tif", ".tiff") else "png"
+            suffix = "psd" if options.layered else suffix
             folder = source.parent if output is None else output / below
             target = folder / pattern_name(options.name or f"{{stem}}.{mark}.{{suffix}}", source, suffix)
         plan.jobs.append(Job(source, target))
@@ -138,16 +145,15 @@ def _check_name(pattern: str, named: list[Path], output: Path | None) -> None:
 
 def _sources(named: list[Path], plan: Plan, output: Path | None) -> Iterator[tuple[Path, Path]]:
     """Yield each photograph with the folder that its result keeps below the output."""
-    results = tuple(f".{mark}" for mark in _MARKS.values())
     for photo in named:
         if not _is_folder(photo):
-            if len(named) > 1 and photo.stem.endswith(results):
+            if len(named) > 1 and photo.stem.endswith(_RESULTS):
                 plan.remarks.append(f"{photo} is left out: it is a result of an earlier run.")
                 continue
             yield photo, Path()
             continue
         found, other = _photographs_below(photo, plan)
-        found = [path for path in found if not path.stem.endswith(results)]
+        found = [path for path in found if not path.stem.endswith(_RESULTS)]
         if output is not None and output.resolve() != photo.resolve():  # results of earlier runs
             found = [path for path in found if not path.resolve().is_relative_to(output.resolve())]
         if other:
@@ -176,7 +182,7 @@ def _photographs_below(folder: Path, plan: Plan) -> tuple[list[Path], Counter[st
                 continue
             if path.suffix.lower() in PHOTO_SUFFIXES:
                 found.append(path)
-            elif path.suffix.lower() in OTHER_PICTURES:
+            elif path.suffix.lower() in OTHER_PICTURES and not path.stem.endswith(_RESULTS):
                 other[path.suffix.lower()] += 1
     return sorted(found), other
 
@@ -242,6 +248,12 @@ def _check_targets(jobs: list[Job], options: BatchOptions) -> None:
     taken: dict[Path, Path] = {}
     for job in jobs:
         media_type = ENCODED_TYPES.get(job.target.suffix.lower())
+        if (media_type == PSD) != options.layered:
+            raise OutputError(
+                f"{job.target} is {'the name of' if media_type == PSD else 'not'} a layered file.",
+                "Layered files are written with --as psd, and end in .psd or .psb.",
+                code="bad_parameter",
+            )
         if media_type == "image/jpeg" and options.options.output is Output.LAYER:
             raise OutputError(
                 "A layer cannot be a JPEG: its losses would show as wrong colours.",

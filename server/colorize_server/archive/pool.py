@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Final
 
 from ..errors import BackendError, ColorizeError
+from ..files import remove_leftovers
 from ..inference.channel import Channel, Message, start_process
 from .entry import Entry, State
 from .journal import Journal
-from .one_file import TEMPORARY_PREFIX, Rules, Task, crash_entry
+from .one_file import Rules, Task, crash_entry
 from .room import needed_bytes
 from .worker import rules_as_members
 
@@ -259,13 +260,6 @@ class _Waiting:
     def take(self) -> None:
         """Take it away."""
         self._next = None
-
-
-def remove_leftovers(folder: Path, process_id: int) -> None:
-    """Remove what a process that is dead was writing into a folder."""
-    with contextlib.suppress(OSError):
-        for path in folder.glob(f"{TEMPORARY_PREFIX}{process_id}-*"):
-            path.unlink(missing_ok=True)
 
 
 def _drain(worker: _Worker) -> None:

@@ -19,14 +19,19 @@ from ..archive.journal import JOURNAL_NAME
 from ..archive.manifest import plan_manifest
 from ..archive.names import check_pattern
 from ..archive.plan import BatchOptions, Plan, default_journal, plan_outputs
-from ..errors import ColorizeError, OutputError
+from ..errors import BadRequestError, ColorizeError, OutputError
+from ..interrupts import STOPPED, raise_again
 from ..picture.options import SATURATION_RANGE, Blend, Host, Options, Output
 from ..settings import BACKEND_NAMES
 from .main import Command
 from .model_option import add_model_option
+from .own_models import model_of
 
-SUBCOMMANDS: Final[tuple[str, ...]] = ("report",)
+SUBCOMMANDS: Final[tuple[str, ...]] = ("palette", "report")
 """Names of the subcommands' modules."""
+
+LAYERED: Final = "psd"
+"""The value of --as that is no single picture."""
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -47,9 +52,10 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--as",
         dest="output_kind",
-        choices=[o.value for o in Output],
+        choices=[*(o.value for o in Output), LAYERED],
         default=Output.COMPOSITE.value,
-        help="composite: the finished picture; layer: the colours alone, to be put above the photograph in Color mode",
+        help="composite: the finished picture; layer: the colours alone, to be put above the photograph in Color mode; "
+        "psd: a layered file with both, for Photoshop, GIMP, Krita and Affinity",
     )
     parser.add_argument(
         "--host",
@@ -83,6 +89,11 @@ def build_parser() -> argparse.ArgumentParser:
         "--backend", choices=BACKEND_NAMES, default="auto", help="what computes (default: auto, the fastest that works)"
     )
     add_model_option(parser)
+    parser.add_argument(
+        "--no-provenance",
+        action="store_true",
+        help="do not write into the pictures that their colours are inferred, and by what",
+    )
     existing = parser.add_mutually_exclusive_group()
     existing.add_argument("--overwrite", action="store_true", help="replace files that exist")
     existing.add_argument(
@@ -168,7 +179,7 @@ def main(argv: list[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         print("colorize: stopped; no picture was left half-written.", file=sys.stderr)
-        return 130
+        return STOPPED
     except BrokenPipeError:  # whoever read our lines has gone; Python would complain when it flushes the rest
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
@@ -178,12 +189,17 @@ def _run_subcommand(words: list[str]) -> int:
     command: Command = importlib.import_module(f"{__package__}.{words[0]}")
     parser = argparse.ArgumentParser(prog="colorize")
     command.add_parser(parser.add_subparsers(required=True))
-    return command.run(parser.parse_args(words))
+    args = parser.parse_args(words)
+    raise_again()
+    return command.run(args)
 
 
 def _run(args: argparse.Namespace) -> int:
+    layered = args.output_kind == LAYERED
+    if layered and (args.host != Host.NONE or args.blend != Blend.COLOR):
+        raise BadRequestError("--host and --blend are for a single layer.", "A layered file is made for all programs.")
     wanted = Options(
-        output=Output(args.output_kind),
+        output=Output.COMPOSITE if layered else Output(args.output_kind),
         host=Host(args.host),
         blend=Blend(args.blend),
         size=args.size,
@@ -192,12 +208,20 @@ def _run(args: argparse.Namespace) -> int:
     journal = args.journal or (args.output / JOURNAL_NAME if args.manifest and args.output else None)
     journal = journal or default_journal(args.photos, args.output)
     options = BatchOptions(
-        wanted, args.hints, args.doubt, args.overwrite, args.skip_existing, quick=journal is not None, name=args.name
+        wanted,
+        args.hints,
+        args.doubt,
+        args.overwrite,
+        args.skip_existing,
+        quick=journal is not None,
+        name=args.name,
+        layered=layered,
+        provenance=not args.no_provenance,
     )
     plan = _plan(args, options)
     for remark in plan.remarks:
         print(f"colorize: {remark}", file=sys.stderr)
-    means = Means(args.backend, args.model, args.jobs, journal)
+    means = Means(args.backend, model_of(args), args.jobs, journal)
     if args.dry_run:
         return _estimate(plan, options, means)
     report = colorize_files(plan.jobs, options, means, progress=sys.stderr, tell=_tell)
@@ -263,7 +287,7 @@ def _sum_up(report: Report, plan: Plan, journal: Path | None) -> int:
         print(
             f"colorize: stopped after {report.done} of {len(plan.jobs)}; none was left half-written.", file=sys.stderr
         )
-        return 130
+        return STOPPED
     return 1 if failures else 0
 
 
@@ -271,6 +295,8 @@ def _tell(entry: Entry) -> None:
     """Say what became of a photograph as soon as it is known, into a pipe as well."""
     if entry.state is State.DONE:
         print(f"{entry.target}  ({entry.seconds:.1f} s, {entry.width} x {entry.height})", flush=True)
+        for remark in entry.remarks:
+            print(f"colorize: {entry.source}: {remark}", file=sys.stderr, flush=True)
     elif entry.state is not State.SKIPPED:
         print(f"colorize: {entry.source}: {entry.reason}", file=sys.stderr, flush=True)
     elif entry.remarks and entry.source_sha256:

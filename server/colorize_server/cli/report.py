@@ -3,14 +3,16 @@
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from ..archive.bag import make_bag
 from ..archive.iiif import write_iiif
 from ..archive.journal import JOURNAL_NAME, read_journal
 from ..archive.manifest import read_manifest
-from ..archive.one_file import write_whole
 from ..archive.report import as_csv, as_html, problems, summary
+from ..files import write_whole
+
+_ELSEWHERE: Final = "name another file"
 
 
 def add_parser(subparsers: Any) -> None:
@@ -55,9 +57,9 @@ def run(args: argparse.Namespace) -> int:
     for kind, entries in found.failures.items():
         print(f"not coloured, {kind}: {len(entries)}, for example {entries[0].source}: {entries[0].reason}")
     if args.csv:
-        write_whole(args.csv, as_csv(recorded))
+        write_whole(args.csv, as_csv(recorded), _ELSEWHERE)
     if args.html:
-        write_whole(args.html, as_html(recorded, f"Coloured: {journal.parent.name}", args.limit))
+        write_whole(args.html, as_html(recorded, f"Coloured: {journal.parent.name}", args.limit), _ELSEWHERE)
     exit_code = 0
     if args.verify or args.manifest:
         wrong = 0

@@ -157,3 +157,12 @@ PROPHOTO: Final = _from_primaries(
     "prophoto", ((0.7347, 0.2653), (0.1596, 0.8404), (0.0366, 0.0001)), D50, gamma_curve(1.8)
 )
 """ProPhoto RGB as its ICC profile has it: ROMM primaries, D50, a pure 1.8 (the profile has no linear toe)."""
+
+
+def lab_d50_from_d65(lab: Floats) -> Floats:
+    """Return L*a*b* relative to D50 (ICC, Photoshop) of the colours that (..., 3) L*a*b* relative to D65 name.
+
+    By way of sRGB's linear light, which both are defined by here; same dtype, new array.
+    """
+    linear = relative_xyz_from_lab(lab) @ np.linalg.inv(SRGB.to_relative_xyz).T.astype(lab.dtype)
+    return lab_from_relative_xyz(linear @ SRGB.to_relative_xyz_d50.T.astype(lab.dtype))

@@ -68,6 +68,7 @@ def create_app(
             web.get("/v1/health", handlers.health),
             web.get("/v1/openapi.json", handlers.openapi),
             web.post("/v1/colorize", handlers.colorize),
+            web.post("/v1/suggest", handlers.suggest),
             web.post("/v1/touchups", handlers.touchups),
             web.post("/v1/jobs", handlers.create_job),
             # Not for HEAD: asking for a job keeps it alive, and a result is sent piece by piece.

@@ -6,8 +6,8 @@ from enum import StrEnum
 from typing import Final, TypeVar
 
 from ..errors import BadRequestError, PictureError, SizeNotOfferedError
-from ..inference.task import ENCODED, PNG, RAW, TIFF, RawPicture, Task
-from ..picture.options import MIN_SIDE, SATURATION_RANGE, Blend, Host, Options, Output
+from ..inference.task import ENCODED, JSON, PNG, RAW, TIFF, RawPicture, Task
+from ..picture.options import MIN_SIDE, MOST_PLACES, SATURATION_RANGE, Blend, Host, Options, Output, check_places
 from ..settings import Limits
 
 MULTIPART: Final = "multipart/form-data"
@@ -24,6 +24,8 @@ PROFILES: Final = {
 
 RAW_ONLY: Final = ("width", "height", "channels", "depth", "profile", "hints", "recipe")
 COMMON: Final = ("output", "host", "blend", "size", "saturation", "include")
+PLACE: Final = "at"
+"""The one parameter that may stand in a query more than once."""
 _LIST: Final = "PROTOCOL.md lists what each parameter may be."
 _Choice = TypeVar("_Choice", bound=StrEnum)
 
@@ -61,19 +63,9 @@ def task_from_query(
         BadRequestError: if a parameter is missing, unknown, repeated or out of its range.
         SizeNotOfferedError: if the network size is none of `sizes`.
     """
-    is_raw = content_type == RAW
-    if not is_raw and content_type not in ENCODED and content_type != MULTIPART:
-        raise PictureError(
-            f"A body of the type {_shown(content_type)} cannot be colorized.",
-            "Send a PNG, JPEG, TIFF or WebP picture, or raw pixels as application/octet-stream.",
-            code="unsupported_media_type",
-            status=415,
-        )
+    is_raw = _is_raw(content_type)
     values = single_values(pairs, COMMON + RAW_ONLY)
-    if not is_raw:
-        for name in RAW_ONLY:
-            if name in values:
-                raise BadRequestError(f"The parameter {name} is for raw pixels only.", _LIST)
+    _check_raw_only(values, is_raw=is_raw)
     include = _include(values, is_raw=is_raw)
     if "recipe" in values:
         for name in ("hints", "size", "include"):
@@ -91,6 +83,65 @@ def task_from_query(
         max_pixels=limits.max_pixels,
         max_side=limits.max_side,
     )
+
+
+def suggestions_task(pairs: Sequence[tuple[str, str]], content_type: str, limits: Limits) -> Task:
+    """Read what ``POST /v1/suggest`` is asked: a picture and places on it.
+
+    Raises:
+        PictureError, BadRequestError: as `task_from_query`; also if there is no place, or one outside a raw picture.
+    """
+    is_raw = _is_raw(content_type)
+    places = tuple(_place(value) for name, value in pairs if name == PLACE)
+    if not 1 <= len(places) <= MOST_PLACES:
+        raise BadRequestError(
+            "No place is named." if not places else f"{len(places)} places are more than can be asked about at once.",
+            f"Name 1 to {MOST_PLACES} places, each as {PLACE}=X,Y in pixels from the left and the top.",
+        )
+    rest = [pair for pair in pairs if pair[0] != PLACE]
+    values = single_values(rest, tuple(name for name in RAW_ONLY if name != "recipe"))
+    _check_raw_only(values, is_raw=is_raw)
+    raw = _raw_picture(values, limits) if is_raw else None
+    if raw is not None:
+        check_places(places, raw.width, raw.height)
+    return Task(
+        options=Options(),
+        media_type=content_type,
+        raw=raw,
+        wants_doubt=False,
+        places=places,
+        answer_type=JSON,
+        max_pixels=limits.max_pixels,
+        max_side=limits.max_side,
+    )
+
+
+def _is_raw(content_type: str) -> bool:
+    """Tell whether a body is raw pixels; refuse what is no picture."""
+    if content_type != RAW and content_type not in ENCODED and content_type != MULTIPART:
+        raise PictureError(
+            f"A body of the type {_shown(content_type)} cannot be colorized.",
+            "Send a PNG, JPEG, TIFF or WebP picture, or raw pixels as application/octet-stream.",
+            code="unsupported_media_type",
+            status=415,
+        )
+    return content_type == RAW
+
+
+def _check_raw_only(values: Mapping[str, str], *, is_raw: bool) -> None:
+    if not is_raw:
+        for name in RAW_ONLY:
+            if name in values:
+                raise BadRequestError(f"The parameter {name} is for raw pixels only.", _LIST)
+
+
+def _place(text: str) -> tuple[int, int]:
+    """Read a place, ``X,Y``."""
+    parts = text.split(",")
+    if len(parts) != 2:
+        raise BadRequestError(f"The parameter {PLACE} must be two whole numbers X,Y, not {_shown(text)}.", _LIST)
+    x, y = (_integer({PLACE: part}, PLACE) for part in parts)
+    return x, y
 
 
 def touch_ups_task(pairs: Sequence[tuple[str, str]], content_type: str, limits: Limits) -> Task:

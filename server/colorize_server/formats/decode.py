@@ -21,6 +21,7 @@ from ..color.icc import GreyProfile, UnreadableProfileError, read_profile
 from ..color.rgb import SRGB
 from ..errors import HintsError, PictureError
 from ..picture.photograph import GREY_PROFILES, Metadata, Photograph, Pixels, Profile
+from .embedded import read_embedded
 from .exif import PREFIX, block_from_tiff, clean_block
 from .tiff import STRIP_PIXELS, check_samples, full_range, straight
 from .tiff_page import full_picture, mend_palette, orientation_is_bytes, orientation_of, photometric_of
@@ -105,7 +106,8 @@ def decode_picture(
         raise PictureError(f"The file is {found}, not {media_type} as it claims.", "Give it its right type.")
     with _decoder_errors(found):
         photograph = _decode_tiff(data, limits) if found == "image/tiff" else _decode_with_pillow(data, found, limits)
-    return photograph
+    embedded = read_embedded(data)
+    return replace(photograph, metadata=replace(photograph.metadata, xmp=embedded.xmp, iptc=embedded.iptc))
 
 
 def decode_hints(data: bytes | memoryview, limits: PictureLimits | None = None) -> np.ndarray[Any, np.dtype[np.uint8]]:
@@ -256,7 +258,7 @@ def _photograph(pixels: Any, icc: bytes | None, metadata: Metadata) -> Photograp
     if isinstance(profile, GreyProfile) != grey:
         # A profile for another kind of picture says nothing about this one.
         return Photograph(pixels, default, metadata)
-    return Photograph(pixels, profile, metadata)
+    return Photograph(pixels, profile, metadata if grey else replace(metadata, icc=icc))
 
 
 def _managed_to_srgb(pixels: Pixels, icc: bytes) -> Pixels:

@@ -14,14 +14,26 @@ from PIL import Image, ImageCms
 
 from ..errors import BadRequestError
 from ..picture.photograph import Metadata, Pixels
+from .embedded import (
+    MAX_SEGMENT_BYTES,
+    TIFF_IPTC,
+    TIFF_XMP,
+    Embedded,
+    jpeg_segments_of,
+    png_chunks_of,
+)
 from .exif import PREFIX, add_to_tiff
 
+PSD: Final = "image/vnd.adobe.photoshop"
+"""Layered files, which are not one picture: see layered.py."""
 ENCODED_TYPES: Final = {
     ".png": "image/png",
     ".tif": "image/tiff",
     ".tiff": "image/tiff",
     ".jpg": "image/jpeg",
     ".jpeg": "image/jpeg",
+    ".psd": PSD,
+    ".psb": PSD,
 }
 """File name endings that can be written."""
 JPEG_QUALITY: Final = 95
@@ -30,9 +42,11 @@ PNG_LEVEL: Final = 3
 QUICK_LEVEL: Final = 1
 """Level of PNG and TIFF for many pictures: 3 % larger again, and compressed in six tenths of the time."""
 _TIFF_LEVEL: Final = 6
-_MAX_JPEG_EXIF_BYTES: Final = 65533 - len(PREFIX)
+_MAX_JPEG_EXIF_BYTES: Final = MAX_SEGMENT_BYTES - len(PREFIX)
 """What a segment of a JPEG holds besides its own length; a longer block is left out."""
 _METRE_PER_INCH: Final = 0.0254
+_BYTE, _LONG = 1, 4
+"""Types of TIFF's tags."""
 _PROFILE_DATE: Final = struct.pack(">6H", 2026, 1, 1, 0, 0, 0)
 
 
@@ -82,6 +96,8 @@ def _encode_png(pixels: Pixels, metadata: Metadata, level: int) -> bytes:
         extra += _chunk(b"pHYs", struct.pack(">IIB", *per_metre, 1))
     if metadata.exif is not None:
         extra += _chunk(b"eXIf", metadata.exif)
+    for kind, content in png_chunks_of(Embedded(metadata.xmp, metadata.iptc)):
+        extra += _chunk(kind, content)
     return plain[:33] + extra + plain[33:]
 
 
@@ -102,10 +118,23 @@ def _encode_tiff(pixels: Pixels, metadata: Metadata, level: int) -> bytes:
         iccprofile=srgb_profile(),
         metadata=None,
         software=False,
+        extratags=[
+            *([(TIFF_XMP, _BYTE, len(metadata.xmp), metadata.xmp, True)] if metadata.xmp else []),
+            *(
+                [(TIFF_IPTC, _LONG, -(-len(metadata.iptc) // 4), _as_numbers(metadata.iptc), True)]
+                if metadata.iptc
+                else []
+            ),
+        ],
     )
     if metadata.exif is not None:
         add_to_tiff(stream, metadata.exif)
     return stream.getvalue()
+
+
+def _as_numbers(iptc: bytes) -> NDArray[np.uint32]:
+    """Return IPTC-IIM in the type that TIFF has for it; zero bytes at the end end it."""
+    return np.frombuffer(iptc + bytes(-len(iptc) % 4), "<u4")
 
 
 def _encode_jpeg(pixels: Pixels, metadata: Metadata) -> bytes:
@@ -122,5 +151,8 @@ def _encode_jpeg(pixels: Pixels, metadata: Metadata) -> bytes:
         options["exif"] = PREFIX + metadata.exif
     if metadata.dpi:
         options["dpi"] = metadata.dpi
+    segments = jpeg_segments_of(Embedded(metadata.xmp, metadata.iptc))
+    # Pillow puts these behind JFIF and EXIF, where they belong.
+    options["extra"] = b"".join(struct.pack(">BBH", 0xFF, marker, 2 + len(data)) + data for marker, data in segments)
     image.save(stream, "JPEG", quality=JPEG_QUALITY, subsampling=0, icc_profile=srgb_profile(), **options)
     return stream.getvalue()

@@ -15,6 +15,7 @@ from .memory import SharedBuffer
 RAW: Final = "application/octet-stream"
 PNG: Final = "image/png"
 TIFF: Final = "image/tiff"
+JSON: Final = "application/json"
 ENCODED: Final = (PNG, "image/jpeg", TIFF, "image/webp")
 """Kinds of encoded pictures that are taken; nothing else reaches a decoder."""
 
@@ -76,7 +77,8 @@ class Task:
         wants_recipe: whether the recipe is wanted too.
         lifts_touch_ups: nothing is colorized: the raw picture is a layer as it was laid, what follows it (as its hints)
             is the layer as it is now, and the strokes painted on it are wanted.
-        answer_type: Content-Type of the answer's picture.
+        places: if there are any, nothing is colorized: likely colours of these places, x and y in pixels, are wanted.
+        answer_type: Content-Type of the answer.
         max_pixels: limit on width x height, for decoders.
         max_side: limit on width and height, for decoders.
     """
@@ -87,6 +89,7 @@ class Task:
     wants_doubt: bool
     wants_recipe: bool = False
     lifts_touch_ups: bool = False
+    places: tuple[tuple[int, int], ...] = ()
     answer_type: str
     max_pixels: int
     max_side: int
@@ -106,6 +109,7 @@ class Task:
             wants_doubt=members["wants_doubt"],
             wants_recipe=members["wants_recipe"],
             lifts_touch_ups=members["lifts_touch_ups"],
+            places=tuple((x, y) for x, y in members["places"]),
             answer_type=members["answer_type"],
             max_pixels=members["max_pixels"],
             max_side=members["max_side"],
@@ -119,12 +123,13 @@ class Answer:
     Attributes:
         width: of the picture.
         height: of the picture.
-        channels: of the picture.
-        depth: bits of a sample.
-        size: the network's short side that was used.
-        picture_bytes: length of the picture, which comes first.
+        channels: of the picture; 0 where the answer is none.
+        depth: bits of a sample; 0 likewise.
+        size: the network's short side that was used; 0 where it was not asked.
+        picture_bytes: length of the picture (or of the JSON that is the answer), which comes first.
         doubt_bytes: length of the doubt picture, which follows; 0 without one.
         recipe_bytes: length of the recipe, which comes last; 0 without one.
+        hinted: number of pixels that hints cover; None where none were sent.
         touched: number of pixels that touch-ups cover; None where none were looked for.
         timings_ms: milliseconds of the steps decode, network, picture, encode.
     """
@@ -137,6 +142,7 @@ class Answer:
     picture_bytes: int
     doubt_bytes: int
     recipe_bytes: int = 0
+    hinted: int | None = None
     touched: int | None = None
     timings_ms: dict[str, float]
 
@@ -152,10 +158,12 @@ class WorkerInfo:
     Attributes:
         backend: active backend, its device, providers, and why this one.
         model: name, version, sha256, multiple_of, sizes, default_size.
+        suggests_colours: whether the model suggests colours.
     """
 
     backend: Members
     model: Members
+    suggests_colours: bool = False
 
     @property
     def sizes(self) -> list[int]:

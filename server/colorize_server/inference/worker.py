@@ -1,8 +1,10 @@
 """The product's worker: model, backend and picture path, over pixels that lie in shared memory."""
 
+import json
 import math
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -59,6 +61,7 @@ class PictureWorker:
                 "sizes": list(card.sizes),
                 "default_size": card.default_size,
             },
+            suggests_colours=self._model.suggests_colours,
         )
 
     def run(self, task: Task, inputs: Sequence[SharedBuffer], control: Control) -> tuple[Answer, SharedBuffer]:
@@ -80,6 +83,8 @@ class PictureWorker:
             return self._lift(raw, pixels, hints, control)
         began = time.perf_counter()
         photograph = Photograph(pixels, profile_by_name(raw.profile, raw.channels))
+        if task.places:
+            return self._suggest(task, photograph, hints, control)
         if raw.recipe_bytes:
             recipe = unpack(body.view[raw.picture_bytes : raw.body_bytes], raw.width, raw.height)
             generated = self._colorizer.recall(photograph, recipe, control=control)
@@ -110,6 +115,7 @@ class PictureWorker:
             picture_bytes=raw.answer_bytes,
             doubt_bytes=doubt_bytes,
             recipe_bytes=len(packed),
+            hinted=_painted(hints),
             timings_ms={
                 "network": generated.network_ms,
                 "picture": 1e3 * (time.perf_counter() - began) - generated.network_ms,
@@ -133,8 +139,32 @@ class PictureWorker:
             size=0,
             picture_bytes=strokes.nbytes,
             doubt_bytes=0,
-            touched=int(np.count_nonzero(strokes[..., 3])),
+            touched=_painted(strokes),
             timings_ms={"picture": 1e3 * (time.perf_counter() - began)},
+        )
+        return answer, buffer
+
+    def _suggest(
+        self, task: Task, photograph: Photograph, hints: Rgba | None, control: Control, decode_ms: float = 0.0
+    ) -> tuple[Answer, SharedBuffer]:
+        """Ask the model which colours places may have; the answer is JSON."""
+        from ..picture.suggestions import as_members
+
+        places, timings = self._colorizer.suggest(photograph, task.places, hints=hints, control=control)
+        card = self._model.card
+        members = {"model": f"{card.name} {card.version}", "places": as_members(places)}
+        content = json.dumps(members).encode()
+        buffer = SharedBuffer.create(len(content))
+        buffer.view[:] = content
+        answer = Answer(
+            width=photograph.width,
+            height=photograph.height,
+            channels=0,
+            depth=0,
+            size=card.default_size,
+            picture_bytes=len(content),
+            doubt_bytes=0,
+            timings_ms={"decode": decode_ms, "network": timings.network_ms, "picture": timings.picture_ms},
         )
         return answer, buffer
 
@@ -145,6 +175,8 @@ class PictureWorker:
 
         from ..formats.decode import PictureLimits, decode_hints, decode_picture
         from ..formats.encode import encode_grey, encode_picture
+        from ..provenance.of_run import record_of
+        from ..provenance.record import merge
 
         began = time.perf_counter()
         affordable = psutil.virtual_memory().available // _BYTES_PER_ENCODED_PIXEL
@@ -161,6 +193,8 @@ class PictureWorker:
         hints = decode_hints(inputs[1].view, limits) if len(inputs) > 1 else None
         decode_ms = 1e3 * (time.perf_counter() - began)
         control.check()
+        if task.places:
+            return self._suggest(task, photograph, hints, control, decode_ms)
         doubt: NDArray[np.uint8] | None = None
         if task.wants_doubt:
             doubt = np.empty((photograph.height, photograph.width), np.uint8)
@@ -170,7 +204,9 @@ class PictureWorker:
         began = time.perf_counter()
         control.check()
         with control.alive():
-            picture = encode_picture(pixels, photograph.metadata, task.answer_type)
+            record = record_of(self._model, task.options, with_hints=hints is not None)
+            xmp = merge(photograph.metadata.xmp, record, task.answer_type).packet
+            picture = encode_picture(pixels, replace(photograph.metadata, xmp=xmp), task.answer_type)
             doubt_picture = b"" if doubt is None else encode_grey(doubt)
         buffer = SharedBuffer.create(len(picture) + len(doubt_picture))
         buffer.view[: len(picture)] = picture
@@ -183,6 +219,7 @@ class PictureWorker:
             size=self._model.card.check_size(task.options.size),
             picture_bytes=len(picture),
             doubt_bytes=len(doubt_picture),
+            hinted=_painted(hints),
             timings_ms={
                 "decode": decode_ms,
                 "network": timings.network_ms,
@@ -191,6 +228,11 @@ class PictureWorker:
             },
         )
         return answer, buffer
+
+
+def _painted(strokes: Rgba | None) -> int | None:
+    """Return how many pixels of (height, width, 4) are not wholly transparent; None for none."""
+    return None if strokes is None else int(np.count_nonzero(strokes[..., 3]))
 
 
 def _array(buffer: SharedBuffer, samples: np.dtype[Any], offset_bytes: int, shape: tuple[int, ...]) -> NDArray[Any]:

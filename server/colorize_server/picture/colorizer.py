@@ -6,27 +6,33 @@ by the network's planes and a strip per thread, whatever the size of the scan.
 
 import os
 import time
+from collections.abc import Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from functools import cached_property
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..backends import Backend
-from ..color.cie import lab_from_relative_xyz, relative_xyz_from_lab
-from ..color.rgb import SRGB
-from ..contract import CHROMA_SCALE, LIGHTNESS_SCALE
+from ..color.rgb import lab_d50_from_d65
+from ..contract import CHROMA_SCALE, COLOURS_STRIDE, LIGHTNESS_SCALE
+from ..errors import NoSuggestionsError
 from ..model import Model
 from .control import Control
 from .geometry import NetworkPlan, pad_by_reflection, plan_network
 from .hints import Rgba, anchor_at_network_size, anchor_rows, check_hints, network_hints, without_faint_strokes
 from .join import Joiner, output_space
-from .options import Options
+from .options import Options, check_places
 from .photograph import Photograph, Pixels
 from .recipe import Recipe, quantized
 from .reduce import reduce_area
+from .suggestions import Place, swatches, used_colours
 from .upsample import JointUpsampler, enlarge_linear
+
+if TYPE_CHECKING:
+    from ..backends.onnxruntime_backend import OnnxRuntimeBackend
 
 Planes: TypeAlias = NDArray[np.float32]
 
@@ -72,6 +78,27 @@ class Generated:
     network_ms: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """What the network is asked about one photograph.
+
+    Attributes:
+        plan: its sizes.
+        hints: the strokes at full size; None for none.
+        lightness: (h, w) float32, L* at network size.
+        hint_planes: see `Generated`.
+        luminance: (1, 1, H, W) float32, the network's input, padded.
+        network_hints: (1, 3, H, W) float32, likewise.
+    """
+
+    plan: NetworkPlan
+    hints: Rgba | None
+    lightness: Planes
+    hint_planes: Planes | None
+    luminance: Planes
+    network_hints: Planes
+
+
 def usable_cores() -> int:
     """Return how many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -84,10 +111,14 @@ class Colorizer:
         backend: runs the generator.
         model: its card says which sizes may be used.
         threads: strip workers; None takes one for each core, up to `MAX_THREADS`.
+
+    Attributes:
+        model: that it colours with.
     """
 
     def __init__(self, backend: Backend, model: Model, *, threads: int | None = None) -> None:
         self._backend = backend
+        self.model = model
         self._card = model.card
         self._threads = min(threads or usable_cores(), MAX_THREADS)
         self._executor: Executor = ThreadPoolExecutor(self._threads, thread_name_prefix="strips")
@@ -155,21 +186,92 @@ class Colorizer:
             See `colorize`.
         """
         control = control or Control()
+        asked = self._question(photograph, options.size, hints, control)
+        control.report(_SHARE_REDUCE)
+        control.on_cancel(self._backend.cancel)
+        control.check()
+        began = time.perf_counter()
+        padded_chroma, padded_doubt = self._backend.run(asked.luminance, asked.network_hints)
+        network_ms = 1000 * (time.perf_counter() - began)
+        control.check()
+        h, w = asked.lightness.shape
+        chroma = quantized(padded_chroma[0, :, :h, :w] * np.float32(CHROMA_SCALE * self._card.saturation))
+        doubt = padded_doubt[0, 0, :h, :w] * np.float32(CHROMA_SCALE)
+        recipe = Recipe(photograph.width, photograph.height, asked.plan.size, chroma, asked.hints)
+        return Generated(recipe, asked.lightness, asked.hint_planes, doubt, network_ms)
+
+    def suggest(
+        self,
+        photograph: Photograph,
+        places: Sequence[tuple[int, int]],
+        *,
+        hints: Rgba | None = None,
+        control: Control | None = None,
+    ) -> tuple[list[Place], Timings]:
+        """Ask the network which colours places of a photograph may have.
+
+        Args:
+            photograph: the photograph.
+            places: x and y in pixels.
+            hints: see `colorize`; the network takes them into account, and the colours used in them come first.
+            control: progress and cancellation.
+
+        Returns:
+            One entry for each place, and how long it took.
+
+        Raises:
+            NoSuggestionsError: the model suggests no colours.
+            BadRequestError: a place is outside the photograph.
+            ModelError: ONNX Runtime, which is asked whatever the backend, cannot load the model.
+            See `colorize` for the rest.
+        """
+        control = control or Control()
+        if not self.model.suggests_colours:
+            raise NoSuggestionsError.of_model(f"{self._card.name} {self._card.version}")
+        check_places(places, photograph.width, photograph.height)
+        began = time.perf_counter()
+        asked = self._question(photograph, None, hints, control)
+        control.report(_SHARE_REDUCE)
+        backend = self._suggesting
+        control.on_cancel(backend.cancel)
+        control.check()
+        network_began = time.perf_counter()
+        colours = backend.colours(asked.luminance, asked.network_hints)[0]
+        network_ms = 1000 * (time.perf_counter() - network_began)
+        control.check()
+        used = used_colours(asked.hints)
+        found = []
+        for x, y in places:
+            row = int((y + 0.5) * asked.plan.network_height / photograph.height)
+            column = int((x + 0.5) * asked.plan.network_width / photograph.width)
+            lightness = float(asked.lightness[row, column])
+            cell = colours[..., row // COLOURS_STRIDE, column // COLOURS_STRIDE]
+            found.append(Place(x, y, lightness, swatches(cell, lightness, used)))
+        return found, Timings(network_ms, 1000 * (time.perf_counter() - began) - network_ms)
+
+    @cached_property
+    def _suggesting(self) -> "OnnxRuntimeBackend":
+        from ..backends.suggesting import suggesting_backend  # what only asks a GPU need not load ONNX Runtime
+
+        return suggesting_backend(self._backend, self.model)
+
+    def _question(self, photograph: Photograph, size: int | None, hints: Rgba | None, control: Control) -> "_Question":
+        """Return what the network is shown of a photograph and its strokes."""
         height, width = photograph.height, photograph.width
-        size = self._card.check_size(options.size)
-        plan = plan_network(height, width, size, self._card.multiple_of)
+        plan = plan_network(height, width, self._card.check_size(size), self._card.multiple_of)
         if hints is not None:
             check_hints(hints, height, width)
             if not hints[..., 3].any():
                 hints = None
         low = self._network_lightness(photograph, (plan.network_height, plan.network_width), control)
         hint_planes = self._hint_planes(hints, low.shape, control)
-        control.report(_SHARE_REDUCE)
-        began = time.perf_counter()
-        chroma, doubt = self._run(low, hint_planes, plan, control)
-        network_ms = 1000 * (time.perf_counter() - began)
-        chroma = quantized(chroma * np.float32(CHROMA_SCALE * self._card.saturation))
-        return Generated(Recipe(width, height, size, chroma, hints), low, hint_planes, doubt, network_ms)
+        padded = (plan.padded_height, plan.padded_width)
+        luminance = pad_by_reflection(low / np.float32(LIGHTNESS_SCALE) - 1, *padded)[None, None]
+        if hint_planes is None:
+            told = np.zeros((1, 3, *padded), np.float32)
+        else:
+            told = pad_by_reflection(without_faint_strokes(hint_planes), *padded)[None]
+        return _Question(plan, hints, low, hint_planes, luminance, told)
 
     def recall(self, photograph: Photograph, recipe: Recipe, *, control: Control | None = None) -> Generated:
         """Return what the network said about a photograph (which may have been mended since), from its recipe."""
@@ -239,22 +341,6 @@ class Colorizer:
         reduced: Planes = reduce_area(read, shape, (small[0], small[1]), 1, executor=self._executor, control=control)[0]
         return reduced
 
-    def _run(
-        self, low: Planes, hint_planes: Planes | None, plan: NetworkPlan, control: Control
-    ) -> tuple[Planes, Planes]:
-        padded = (plan.padded_height, plan.padded_width)
-        luminance = pad_by_reflection(low / np.float32(LIGHTNESS_SCALE) - 1, *padded)[None, None]
-        if hint_planes is None:
-            hints = np.zeros((1, 3, *padded), np.float32)
-        else:
-            hints = pad_by_reflection(without_faint_strokes(hint_planes), *padded)[None]
-        control.on_cancel(self._backend.cancel)
-        control.check()
-        chroma, doubt = self._backend.run(luminance, hints)
-        control.check()
-        h, w = plan.network_height, plan.network_width
-        return chroma[0, :, :h, :w].copy(), doubt[0, 0, :h, :w] * np.float32(CHROMA_SCALE)
-
     def _finish(
         self,
         photograph: Photograph,
@@ -299,7 +385,5 @@ class Colorizer:
 
 def _chroma_for_d50(lightness: Planes, chroma: Planes) -> Planes:
     """Return (2, h, w) a*b* relative to D50 of the colours that (L*, a*b*) relative to D65 name, by way of sRGB."""
-    lab = np.stack([lightness, *chroma], axis=-1)
-    linear = relative_xyz_from_lab(lab) @ np.linalg.inv(SRGB.to_relative_xyz).T.astype(np.float32)
-    d50 = lab_from_relative_xyz(linear @ SRGB.to_relative_xyz_d50.T.astype(np.float32))
+    d50 = lab_d50_from_d65(np.stack([lightness, *chroma], axis=-1))
     return np.ascontiguousarray(np.moveaxis(d50[..., 1:], -1, 0))

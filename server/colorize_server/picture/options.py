@@ -1,6 +1,6 @@
 """What a caller may ask of the picture path, as plain values (stdlib only)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, Self
@@ -12,6 +12,10 @@ MIN_SIDE: Final = 8
 
 SATURATION_RANGE: Final = (0.0, 2.0)
 """Lowest and highest factor on the model's chroma."""
+
+
+MOST_PLACES: Final = 16
+"""Places of a photograph that may be asked about at once."""
 
 
 def _as_it_is(value: Any) -> Any:
@@ -74,3 +78,17 @@ class Options:
         """
         if self.blend is Blend.MULTIPLY and self.output is not Output.LAYER:
             raise BadRequestError("Only a layer can be made for Multiply.", "Ask for a layer (--as layer) as well.")
+
+
+def check_places(places: Sequence[tuple[int, int]], width: int, height: int) -> None:
+    """Refuse places that are not on a photograph of `width` by `height` pixels.
+
+    Raises:
+        BadRequestError: the message names the first of them.
+    """
+    for x, y in places:
+        if not (0 <= x < width and 0 <= y < height):
+            raise BadRequestError(
+                f"The place {x},{y} is not on the photograph, which has {width} by {height} pixels.",
+                "A place is its distance from the left and from the top edge, in pixels, counted from 0.",
+            )

@@ -48,10 +48,16 @@ class Metadata:
     Attributes:
         dpi: horizontal and vertical resolution in pixels per inch, or None.
         exif: an EXIF block ("Exif\\0\\0" not included) with Orientation reset to 1 and no thumbnail, or None.
+        xmp: an XMP packet; in a photograph as its file has it, in an output as it is written; or None.
+        iptc: IPTC-IIM records, or None.
+        icc: the profile of the file's colours (RGB) that the photograph's profile was read from, or None.
     """
 
     dpi: tuple[float, float] | None = None
     exif: bytes | None = None
+    xmp: bytes | None = None
+    iptc: bytes | None = None
+    icc: bytes | None = None
 
 
 @dataclass(frozen=True)
