@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from ..picture.control import Control
-from ..picture.options import Blend, Host, Options, Output
+from ..picture.options import Options
 from .memory import SharedBuffer
 
 RAW: Final = "application/octet-stream"
@@ -119,16 +119,9 @@ class Task:
     @classmethod
     def from_members(cls, members: Members) -> "Task":
         """Read a task from a message."""
-        options = members["options"]
         raw = members["raw"]
         return cls(
-            options=Options(
-                output=Output(options["output"]),
-                host=Host(options["host"]),
-                blend=Blend(options["blend"]),
-                size=options["size"],
-                saturation=options["saturation"],
-            ),
+            options=Options.from_members(members["options"]),
             media_type=members["media_type"],
             raw=None if raw is None else RawPicture(**raw),
             wants_doubt=members["wants_doubt"],

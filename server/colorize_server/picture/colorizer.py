@@ -112,24 +112,28 @@ class _Question:
     network_hints: Planes
 
 
+def usable_cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 class Colorizer:
     """Colours photographs with one model; one picture at a time.
 
     Args:
         backend: runs the generator.
         model: its card says which sizes may be used.
+        threads: strip workers; None takes one for each core, up to `MAX_THREADS`.
 
     Attributes:
         model: that it colours with.
     """
 
-    def __init__(self, backend: Backend, model: Model) -> None:
+    def __init__(self, backend: Backend, model: Model, *, threads: int | None = None) -> None:
         self._backend = backend
         self.model = model
         self._card = model.card
-        self._threads = min(
-            len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, MAX_THREADS
-        )
+        self._threads = min(threads or usable_cores(), MAX_THREADS)
         self._executor: Executor = ThreadPoolExecutor(self._threads, thread_name_prefix="strips")
 
     def close(self) -> None:
