@@ -38,7 +38,7 @@ def test_whatever_ends_the_writing_leaves_what_was_there(tmp_path: Path, what: t
         raise what
 
     with pytest.raises(what):
-        write_whole(target, interrupted)
+        write_whole(target, interrupted, "pray")
     assert target.read_bytes() == b"old"
     assert names(tmp_path) == ["picture.png"]
 
@@ -50,14 +50,14 @@ def test_a_large_file_is_written_piece_by_piece(tmp_path: Path) -> None:
         file.seek(0)
         file.write(b"LENGTH")
 
-    write_whole(tmp_path / "new" / "picture.psd", strips)
+    write_whole(tmp_path / "new" / "picture.psd", strips, "pray")
     assert (tmp_path / "new" / "picture.psd").read_bytes() == b"LENGTHstripstripstrip"
 
 
 def test_a_full_disk_says_so_and_leaves_nothing(full_disk: Path) -> None:
     before = names(full_disk)
     with pytest.raises(OutputError, match=r"no room left on the disk of .*: out.png was not written. Free") as caught:
-        write_whole(full_disk / "out.png", bytes(5000))
+        write_whole(full_disk / "out.png", bytes(5000), "pray")
     assert caught.value.code == "disk_full"
     assert names(full_disk) == before
 
@@ -65,13 +65,13 @@ def test_a_full_disk_says_so_and_leaves_nothing(full_disk: Path) -> None:
 def test_a_folder_that_cannot_be_made_says_so(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match=r"cannot be written .* choose another folder with -o") as caught:
-        write_whole(tmp_path / "file" / "out.png", b"data")
+        write_whole(tmp_path / "file" / "out.png", b"data", "choose another folder with -o")
     assert caught.value.code == "not_writable"
 
 
 def test_a_name_as_long_as_a_file_system_takes(tmp_path: Path) -> None:
     target = tmp_path / ("n" * 251 + ".png")
-    write_whole(target, b"data")
+    write_whole(target, b"data", "pray")
     assert target.read_bytes() == b"data"
 
 
@@ -79,7 +79,7 @@ def test_a_name_as_long_as_a_file_system_takes(tmp_path: Path) -> None:
 def test_permissions_are_those_asked_for_less_the_umask(tmp_path: Path) -> None:
     before = os.umask(0o027)
     try:
-        write_whole(tmp_path / "picture.png", b"data")
+        write_whole(tmp_path / "picture.png", b"data", "pray")
         with replacing(tmp_path / "token", mode=0o600) as file:
             file.write(b"data")
     finally:
@@ -92,7 +92,7 @@ def test_permissions_are_those_asked_for_less_the_umask(tmp_path: Path) -> None:
 def test_a_link_is_replaced_and_never_followed(tmp_path: Path) -> None:
     (tmp_path / "other").write_bytes(b"other")
     (tmp_path / "link").symlink_to(tmp_path / "other")
-    write_whole(tmp_path / "link", b"data")
+    write_whole(tmp_path / "link", b"data", "pray")
     assert (tmp_path / "other").read_bytes() == b"other"
     assert not (tmp_path / "link").is_symlink()
     assert (tmp_path / "link").read_bytes() == b"data"

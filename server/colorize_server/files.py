@@ -2,6 +2,8 @@
 
 import contextlib
 import errno
+import hashlib
+import io
 import os
 import secrets
 from collections.abc import Callable, Iterator
@@ -11,7 +13,9 @@ from typing import BinaryIO, Final
 from .errors import OutputError
 
 # Windows has neither the second flag nor links that users may make; the third keeps it from changing ends of lines.
-_NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+_NEW: Final = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+TEMPORARY_PREFIX: Final = ".colorize-"
+"""How the names of files begin that are being written; the id of the process that writes them follows."""
 
 
 def is_full(error: OSError) -> bool:
@@ -32,14 +36,19 @@ def refusal(file: Path, error: OSError, elsewhere: str) -> OutputError:
 
 
 def write_whole(
-    target: Path, content: bytes | Callable[[BinaryIO], None], elsewhere: str = "choose another folder with -o"
+    target: Path,
+    content: bytes | Callable[[BinaryIO], None],
+    elsewhere: str,
+    *,
+    announce: Callable[[str], None] | None = None,
 ) -> None:
     """Write a file wholly or not at all; its folder is made.
 
     Args:
         target: the file.
         content: its bytes, or what writes them to an open file.
-        elsewhere: see `refusal`.
+        elsewhere: says, after "or", how another place is named.
+        announce: called with the SHA-256 of the content, in hexadecimal, before the file has its name.
 
     Raises:
         OutputError: see `refusal`; what was there before is as it was, and nothing is left beside it.
@@ -51,12 +60,15 @@ def write_whole(
                 content(file)
             else:
                 file.write(content)
+            if announce is not None:
+                file.seek(0)
+                announce(hashlib.file_digest(file, "sha256").hexdigest())
     except OSError as error:
         raise refusal(target, error, elsewhere) from error
 
 
 @contextlib.contextmanager
-def replacing(target: Path, *, mode: int = 0o666, prefix: str = ".") -> Iterator[BinaryIO]:
+def replacing(target: Path, *, mode: int = 0o666) -> Iterator[io.BufferedRandom]:
     """Open a new file that takes `target`'s place at the end of the block, and is removed if the block fails.
 
     It lies beside the target until then, under a name that is short enough for every file system and that nobody can
@@ -66,13 +78,12 @@ def replacing(target: Path, *, mode: int = 0o666, prefix: str = ".") -> Iterator
     Args:
         target: the file; its folder must exist.
         mode: its permissions, from which the process's umask is taken away.
-        prefix: of the name until then.
 
     Raises:
         OSError: the file cannot be made or written.
     """
-    temporary = target.with_name(f"{prefix}{secrets.token_hex(4)}")
-    file = open(os.open(temporary, _NEW, mode), "wb")  # noqa: SIM115, PTH123 - closed below; a path has no such flags
+    temporary = target.with_name(f"{TEMPORARY_PREFIX}{os.getpid()}-{secrets.token_hex(4)}")
+    file = open(os.open(temporary, _NEW, mode), "w+b")  # noqa: SIM115, PTH123 - closed below; a path has no such flags
     try:
         with file:
             yield file
@@ -83,3 +94,15 @@ def replacing(target: Path, *, mode: int = 0o666, prefix: str = ".") -> Iterator
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise
+
+
+def remove_leftovers(folder: Path, process_id: int | None = None) -> None:
+    """Remove from a folder what a process that has ended was writing; None stands for all that have ended."""
+    import psutil  # here, because nobody else needs it
+
+    with contextlib.suppress(OSError):
+        for path in folder.glob(f"{TEMPORARY_PREFIX}*-*"):
+            number = path.name.removeprefix(TEMPORARY_PREFIX).partition("-")[0]
+            has_ended = number.isdigit() and not psutil.pid_exists(int(number))
+            if number == str(process_id) or (process_id is None and has_ended):
+                path.unlink(missing_ok=True)

@@ -49,7 +49,7 @@ def test_a_folder_keeps_its_shape_and_skips_results(run, tmp_path: Path, photo: 
     shutil.copy(photo, source / "1920" / "b.jpg")
     (source / "notes.txt").write_text("not a photograph")
     assert run(source, "-o", tmp_path / "out") == 0
-    assert files(tmp_path / "out") == [str(Path("1920/b.colour.png")), "a.colour.png"]
+    assert files(tmp_path / "out") == [str(Path("1920/b.colour.png")), "a.colour.png", "colorize-journal.jsonl"]
     assert run(source) == 0
     assert run(source, "--overwrite") == 0
     assert not list(source.rglob("*.colour.colour.png"))
