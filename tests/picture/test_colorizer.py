@@ -9,8 +9,8 @@ from colorize_server.color.rgb import SRGB, RgbSpace
 from colorize_server.errors import CancelledError, SizeNotOfferedError
 from colorize_server.picture.colorizer import Colorizer
 from colorize_server.picture.control import Control
-from colorize_server.picture.options import Blend, Host, Options, Output
-from colorize_server.picture.photograph import RGB_PROFILES, Photograph, profile_by_name
+from colorize_server.picture.options import PROFILES, Blend, Host, Options, Output
+from colorize_server.picture.photograph import GREY_PROFILES, RGB_PROFILES, Photograph, profile_by_name
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -290,3 +290,14 @@ def test_lightness_of_linear_and_gamma_grey_is_exact() -> None:
         pixels = np.array([[[round(encoded * 65535)]]], np.uint16)
         light = Photograph(pixels, profile_by_name(name, 1)).lightness(0, 1)[0, 0]
         assert light == pytest.approx(float(lab_from_relative_xyz(np.array([y, y, y]))[0]), abs=0.01)
+
+
+def test_every_profile_that_may_be_named_is_there_for_its_channels() -> None:
+    counts = dict.fromkeys(GREY_PROFILES, (1, 2))
+    for name in RGB_PROFILES:
+        counts[name] = (*counts.get(name, ()), 3, 4)
+    assert counts == PROFILES
+    assert [profile.name for profile in (*GREY_PROFILES.values(), *RGB_PROFILES.values())] == [
+        *GREY_PROFILES,
+        *RGB_PROFILES,
+    ]

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from ..errors import OutputError, PictureError
-from ..formats.encode import ENCODED_TYPES, PSD
+from ..formats.encode import ENCODED_TYPES
+from ..media_types import JPEG, PSD
 from ..picture.options import Options, Output
 from .journal import JOURNAL_NAME
 from .names import check_pattern
@@ -254,7 +255,7 @@ def _check_targets(jobs: list[Job], options: BatchOptions) -> None:
                 "Layered files are written with --as psd, and end in .psd or .psb.",
                 code="bad_parameter",
             )
-        if media_type == "image/jpeg" and options.options.output is Output.LAYER:
+        if media_type == JPEG and options.options.output is Output.LAYER:
             raise OutputError(
                 "A layer cannot be a JPEG: its losses would show as wrong colours.",
                 "Write a PNG or TIFF.",
