@@ -96,7 +96,7 @@ function showChosen() {
 }
 
 /**
- * @returns {[string, string][]} value and text of the sizes that the model vouches for
+ * @returns {[string, string][]} value and text of the sizes that the model was tested at
  */
 function sizeItems() {
   const model = server && server.health && server.health.model;

@@ -276,7 +276,7 @@ def test_cancelling_stops_the_work(colorizer: Colorizer) -> None:
     assert progress[-1] == pytest.approx(1)
 
 
-def test_a_size_the_model_is_not_vouched_for_is_refused(colorizer: Colorizer) -> None:
+def test_a_size_that_the_model_was_not_tested_at_is_refused(colorizer: Colorizer) -> None:
     photograph = Photograph(ramp(256), profile_by_name("srgb", 1))
     with pytest.raises(SizeNotOfferedError, match="not tested at size 100") as caught:
         colorizer.colorize(photograph, Options(size=100))
