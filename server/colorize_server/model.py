@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-import platformdirs
-
 from .contract import (
     CARD_KEY,
     CARD_REQUIRED,
@@ -20,6 +18,7 @@ from .contract import (
     OUTPUT_DOUBT,
 )
 from .errors import ModelError, SizeNotOfferedError
+from .folders import data_folder
 
 MODELS_FOLDER: Final = Path(__file__).parent / "models"
 SHIPPED_MODEL: Final = "colorize-base"
@@ -94,7 +93,7 @@ def shipped_model_path() -> Path:
 
 def own_models_folder() -> Path:
     """Return the folder of a user's own models, found by name: `colorize-train finetune` puts NAME.onnx there."""
-    return Path(platformdirs.user_data_dir("colorize-server", appauthor=False)) / "models"
+    return data_folder() / "models"
 
 
 def load_model(path: Path) -> Model:

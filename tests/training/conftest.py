@@ -68,7 +68,8 @@ def exported(tmp_path_factory: pytest.TempPathFactory):
     import torch
     from colorize_training.config import ModelConfig
     from colorize_training.models.export import CardFacts, export_generator
-    from colorize_training.networks.generator import Decoding, build_generator
+    from colorize_training.networks.decoding import Decoding
+    from colorize_training.networks.generator import build_generator
 
     torch.manual_seed(3)
     model = ModelConfig(encoder="lite0", pretrained=False)

@@ -269,6 +269,7 @@ def test_an_artist_makes_a_model_of_their_own(photos, exported, tmp_path):
     """From an exported model and a folder of photographs to a model that the server loads by name."""
     from colorize_server.model import load_model
     from colorize_training.finetune import FinetuneOptions, finetune
+    from colorize_training.models.checkpoint import checkpoints, read_checkpoint
 
     _, base, _ = exported
     options = FinetuneOptions(
@@ -293,6 +294,10 @@ def test_an_artist_makes_a_model_of_their_own(photos, exported, tmp_path):
     assert card.sizes == (256, 320)
     assert card.rest["training"]["pictures_seen"] == 1234 + 4  # those of the model that it started from, and its own
     assert load_model(path).sha256 != load_model(base).sha256
+    (last,) = checkpoints(tmp_path / "own" / "run")
+    hints = read_checkpoint(last).config.hints
+    assert hints.recolour == 0  # else one odd dab would turn the whole picture again
+    assert hints.local > 0
 
 
 COMMANDS = (

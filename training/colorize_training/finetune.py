@@ -9,7 +9,7 @@ from typing import Final
 
 from colorize_server.model import SHIPPED_MODEL, load_model, own_models_folder, shipped_model_path
 
-from colorize_training.config import DataConfig, ModelConfig, TrainConfig, checked
+from colorize_training.config import DataConfig, ModelConfig, TrainConfig, checked, named_config
 from colorize_training.data.prepare import PrepareOptions, prepare
 from colorize_training.data.shards import MANIFEST_NAME, read_manifest
 from colorize_training.errors import DataError, StoppedError
@@ -17,10 +17,13 @@ from colorize_training.files import write_atomically
 from colorize_training.loop.fit import FitOptions, fit
 from colorize_training.models.checkpoint import checkpoints, read_checkpoint
 from colorize_training.models.export import CardFacts, export_checkpoint
-from colorize_training.models.onnx_weights import weights_from_onnx
+from colorize_training.models.onnx_weights import decoding_from_onnx, weights_from_onnx
 
 _LR_FACTOR: Final = 0.2
 """A trained network is bent, not rebuilt."""
+
+_RECIPE: Final = "stage3-large"
+"""Of hints and losses: recolouring whole pictures, as the first stages do, would let one odd dab turn everything."""
 
 _ORIGIN_NAME: Final = "started_from.json"
 """Beside the shards: which photographs they were made of, and where the run started."""
@@ -46,19 +49,20 @@ class FinetuneOptions:
     is_quiet: bool = False
 
 
-def _start(options: FinetuneOptions) -> tuple[Path, ModelConfig, tuple[int, ...], int, str]:
-    """Return where to start, its network, and the sizes and licence of its card."""
+def _start(options: FinetuneOptions) -> tuple[Path, ModelConfig, CardFacts]:
+    """Return where to start, its network, and what the new model's card takes from it."""
     path = options.start_from or shipped_model_path()
     if path.suffix == ".onnx":
         model, _, _ = weights_from_onnx(path)
         card = load_model(path).card
-        return path, model, card.sizes, card.default_size, card.licence
-    return path, read_checkpoint(path).config.model, (256,), 256, "Apache-2.0"
+        decoding = decoding_from_onnx(path)
+        return path, model, CardFacts(options.name, "1", card.sizes, card.default_size, card.licence, decoding)
+    return path, read_checkpoint(path).config.model, CardFacts(options.name, "1", (256,), 256)
 
 
 def _run_config(options: FinetuneOptions, start: Path, model: ModelConfig, shards: Path) -> TrainConfig:
     """Configure the run: up to the full learning rate, a while there, and down in the second half."""
-    base = TrainConfig()
+    base, recipe = TrainConfig(), named_config(_RECIPE)
     config = replace(
         base,
         name=options.name,
@@ -67,6 +71,8 @@ def _run_config(options: FinetuneOptions, start: Path, model: ModelConfig, shard
         start_from=str(start),
         model=model,
         data=DataConfig(folder=str(shards), crop_px=options.crop_px, has_splits=False),
+        hints=recipe.hints,
+        loss=recipe.loss,
         optim=replace(
             base.optim,
             batch=options.batch,
@@ -142,7 +148,7 @@ def finetune(folder: Path, options: FinetuneOptions, say: Callable[[object], Non
         StoppedError: Ctrl+C came before the end, and there is no model yet.
         TrainingError: with cause and remedy.
     """
-    start, model, sizes, default_size, licence = _start(options)
+    start, model, facts = _start(options)
     shards, run = options.out / "shards", options.out / "run"
     config = _run_config(options, start, model, shards)
     if (shards / MANIFEST_NAME).is_file():
@@ -164,7 +170,6 @@ def finetune(folder: Path, options: FinetuneOptions, say: Callable[[object], Non
     except StoppedError as stopped:
         raise StoppedError(stopped.cause, "It makes no model yet; run the same command again to go on.") from stopped
     path = options.out / f"{options.name}.onnx"
-    own = len(read_manifest(shards))
-    facts = CardFacts(options.name, "1", sizes, default_size, licence, training={"own_pictures": own})
+    facts = replace(facts, training={"own_pictures": len(read_manifest(shards))})
     export_checkpoint(last, facts, path)
     return path

@@ -3,9 +3,9 @@
 import argparse
 from pathlib import Path
 
-from ..archive.one_file import write_whole
 from ..backends import open_backend
 from ..errors import ColorizeError, HintsError, NoSuggestionsError, OutputError, PictureError
+from ..files import write_whole
 from ..formats.decode import decode_hints, decode_picture
 from ..formats.swatches import Swatch, encode_palette
 from ..model import load_model, shipped_model_path
@@ -70,7 +70,8 @@ def run(args: argparse.Namespace) -> int:
             raise OutputError(f"{target} is a picture that is read.", "Write the palette elsewhere.")
     places = _suggestions(photo, args.places, args.hints, args.model)
     swatches = [swatch for place in places for swatch in _swatches(place)]
-    write_whole(target, encode_palette(target.suffix.lower(), f"Colours for {photo.name}", swatches))
+    palette = encode_palette(target.suffix.lower(), f"Colours for {photo.name}", swatches)
+    write_whole(target, palette, "name another file with -o")
     for swatch in swatches:
         print("#{:02x}{:02x}{:02x}".format(*swatch.srgb), f" {swatch.name}")
     print(target)

@@ -246,8 +246,9 @@ def _job_schema() -> Members:
             "depth": _INTEGER,
             "content_type": _STRING,
             "recipe_bytes": _INTEGER,
+            "hinted": _INTEGER,
         },
-        optional=("recipe_bytes",),
+        optional=("recipe_bytes", "hinted"),
     )
     return _object(
         {

@@ -23,9 +23,11 @@ _DAMAGED: Final = (struct.error, ValueError, OverflowError)
 
 _ORIENTATION: Final = 274
 _EXIF, _GPS, _INTEROP = 34665, 34853, 40965
-_TEXTS_OF_TIFF: Final = frozenset({270, 271, 272, 305, 306, 315, 33432})
-"""ImageDescription, Make, Model, Software, DateTime, Artist, Copyright.  The other tags of a TIFF's main directory are
-those of its pixels."""
+_XP_TEXTS: Final = frozenset(range(40091, 40096))
+"""XPTitle, XPComment, XPAuthor, XPKeywords, XPSubject: what Windows shows of a picture."""
+_TEXTS_OF_TIFF: Final = frozenset({269, 270, 271, 272, 285, 305, 306, 315, 33432}) | _XP_TEXTS
+"""DocumentName, ImageDescription, Make, Model, PageName, Software, DateTime, Artist, Copyright, Windows' texts.  The
+other tags of a TIFF's main directory are those of its pixels."""
 _OF_PIXELS: Final = frozenset({273, 279, 324, 325, 330, 513, 514})
 """Tags that lead to pixels, such as the thumbnail's (which would show the grey picture): none of them comes along."""
 
@@ -87,6 +89,17 @@ def block_from_tiff(data: bytes | memoryview) -> bytes | None:
     Of the main directory that are the texts; the directories of EXIF and GPS are taken whole.
     """
     return _cleaned(data, _TEXTS_OF_TIFF)
+
+
+def tag_of_tiff(data: bytes | memoryview, tag: int) -> bytes | None:
+    """Return the bytes of a tag of a TIFF's first directory, in the file's order; None if there is none."""
+    try:
+        for entry in _entries(data, _first_directory(data)):
+            if entry.tag == tag and entry.n_bytes <= _MAX_BYTES:
+                return bytes(data[entry.at : entry.at + entry.n_bytes])
+    except _DAMAGED:
+        return None
+    return None
 
 
 def add_to_tiff(stream: io.BytesIO, block: bytes) -> None:

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import platformdirs
-
+from .. import folders
 from ..errors import BackendError, OutputError
 from .card import EngineCard, EngineRecipe, card_path, read_card, read_engine
 
@@ -22,7 +21,7 @@ KERNELS_SUFFIX: Final = ".kernels"
 def cache_folder() -> Path:
     """Return the folder of this user's engines; it need not exist."""
     named = os.environ.get(CACHE_DIR_VARIABLE)
-    base = Path(named) if named else Path(platformdirs.user_cache_dir("colorize-server", appauthor=False))
+    base = Path(named) if named else folders.cache_folder()
     return base / "engines"
 
 

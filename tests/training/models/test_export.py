@@ -20,7 +20,8 @@ from colorize_training.models.comparison import apart, largest_difference, sampl
 from colorize_training.models.export import CardFacts, export_generator
 from colorize_training.models.onnx_weights import weights_from_onnx
 from colorize_training.models.rounding import round_to_steps, round_weights
-from colorize_training.networks.generator import Decoded, Decoding, build_generator, fold_batch_norms
+from colorize_training.networks.decoding import Decoded, Decoding
+from colorize_training.networks.generator import build_generator, fold_batch_norms
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays

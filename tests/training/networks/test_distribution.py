@@ -10,17 +10,18 @@ from colorize_server import contract
 from colorize_training.config import LossConfig, ModelConfig
 from colorize_training.loop.losses import generator_losses
 from colorize_training.models.export import CardFacts, export_generator
-from colorize_training.models.onnx_weights import weights_from_onnx
+from colorize_training.models.onnx_weights import decoding_from_onnx, weights_from_onnx
 from colorize_training.models.predictor import open_predictor
+from colorize_training.networks.decoding import Decoded, Decoding
 from colorize_training.networks.distribution import (
     BINS,
     annealed_mean,
-    decoded,
     distribution_loss,
+    expected_distance,
     suggestions,
     targets,
 )
-from colorize_training.networks.generator import Decoded, Decoding, build_generator, fold_batch_norms
+from colorize_training.networks.generator import build_generator, fold_batch_norms
 
 
 def _plain(a: float, b: float, side: int = 16) -> torch.Tensor:
@@ -71,14 +72,14 @@ def test_a_low_temperature_decides_where_the_mean_is_between():
     assert sharp > 38
 
 
-def test_decoding_keeps_the_detail_of_the_mean():
-    mean = torch.zeros(1, 2, 32, 32)
-    mean[:, :, ::2] = 0.1
-    logits = _logits(((50.0, 0.0), 1.0)).expand(-1, -1, 4, 4)
-    given = decoded(mean, logits, 1.0, 0.0)
-    assert given[0, 0].mean() * contract.CHROMA_SCALE == pytest.approx(50, abs=0.1)
-    assert (given[0, 0, 0] - given[0, 0, 1]).numpy() == pytest.approx(0.1)
-    assert torch.equal(decoded(mean, logits, 1.0, 1.0), mean)
+def test_the_expected_distance_is_the_mean_over_the_shares():
+    logits = _logits(((40.0, 0.0), 0.75), ((0.0, 30.0), 0.25))
+    at_first, between = (
+        expected_distance(logits, torch.tensor(at)[None, :, None, None] / contract.CHROMA_SCALE).item()
+        for at in ((40.0, 0.0), (0.0, 0.0))
+    )
+    assert at_first * contract.CHROMA_SCALE == pytest.approx(0.25 * 50, abs=0.1)
+    assert between * contract.CHROMA_SCALE == pytest.approx(0.75 * 40 + 0.25 * 30, abs=0.1)
 
 
 def test_suggestions_are_apart_and_the_likeliest_comes_first():
@@ -114,17 +115,18 @@ def test_the_head_learns_with_the_rest(network):
 
 def test_the_exported_graph_decodes_and_its_weights_come_back_with_the_head(network, tmp_path):
     config = ModelConfig(encoder="lite0", pretrained=False, distribution=True)
-    decoding = Decoding(temperature=0.5, mean_share=0.25)
+    decoding = Decoding(gain=1.25, temperature=0.5, mean_share=0.25, calm_rounds=2)
     training = {"model": config.__dict__, "pictures_seen": 5}
     path = tmp_path / "head.onnx"
     export_generator(network, CardFacts("head", "1", (256,), 256, decoding=decoding, training=training), path)
     luminance = torch.from_numpy(np.random.default_rng(0).uniform(-1, 1, (1, 1, 64, 64)).astype(np.float32))
     hints = torch.zeros(1, 3, 64, 64)
     with torch.inference_mode():
-        expected, _ = Decoded(network, decoding).eval()(luminance, hints)
+        expected, expected_doubt = Decoded(network, decoding).eval()(luminance, hints)
         mean, *_ = network(luminance, hints)
-    found, _ = open_predictor(path)(luminance, hints)
+    found, doubt = open_predictor(path)(luminance, hints)
     assert (found - expected).abs().max() < 2e-3
+    assert (doubt - expected_doubt).abs().max() < 2e-3
     assert (found - mean).abs().max() > 1e-2
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     feeds = {contract.INPUT_LUMINANCE: luminance.numpy(), contract.INPUT_HINTS: hints.numpy()}
@@ -134,6 +136,7 @@ def test_the_exported_graph_decodes_and_its_weights_come_back_with_the_head(netw
         wanted = suggestions(network(luminance, hints)[2])
     # Where two bins are equally likely the choice may fall on the other one: the first colour alone is compared.
     assert (np.abs(colours - wanted.numpy())[:, 0].max(axis=1) < 0.02).mean() > 0.9
+    assert decoding_from_onnx(path) == decoding  # a model that goes on from here is read alike
     held, weights, _ = weights_from_onnx(path)
     again = build_generator(held)
     again.load_state_dict(weights)

@@ -15,9 +15,8 @@ from colorize_training.loop.losses import adversarial_loss, generator_losses
 from colorize_training.loop.machine import autocast
 from colorize_training.loop.schedule import AveragedWeights, learning_rate_factor
 from colorize_training.models.checkpoint import Checkpoint, Progress, load_part, optimizer_tensors, restore_optimizer
+from colorize_training.networks.decoding import DEFAULT_DECODING, Decoded
 from colorize_training.networks.generator import (
-    DEFAULT_DECODING,
-    Decoded,
     build_generator,
     freeze_batch_norm,
     freeze_encoder_start,

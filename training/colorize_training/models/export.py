@@ -31,10 +31,8 @@ from colorize_training.models.comparison import (
 )
 from colorize_training.models.onnx_weights import HALF_SUFFIX, SCALARS_KEY, WRAPPER_PREFIX
 from colorize_training.models.rounding import SMALL_WEIGHTS, round_weights
+from colorize_training.networks.decoding import DEFAULT_DECODING, Decoded, Decoding
 from colorize_training.networks.generator import (
-    DEFAULT_DECODING,
-    Decoded,
-    Decoding,
     Generator,
     build_generator,
     fold_batch_norms,
@@ -166,6 +164,7 @@ def card_json(facts: CardFacts, multiple_of: int, distance: ChromaDistance) -> s
         "gain": facts.decoding.gain,
         "temperature": facts.decoding.temperature,
         "mean_share": facts.decoding.mean_share,
+        "calm_rounds": facts.decoding.calm_rounds,
         "weight_step": facts.weight_step,
         # Rounded, so that two processors write the same file.
         "largest_chroma_distance": round(distance.largest, 1),

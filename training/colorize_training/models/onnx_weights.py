@@ -1,7 +1,7 @@
 """Read a generator's weights back from an exported ONNX model, so that an artist can train on from the shipped file."""
 
 import json
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +14,7 @@ from torch import Tensor
 
 from colorize_training.config import ModelConfig
 from colorize_training.errors import CheckpointError
+from colorize_training.networks.decoding import DEFAULT_DECODING, Decoding
 
 HALF_SUFFIX: Final = ".half"
 """Ends the names of initialisers that are stored in half precision."""
@@ -28,8 +29,9 @@ SCALARS_KEY: Final = "colorize.scalars"
 def weights_from_onnx(path: Path) -> tuple[ModelConfig, dict[str, Tensor], int]:
     """Return network (its batch normalisation folded), weights (float32) and pictures seen of an exported model.
 
-    The gain of the graph goes into the chroma head: without hints the function is the exported one, with hints it is
-    louder by the gain until training has shown it the painted colours again.
+    Without a distribution the gain of the graph goes into the chroma head: without hints the function is the exported
+    one, with hints it is louder by the gain until training has shown it the painted colours again.  With one, the gain
+    stays a matter of the decoding (:func:`decoding_from_onnx`), for it is on both.
 
     Raises:
         CheckpointError: if the file is damaged or was not written by ``colorize-train export``.
@@ -53,6 +55,21 @@ def weights_from_onnx(path: Path) -> tuple[ModelConfig, dict[str, Tensor], int]:
             name = initializer.name.removesuffix(HALF_SUFFIX).removeprefix(WRAPPER_PREFIX)
             weights[name] = torch.from_numpy(numpy_helper.to_array(initializer).astype(np.float32))
     for name in weights:
-        if name.startswith("chroma_head."):
+        if name.startswith("chroma_head.") and not config.distribution:
             weights[name] = weights[name] * gain
     return config, weights, seen
+
+
+def decoding_from_onnx(path: Path) -> Decoding:
+    """Return how colours are to be read from the weights of :func:`weights_from_onnx`, as the exported model does it.
+
+    Raises:
+        CheckpointError: if the file is damaged.
+    """
+    try:
+        training = load_model(path).card.rest.get("training", {})
+    except ModelError as error:
+        raise CheckpointError(str(error), "Give a model that colorize-train export has written.") from error
+    if not training.get("model", {}).get("distribution"):
+        return DEFAULT_DECODING
+    return Decoding(**{field.name: training[field.name] for field in fields(Decoding) if field.name in training})

@@ -11,11 +11,9 @@ from torch.nn import functional
 
 from colorize_training.errors import CheckpointError
 from colorize_training.models.checkpoint import checkpoints, load_part, read_checkpoint
+from colorize_training.networks.decoding import DEFAULT_DECODING, Decoded, Decoding
 from colorize_training.networks.distribution import suggestions
 from colorize_training.networks.generator import (
-    DEFAULT_DECODING,
-    Decoded,
-    Decoding,
     build_generator,
     in_channels_last,
 )

@@ -131,23 +131,22 @@ def annealed_mean(logits: Tensor, temperature: float) -> Tensor:
     return functional.conv2d(shares, weight)
 
 
-def decoded(mean: Tensor, logits: Tensor, temperature: float, mean_share: float) -> Tensor:
-    """Join the network's mean with the annealed mean of its distribution.
-
-    The mean keeps its detail: only what the two differ by at stride 8 is enlarged, so that edges stay where they are.
+def expected_distance(logits: Tensor, chroma: Tensor) -> Tensor:
+    """Return how far from a colour the distribution expects the true one to be.
 
     Args:
-        mean: (N, 2, H, W) network units.
-        logits: (N, Q, H / 8, W / 8).
-        temperature: see :func:`annealed_mean`.
-        mean_share: 0..1; 1 = the mean alone.
+        logits: (N, Q, h, w).
+        chroma: (N, 2, h, w) network units.
 
     Returns:
-        (N, 2, H, W) network units.
+        (N, 1, h, w) network units: the mean distance over the shares.
     """
-    change = annealed_mean(logits, temperature) - functional.avg_pool2d(mean, STRIDE)
-    enlarged = functional.interpolate(change, scale_factor=float(STRIDE), mode="bilinear", align_corners=False)
-    return mean + (1 - mean_share) * enlarged
+    shares = torch.softmax(logits.float(), dim=1)
+    colours = (BINS / contract.CHROMA_SCALE).to(logits.device)
+    # |x - y|^2 = |x|^2 - 2 x.y + |y|^2, the product as a convolution.
+    product = functional.conv2d(chroma.float(), -2 * colours[:, :, None, None])
+    square = (colours**2).sum(dim=1)[:, None, None] + (chroma.float() ** 2).sum(dim=1, keepdim=True) + product
+    return (shares * square.clamp_min(0).sqrt()).sum(dim=1, keepdim=True)
 
 
 def suggestions(logits: Tensor, count: int = 7, radius: float = 10.0) -> Tensor:

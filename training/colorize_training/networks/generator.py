@@ -4,16 +4,14 @@ import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Final, TypeVar
+from typing import TypeVar
 
 import torch
-from colorize_server import contract
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from colorize_training.config import ModelConfig
 from colorize_training.errors import ConfigError
-from colorize_training.networks.distribution import decoded, suggestions
 from colorize_training.networks.efficientnet import load_imagenet_weights
 from colorize_training.networks.unet256 import UNet256
 from colorize_training.networks.unet_efficientnet import UNetEfficientNet
@@ -39,48 +37,6 @@ def build_generator(config: ModelConfig, pretrained: bool | None = None) -> Gene
             load_imagenet_weights(generator.encoder)
         return fold_batch_norms(generator) if config.folded_batch_norm else generator
     raise ConfigError(f"There is no network {config.network!r}.", "Use unet-efficientnet or unet256.")
-
-
-@dataclass(frozen=True)
-class Decoding:
-    """How colours are read from what a generator gives.
-
-    Attributes:
-        gain: factor on chroma.
-        temperature: of the distribution's annealed mean, if there is a distribution.
-        mean_share: of the generator's own mean in the result; the rest is the annealed mean.
-    """
-
-    gain: float = 1.0
-    temperature: float = 0.7
-    mean_share: float = 0.5
-
-
-DEFAULT_DECODING: Final = Decoding()
-
-
-class Decoded(nn.Module):
-    """A generator with its decoding: chroma and doubt of the model contract, and colours if asked for.
-
-    Hinted colours are divided by the gain before, so that they come back as they were painted.
-    """
-
-    def __init__(self, generator: nn.Module, decoding: Decoding, gives_colours: bool = False) -> None:
-        super().__init__()
-        self.gives_colours = gives_colours
-        self.generator = generator
-        self.decoding = decoding
-
-    def forward(self, luminance: Tensor, hints: Tensor) -> tuple[Tensor, ...]:
-        """See the model contract."""
-        how = self.decoding
-        if how.gain != 1.0:
-            hints = torch.cat([hints[:, :2] / how.gain, hints[:, 2:]], dim=1)
-        chroma, doubt, *logits = self.generator(luminance, hints)
-        if logits:
-            chroma = decoded(chroma, logits[0], how.temperature, how.mean_share)
-        chroma = chroma if how.gain == 1.0 else chroma * how.gain
-        return (chroma, doubt, suggestions(logits[0], contract.SUGGESTIONS)) if self.gives_colours else (chroma, doubt)
 
 
 def in_channels_last(network: nn.Module) -> nn.Module:

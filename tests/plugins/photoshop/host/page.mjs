@@ -151,6 +151,7 @@ export async function openPanel(browser, options) {
     const { pathname, port, searchParams } = new URL(request.url);
     const record = {
       method: request.method,
+      url: request.url,
       path: pathname,
       port,
       query: Object.fromEntries(searchParams),

@@ -8,7 +8,7 @@ export const strictControls = {
     patches: [
       {
         file: "source.js",
-        find: "if (layer.kind === LayerKind.NORMAL && (await layers.hasMask(document, layer))) return canvas;",
+        find: "if (layer.kind === constants.LayerKind.NORMAL && (await layers.hasMask(document, layer))) return canvas;",
         replace: "",
       },
     ],
@@ -44,6 +44,16 @@ export const strictControls = {
         replace: "if (!readMask) throw",
       },
     ],
+    fails: /did not match/,
+  },
+  "looking at the visible picture": {
+    scenario: "a mask that is there and hides nothing",
+    patches: [{ file: "masks.js", find: "  return shown === hidden;\n", replace: "  return Boolean(shown || hidden);\n" }],
+    fails: /did not match/,
+  },
+  "looking at the visible picture in the self-test": {
+    scenario: "self-test finds what masks and metadata lack",
+    patches: [{ file: "selftest.js", find: "if (!isSeen) throw", replace: "if (!isWritten) throw" }],
     fails: /did not match/,
   },
   "converting without merging": {

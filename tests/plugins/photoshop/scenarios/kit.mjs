@@ -36,6 +36,7 @@ export class Kit {
     };
     const panel = new PanelDriver(await openPanel(this.browser, settings));
     this.panels.push(panel);
+    await panel.untilSettled();
     return panel;
   }
 
@@ -64,6 +65,13 @@ export class Kit {
 export class PanelDriver {
   constructor(opened) {
     Object.assign(this, opened);
+  }
+
+  /** Wait until the dropdowns have taken their items in: nobody picks earlier. */
+  async untilSettled() {
+    const isSettled = () =>
+      [...document.querySelectorAll("sp-dropdown")].every((dropdown) => dropdown.isSettled && dropdown.selectedIndex >= 0);
+    await this.page.waitForFunction(isSettled, undefined, { timeout: 10000 });
   }
 
   open(spec) {
