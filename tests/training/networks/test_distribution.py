@@ -83,13 +83,20 @@ def test_the_expected_distance_is_the_root_of_the_mean_square():
 
 
 def test_suggestions_are_apart_and_the_likeliest_comes_first():
-    logits = _logits(((40.0, 0.0), 0.5), ((40.0, 10.0), 0.1), ((-30.0, 20.0), 0.4)).repeat(1, 1, 2, 2)
+    likely = (((40.0, 0.0), 0.5), ((40.0, 10.0), 0.06), ((40.0, -10.0), 0.04), ((-30.0, 20.0), 0.4))
+    logits = _logits(*likely).repeat(1, 1, 2, 2)
     found = suggestions(logits)
     assert found.shape == (1, 7, 3, 2, 2)
     first = found[0, :, :, 0, 0]
-    assert first[:2, 2].numpy() == pytest.approx([0.6, 0.4], abs=1e-3)
+    assert first[:2, 2].numpy() == pytest.approx([0.6, 0.4], abs=0.06)
     assert first[1, :2].numpy() * contract.CHROMA_SCALE == pytest.approx([-30, 20], abs=0.1)
-    assert (torch.pdist(first[:2, :2]) * contract.CHROMA_SCALE > 14).all()
+    assert (torch.pdist(first[:4, :2]) * contract.CHROMA_SCALE > 7).all()  # none is there twice
+
+
+def test_a_sure_colour_is_suggested_once():
+    first = suggestions(_logits(((-30.0, 20.0), 1.0)).repeat(1, 1, 2, 2))[0, :, :, 0, 0]
+    assert first[0, 2] > 0.99
+    assert (first[1:, 2] < 1e-3).all()
 
 
 def test_the_shares_of_suggestions_sum_to_at_most_one():

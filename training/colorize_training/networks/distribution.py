@@ -179,7 +179,8 @@ def suggestions(logits: Tensor, count: int = 7) -> Tensor:
     apart = torch.cdist(BINS, BINS).to(logits.device)
     near = (apart <= _STEP + _ROUNDING).float()
     others = (apart > _STEP * 2**0.5 + _ROUNDING).float()
-    left = shares @ near
+    # Its own bin counts twice, so that a sure colour is taken at its middle and not twice from both sides.
+    left = shares @ (near + torch.eye(bins, device=logits.device))
     found = []
     for _ in range(count):
         place = left.argmax(dim=1)
