@@ -252,6 +252,8 @@ function hintsOf(hints, loop, lifted, usesTouchUps) {
  */
 async function takeIn(document, touchUps, lifted, { bounds, depth }) {
   if (lifted.strokes.length === 0) return;
+  // On a hidden layer they would be lost to sight.
+  if (!touchUps.visible) touchUps.visible = true;
   // Its bounds may be those of what its mask shows: then it is asked for everywhere, and the host says where it is.
   const { width: w, height: h } = document;
   const isMasked = await layers.hasMask(document, touchUps);

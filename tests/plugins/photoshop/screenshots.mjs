@@ -25,11 +25,11 @@ const kit = new Kit({ pages: new Pages(browser), server, folder: work, patches: 
 const states = {
   async darkest() {},
   async dark(panel) {
-    await panel.page.evaluate(() => {
-      document.getElementById("status").textContent = document.documentElement.lang === "de" ? "Kolorieren …" : "Colorizing …";
+    await panel.page.evaluate((isGerman) => {
+      document.getElementById("status").textContent = isGerman ? "Kolorieren …" : "Colorizing …";
       document.getElementById("progress").value = 45;
       document.getElementById("running").classList.remove("hidden");
-    });
+    }, locale.startsWith("de"));
   },
   async light(panel) {
     const grey = plain(200, 160, [120, 120, 120, 255]);
