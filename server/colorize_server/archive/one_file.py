@@ -22,6 +22,7 @@ from ..picture.colorizer import Colorizer
 from ..picture.hints import check_strokes
 from ..provenance.of_run import record_of
 from ..provenance.record import merge
+from ..provenance.signature import sign
 from .bar import Stages
 from .plan import BatchOptions, Job
 
@@ -94,7 +95,10 @@ def _colorize_file(colorizer: Colorizer, job: Job, batch: BatchOptions, stages: 
             document = layered_document(photograph, pixels, metadata, doubt=doubt, hints=hints)
             target = _write_layered(document, job, batch)
         else:
-            write_whole(target, encode_picture(pixels, metadata, media_type))
+            data = encode_picture(pixels, metadata, media_type)
+            if batch.signing is not None:
+                data = sign(data, media_type, batch.signing, record, job.source)
+            write_whole(target, data)
         if batch.doubt is not None and doubt is not None:
             write_whole(batch.doubt, encode_grey(doubt))
     seconds = time.monotonic() - began

@@ -10,6 +10,7 @@ from typing import Final
 from ..errors import OutputError, PictureError
 from ..formats.encode import ENCODED_TYPES, PSD
 from ..picture.options import Options, Output
+from ..provenance.signature import SIGNED_TYPES, Signing
 
 PHOTO_SUFFIXES: Final = frozenset({".png", ".jpg", ".jpeg", ".jfif", ".tif", ".tiff", ".webp"})
 """Endings that are looked for in folders; a file that is named may end as it likes."""
@@ -35,6 +36,7 @@ class BatchOptions:
         overwrite: replace files that exist.
         skip_existing: leave out photographs whose result is there already.
         layered: the results are layered files (PSD), whose layer of colour is made for all programs.
+        signing: what the results are signed with; None for no signature.
         provenance: the results say in their metadata that their colours are inferred.
     """
 
@@ -44,6 +46,7 @@ class BatchOptions:
     overwrite: bool = False
     skip_existing: bool = False
     layered: bool = False
+    signing: Signing | None = None
     provenance: bool = True
 
 
@@ -211,6 +214,12 @@ def _check_targets(jobs: list[Job], options: BatchOptions) -> None:
             raise OutputError(
                 f"{job.target} is {'the name of' if media_type == PSD else 'not'} a layered file.",
                 "Layered files are written with --as psd, and end in .psd or .psb.",
+                code="bad_parameter",
+            )
+        if options.signing is not None and media_type not in SIGNED_TYPES:
+            raise OutputError(
+                f"{job.target} cannot be signed.",
+                "PNG, TIFF and JPEG can; leave out --sign-cert.",
                 code="bad_parameter",
             )
         if media_type == "image/jpeg" and options.options.output is Output.LAYER:
