@@ -72,3 +72,50 @@ async def test_every_encoded_answer_has_its_record(daemon: Rig, accept: str) -> 
     embedded = read_embedded(reply.body)
     assert embedded.xmp is not None
     assert Packet.read(embedded.xmp).text("Iptc4xmpExt:DigitalSourceType") == SOURCE_TYPE
+
+
+XMP = {"Content-Type": "application/rdf+xml"}
+OWN = (
+    b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+    b'<rdf:Description rdf:about="" xmlns:my="http://example.org/" my:shelf="12"/></rdf:RDF></x:xmpmeta>'
+)
+
+
+async def test_a_record_is_put_into_the_packet_of_a_document(daemon: Rig) -> None:
+    path = "/v1/provenance?size=128&saturation=1.2&hints=painted"
+    reply = await daemon.ask("POST", path, OWN, XMP)
+    assert reply.status == 200, reply.body
+    assert reply.headers["Content-Type"] == XMP["Content-Type"]
+    assert b'my:shelf="12"' in reply.body
+    packet = Packet.read(reply.body)
+    assert packet.text("Iptc4xmpExt:DigitalSourceType") == SOURCE_TYPE
+    assert packet.text("dc:format") is None
+    (event,) = packet.items("xmpMM:History")
+    for words in ("Model tiny 1, sha256", "size 128", "saturation 1.2", "With painted hints."):
+        assert words in event["parameters"]
+
+
+@pytest.mark.parametrize("body", [b"", b"<damaged"])
+async def test_a_document_without_a_packet_gets_one(daemon: Rig, body: bytes) -> None:
+    reply = await daemon.ask("POST", "/v1/provenance", body, XMP)
+    assert reply.status == 200
+    assert Packet.read(reply.body).text("Iptc4xmpExt:DigitalSourceType") == SOURCE_TYPE
+
+
+@pytest.mark.parametrize(
+    ("query", "headers", "body", "status"),
+    [
+        ("", {"Content-Type": "text/plain"}, OWN, 415),
+        ("", {**XMP, "Content-Encoding": "gzip"}, OWN, 415),
+        ("?size=many", XMP, OWN, 400),
+        ("?saturation=3", XMP, OWN, 400),
+        ("?hints=rgba8", XMP, OWN, 400),
+        ("?model=other", XMP, OWN, 400),
+        ("", XMP, OWN + b" " * (2 << 20), 413),
+    ],
+)
+async def test_other_records_are_refused(
+    daemon: Rig, query: str, headers: dict[str, str], body: bytes, status: int
+) -> None:
+    reply = await daemon.ask("POST", f"/v1/provenance{query}", body, headers)
+    assert reply.status == status, reply.body

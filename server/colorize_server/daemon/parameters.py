@@ -178,6 +178,21 @@ def touch_ups_task(pairs: Sequence[tuple[str, str]], content_type: str, limits: 
     )
 
 
+def record_settings(pairs: Sequence[tuple[str, str]]) -> tuple[dict[str, str], bool]:
+    """Read what ``POST /v1/provenance`` is told of a run: its settings as they are written, and whether it had hints.
+
+    Raises:
+        BadRequestError: as `task_from_query`.
+    """
+    values = single_values(pairs, ("size", "saturation", "hints"))
+    settings = {}
+    if "size" in values:
+        settings["size"] = str(_integer(values, "size"))
+    if "saturation" in values:
+        settings["saturation"] = f"{_number(values, 'saturation', *SATURATION_RANGE, default=1.0):g}"
+    return settings, _one_of(values, "hints", ("", "painted"), "") == "painted"
+
+
 def _include(values: Mapping[str, str], *, is_raw: bool) -> set[str]:
     """Return what is to come with the picture."""
     if "include" not in values:
