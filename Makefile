@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PHOTO ?= tests/photographs/migrant-mother-1936.jpg
 LINTED := server training gimp_plugin tests soak benchmarks
 
-.PHONY: help colorize test lint test-gimp test-photoshop photoshop-panel train-smoke bench soak audit pictures
+.PHONY: help colorize test lint test-gimp test-photoshop photoshop-panel train-smoke check-readme bench soak audit pictures
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -49,6 +49,9 @@ photoshop-panel: $(VENV)/main.stamp  ## pack the Photoshop panel as a .ccx
 
 train-smoke: $(VENV)/test.stamp  ## both stages, evaluation and export on a tiny set
 	$(BIN)/python -m pytest tests/training/smoke.py
+
+check-readme: $(VENV)/test.stamp  ## follow README, training/README and PROTOCOL word by word, in a clean clone
+	$(BIN)/python tests/check_readme.py
 
 bench: $(VENV)/test.stamp  ## ratios measured in one run; writes bench-results/bench.json
 	$(BIN)/python -m benchmarks -o bench-results/bench.json $(SECTIONS)

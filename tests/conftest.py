@@ -32,24 +32,6 @@ def tiny_model_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_tiny_model(tmp_path_factory.mktemp("model") / "tiny.onnx")
 
 
-@pytest.fixture
-def full_disk(tmp_path: Path) -> Iterator[Path]:
-    """Return the folder of a disk that really is full; only an administrator may mount one."""
-    folder = tmp_path / "full"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=64k,mode=700", "none", str(folder)]
-    if sys.platform != "linux" or subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("may not mount a small disk here")
-    try:
-        with (folder / "other files").open("wb", buffering=0) as file, contextlib.suppress(OSError):
-            while True:
-                file.write(bytes(4096))
-        assert shutil.disk_usage(folder).free == 0
-        yield folder
-    finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
-
-
 @pytest.fixture(scope="session")
 def tiny(tiny_model_path: Path) -> Model:
     return load_model(tiny_model_path)
@@ -117,3 +99,21 @@ def fake_gpu(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     write_nvidia_smi(program, "0, GeForce A, 8.6, 580.10, 8192, 7000", "1, Tesla B, 9.0, 580.10, [N/A], [N/A]")
     monkeypatch.setenv("PATH", str(folder))
     return program
+
+
+@pytest.fixture
+def full_disk(tmp_path: Path) -> Iterator[Path]:
+    """Return the folder of a disk that really is full; only an administrator may mount one."""
+    folder = tmp_path / "full"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k,mode=700", "none", str(folder)]
+    if sys.platform != "linux" or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("may not mount a small disk here")
+    try:
+        with (folder / "other files").open("wb", buffering=0) as file, contextlib.suppress(OSError):
+            while True:
+                file.write(bytes(4096))
+        assert shutil.disk_usage(folder).free == 0
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)

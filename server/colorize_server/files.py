@@ -2,11 +2,17 @@
 
 import contextlib
 import errno
+import hashlib
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO, Final
 
 from .errors import OutputError
+
+TEMPORARY_PREFIX: Final = ".colorize-"
+"""How the names of files begin that are being written; the id of the process that writes them follows."""
 
 
 def is_full(error: OSError) -> bool:
@@ -26,8 +32,20 @@ def refusal(file: Path, error: OSError, elsewhere: str) -> OutputError:
     return OutputError(message, f"Make {file.parent} writable, or {elsewhere}.", code="not_writable")
 
 
-def write_whole(target: Path, data: bytes, elsewhere: str) -> None:
+def write_whole(
+    target: Path,
+    content: bytes | Callable[[BinaryIO], None],
+    elsewhere: str,
+    *,
+    announce: Callable[[str], None] | None = None,
+) -> None:
     """Write a file under another name beside it, then rename it.
+
+    Args:
+        target: the file.
+        content: its bytes, or what writes them to an open file.
+        elsewhere: says, after "or", how another place is named.
+        announce: called with the SHA-256 of the content, in hexadecimal, when all that is left is to rename it.
 
     Raises:
         OutputError: see `refusal`; what was there before is as it was, and nothing is left beside it.
@@ -35,11 +53,17 @@ def write_whole(target: Path, data: bytes, elsewhere: str) -> None:
     temporary: str | None = None
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=".", dir=target.parent)  # no longer than the name it gets
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
+        handle, temporary = tempfile.mkstemp(prefix=f"{TEMPORARY_PREFIX}{os.getpid()}-", dir=target.parent)
+        with os.fdopen(handle, "w+b") as file:
+            if isinstance(content, bytes):
+                file.write(content)
+            else:
+                content(file)
             file.flush()
             os.fsync(file.fileno())
+            if announce is not None:
+                file.seek(0)
+                announce(hashlib.file_digest(file, "sha256").hexdigest())
         mask = os.umask(0)
         os.umask(mask)
         Path(temporary).chmod(0o666 & ~mask)
@@ -50,3 +74,15 @@ def write_whole(target: Path, data: bytes, elsewhere: str) -> None:
         if temporary is not None:
             with contextlib.suppress(OSError):
                 Path(temporary).unlink(missing_ok=True)
+
+
+def remove_leftovers(folder: Path, process_id: int | None = None) -> None:
+    """Remove from a folder what a process that has ended was writing; None stands for all that have ended."""
+    import psutil  # here, because nobody else needs it
+
+    with contextlib.suppress(OSError):
+        for path in folder.glob(f"{TEMPORARY_PREFIX}*-*"):
+            number = path.name.removeprefix(TEMPORARY_PREFIX).partition("-")[0]
+            has_ended = number.isdigit() and not psutil.pid_exists(int(number))
+            if number == str(process_id) or (process_id is None and has_ended):
+                path.unlink(missing_ok=True)

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from colorize_server.archive import bar, one_file
+from colorize_server.archive import bar
 from colorize_server.backends import BACKENDS
 from colorize_server.cli.colorize import main
 from colorize_server.errors import BadRequestError
@@ -140,7 +140,7 @@ def test_one_photograph_has_a_bar_on_a_terminal_alone(run, scans: Path, monkeypa
     screen, file = Screen(is_terminal=True), Screen(is_terminal=False)
     for stream in (screen, file):
         monkeypatch.setattr(sys, "stderr", stream)
-        assert run(scans, "--overwrite") == 0
+        assert run(scans / "a.jpg", "--overwrite") == 0
     assert file.getvalue() == ""
     shown = re.findall(r"(Reading|Colouring|Writing) +(\d+) %", screen.getvalue())
     assert list(dict.fromkeys(words for words, _ in shown)) == ["Reading", "Colouring", "Writing"]
@@ -160,23 +160,6 @@ def test_a_long_call_takes_nothing_back_from_the_bar(monkeypatch):
         control.report(0.0)
         stages.writing()
     assert re.findall(r"(\d+) %", screen.getvalue())[-2:] == ["40", "70"]
-
-
-def test_ctrl_c_tells_what_was_finished(run, scans: Path, monkeypatch, capsys):
-    draw(scans / "a.jpg")
-    draw(scans / "b.jpg")
-    real = one_file._colorize_file
-
-    def colorize_file(colorizer, job, *rest):
-        if job.source.name == "b.jpg":
-            raise KeyboardInterrupt
-        return real(colorizer, job, *rest)
-
-    monkeypatch.setattr(one_file, "_colorize_file", colorize_file)
-    assert run(scans) == 130
-    captured = capsys.readouterr()
-    assert "a.colour.png" in captured.out
-    assert "stopped after 1 of 2" in captured.err
 
 
 def test_names_that_the_console_cannot_show_end_nothing(scans: Path, tiny_model_path: Path):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from colorize_server.archive import one_file
+from colorize_server import files as whole_files
 from colorize_server.cli.colorize import main
 from colorize_server.color.rgb import SRGB
 from colorize_server.errors import OutputError
@@ -52,7 +52,7 @@ def test_a_folder_keeps_its_shape_and_skips_results(run, tmp_path: Path, photo: 
     shutil.copy(photo, source / "1920" / "b.jpg")
     (source / "notes.txt").write_text("not a photograph")
     assert run(source, "-o", tmp_path / "out") == 0
-    assert files(tmp_path / "out") == [str(Path("1920/b.colour.png")), "a.colour.png"]
+    assert files(tmp_path / "out") == [str(Path("1920/b.colour.png")), "a.colour.png", "colorize-journal.jsonl"]
     assert run(source) == 0
     assert run(source, "--overwrite") == 0
     assert not list(source.rglob("*.colour.colour.png"))
@@ -234,16 +234,16 @@ def test_a_full_disk_says_so_and_leaves_nothing(tmp_path: Path, monkeypatch: pyt
         path.touch()
         return os.open("/dev/full", os.O_WRONLY), str(path)
 
-    monkeypatch.setattr(one_file.tempfile, "mkstemp", full)
-    with pytest.raises(OutputError, match="The disk is full"):
-        one_file.write_whole(tmp_path / "out.png", b"data")
+    monkeypatch.setattr(whole_files.tempfile, "mkstemp", full)
+    with pytest.raises(OutputError, match="There is no room left on the disk"):
+        whole_files.write_whole(tmp_path / "out.png", b"data", "pray")
     assert files(tmp_path) == []
 
 
 def test_a_folder_that_cannot_be_made_says_so(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="cannot be written") as caught:
-        one_file.write_whole(tmp_path / "file" / "out.png", b"data")
+        whole_files.write_whole(tmp_path / "file" / "out.png", b"data", "pray")
     assert caught.value.code == "not_writable"
 
 

@@ -35,13 +35,15 @@ def test_a_palette_is_written_beside_the_photograph_and_told(
 ) -> None:
     assert palette(photo, "--at", "10,20", "--at", "80,30") == 0
     target = photo.with_name("aunt ida-palette.ase")
-    groups = swatch.parse(str(target))
-    assert [group["name"] for group in groups] == ["aunt ida.png at 10,20", "aunt ida.png at 80,30"]
-    assert all(3 <= len(group["swatches"]) <= 7 for group in groups)
-    said = capsys.readouterr().out
-    assert said.count("#") == sum(len(group["swatches"]) for group in groups)
-    assert "aunt ida.png at 10,20:" in said
-    assert said.endswith(f"{target}\n")
+    (group,) = swatch.parse(str(target))
+    assert group["name"] == "Colours for aunt ida.png"
+    names = [colour["name"] for colour in group["swatches"]]
+    for place in ("10,20: ", "80,30: "):
+        assert 3 <= sum(name.startswith(place) for name in names) <= 7
+    *lines, last = capsys.readouterr().out.splitlines()
+    assert [line.partition("  ")[2] for line in lines] == names
+    assert all(line.startswith("#") for line in lines)
+    assert last == str(target)
 
 
 @pytest.mark.parametrize(("ending", "start"), [(".gpl", b"GIMP Palette\n"), (".aco", b"\0\1"), (".ASE", b"ASEF")])

@@ -118,6 +118,7 @@ ELSEWHERE = {
     "bad_hints": "test_encoded.py",
     "bad_recipe": "test_recipe.py",
     "recipe_mismatch": "test_recipe.py",
+    "no_suggestions": "test_suggest.py",
     "disk_full": "../inference/test_memory.py",
 }
 """Codes that need the product's own engine, or no request."""

@@ -322,14 +322,14 @@ def test_grey_hints_are_converted_from_their_profile() -> None:
     [
         (b"", "is empty"),
         (b"hello, painter", "Save it as a PNG, JPEG, TIFF or WebP"),
-        (saved(Image.new("L", (9, 9)), "BMP"), "Save it as a PNG"),
+        (saved(Image.new("L", (9, 9)), "PPM"), "Save it as a PNG"),
         (saved(Image.fromarray(pixels(3, height=99, width=99)), "PNG")[:9000], "damaged or cut off"),
-        (saved(Image.fromarray(pixels(3, height=200, width=200)), "JPEG")[:2000], "damaged or cut off"),
-        (saved(Image.fromarray(pixels(3, height=99, width=99)), "TIFF")[:3000], "damaged or cut off"),
+        (saved(Image.fromarray(pixels(3, height=200, width=200)), "JPEG")[:2000], "cut off"),
+        (saved(Image.fromarray(pixels(3, height=99, width=99)), "TIFF")[:3000], "cut off"),
         (saved(Image.fromarray(pixels(3)), "WEBP")[:100], "damaged or cut off"),
         (png16(pixels(3, np.uint16))[:200], "damaged or cut off"),
     ],
-    ids=["empty", "text", "bmp", "png", "jpeg", "tiff", "webp", "png16"],
+    ids=["empty", "text", "ppm", "png", "jpeg", "tiff", "webp", "png16"],
 )
 def test_what_is_no_picture_is_refused_in_words(data: bytes, message: str) -> None:
     with pytest.raises(PictureError, match=message):
@@ -401,7 +401,7 @@ def test_doubt_is_a_grey_png() -> None:
 def test_media_types_are_told_by_content(photographs: Path) -> None:
     for path in photographs.glob("*.jpg"):
         assert media_type_of(path.read_bytes()) == "image/jpeg"
-    assert media_type_of(b"GIF89a") is None
+    assert media_type_of(b"P5 9 9 255\n") is None
 
 
 def test_the_written_profile_is_srgb_in_numbers() -> None:

@@ -93,7 +93,7 @@ def test_scans_of_10_to_16_bits_keep_their_brightness(bits: int, photometric: in
 
 
 @pytest.mark.parametrize(
-    ("bits", "kind", "named"), [(16, 2, "16 bits of signed"), (8, 2, "8 bits of signed"), (6, 1, "6 bits of")]
+    ("bits", "kind", "named"), [(16, 2, "16 bits of signed"), (8, 2, "8 bits of signed"), (17, 1, "17 bits of")]
 )
 def test_samples_of_other_kinds_are_refused_in_words(bits: int, kind: int, named: str) -> None:
     with pytest.raises(PictureError, match=named) as caught:

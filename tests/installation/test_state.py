@@ -1,4 +1,4 @@
-"""The private folder: who may read it, what happens when it cannot be written; and memory without a name."""
+"""The private folder: who may read it, what happens when it cannot be written."""
 
 import contextlib
 import errno

@@ -14,8 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
-
-from .conftest import museum_scan
+from museum import museum_scan
 
 c2pa = pytest.importorskip("c2pa")
 Keys = tuple[Path, Path, Path]

@@ -12,7 +12,8 @@ from colorize_server.tensorrt.backend import TensorRtBackend
 from colorize_server.tensorrt.flavours import CLASSIC, Flavour, KernelCache
 from colorize_server.tensorrt.profile import Shape
 from colorize_server.tensorrt.runner import MAX_LANES, EngineRunner
-from fake_tensorrt import SCRATCH_BYTES_PER_PIXEL, FakeDriver, FakeLibrary, backend_on, expected
+from fake_tensorrt import SCRATCH_BYTES_PER_PIXEL, FakeDriver, FakeLibrary, expected
+from tensorrt_rig import backend_on
 
 LARGEST_PIXELS = 4 * 128 * 512
 BUFFER_BYTES = LARGEST_PIXELS * (1 + 3 + 2 + 1) * 4

@@ -24,6 +24,13 @@ class Stages:
     def __init__(self, bar: Any = None) -> None:
         self._bar = bar
         self._began = time.monotonic()
+        self._control = Control()
+        self._is_cancelled = False
+
+    def cancel(self) -> None:
+        """Have the stage under way and those to come end as soon as possible; thread-safe."""
+        self._is_cancelled = True
+        self._control.cancel()
 
     def reading(self) -> Control:
         """Begin to read; the control is told how far it is."""
@@ -38,6 +45,13 @@ class Stages:
         return self._begin("Writing", _COLOURED, 1.0)
 
     def _begin(self, words: str, start: float, end: float) -> Control:
+        self._control = control = self._shown(words, start, end)
+        if self._is_cancelled:
+            control.cancel()
+        control.check()
+        return control
+
+    def _shown(self, words: str, start: float, end: float) -> Control:
         bar = self._bar
         if bar is None:
             return Control()

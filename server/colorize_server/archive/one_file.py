@@ -1,184 +1,414 @@
-"""One photograph from file to file, and what happens when that fails."""
+"""One photograph from file to file, whoever asks: one process, one of many, or a worker of a cluster."""
 
 import contextlib
-import errno
+import hashlib
 import os
-import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import BinaryIO
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path, PurePosixPath
+from typing import Any, BinaryIO, Final, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ColorizeError, HintsError, OutOfMemoryError, OutputError, PictureError
+from ..errors import BackendError, ColorizeError, HintsError, ModelError, OutOfMemoryError, OutputError, PictureError
+from ..files import write_whole
 from ..formats.decode import decode_hints, decode_picture
 from ..formats.encode import ENCODED_TYPES, encode_grey, encode_picture
 from ..formats.layered import in_document_space, layer_options, layered_document
-from ..formats.psd import Document, write_psd
-from ..picture.colorizer import Colorizer
+from ..formats.psd import write_psd
 from ..picture.hints import check_strokes
+from ..picture.photograph import Photograph
 from ..provenance.of_run import record_of
 from ..provenance.record import merge
 from ..provenance.signature import sign
 from .bar import Stages
-from .plan import BatchOptions, Job
+from .entry import Entry, State
+from .painter import Painter
+from .plan import BatchOptions
+
+ELSEWHERE: Final = "choose another folder with -o"
+"""What to do where a result cannot be written."""
+
+Content: TypeAlias = bytes | Callable[[BinaryIO], None]
+
+
+class Files(Protocol):
+    """Where photographs and results are."""
+
+    def read(self, name: str) -> bytes:
+        """Return a file's bytes.
+
+        Raises:
+            PictureError: it cannot be read.
+        """
+
+    def exists(self, name: str) -> bool:
+        """Return whether there is such a file."""
+
+    def is_same(self, name: str, other: str) -> bool:
+        """Return whether two names are of one file."""
+
+    def write(self, name: str, content: Content, announce: Callable[[str], None] | None = None) -> None:
+        """Write a file wholly or not at all, and announce its SHA-256 before it is there; see `files.write_whole`.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+
+
+class LocalFiles:
+    """Files of this machine; see `Files`."""
+
+    def read(self, name: str) -> bytes:
+        """Return a file's bytes; one that changes meanwhile is refused."""
+        try:
+            with Path(name).open("rb") as file:
+                before = os.fstat(file.fileno())
+                data = file.read()
+                after = Path(name).stat()
+        except OSError as error:
+            raise PictureError(f"It cannot be read: {error.strerror or error}.") from error
+        if (before.st_size, before.st_mtime_ns, before.st_ino) != (after.st_size, after.st_mtime_ns, after.st_ino):
+            raise PictureError("It changed while it was read.", "Run the command again.", code="source_changed")
+        return data
+
+    def exists(self, name: str) -> bool:
+        """Return whether there is such a file, or a link that leads nowhere."""
+        return os.path.lexists(name)
+
+    def is_same(self, name: str, other: str) -> bool:
+        """Return whether two names are of one file."""
+        return Path(name).exists() and Path(other).exists() and Path(name).samefile(other)
+
+    def write(self, name: str, content: Content, announce: Callable[[str], None] | None = None) -> None:
+        """Write a file; see `Files.write`."""
+        write_whole(Path(name), content, ELSEWHERE, announce=announce)
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
-    """One photograph that was coloured, and what the painter should know of it besides."""
+class Task:
+    """One photograph to be coloured.
 
-    source: Path
-    target: Path
-    width: int
-    height: int
-    seconds: float
-    remarks: tuple[str, ...] = ()
+    Attributes:
+        source: name of the photograph.
+        target: name of the result.
+        id: what a manifest calls it.
+        sha256: what a manifest says of the photograph's file; empty where it says nothing.
+        hints: name of a PNG with strokes of colour, or empty.
+        doubt: where to write the doubt picture, or empty.
+        before: what the journal says was written last, as members; None where nothing was, or there is no journal.
+        quarantined: what the journal says of it if it kills workers, as members.
+    """
+
+    source: str
+    target: str
+    id: str = ""
+    sha256: str = ""
+    hints: str = ""
+    doubt: str = ""
+    before: dict[str, Any] | None = None
+    quarantined: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Failed:
-    """One photograph that was not, and why."""
+class Rules:
+    """What holds for every photograph of a run.
 
-    source: Path
-    reason: str
+    Attributes:
+        batch: what is wanted.
+        model_sha256: of the model's file.
+        has_journal: results that are there already are compared by hash with what the journal says.
+    """
+
+    batch: BatchOptions
+    model_sha256: str
+    has_journal: bool = False
 
 
-def outcome(colorizer: Colorizer, job: Job, batch: BatchOptions, stages: Stages) -> Done | Failed:
-    """Colour one photograph; whatever goes wrong with it concerns it alone."""
+def colour_file(
+    task: Task,
+    rules: Rules,
+    open_painter: Callable[[], Painter],
+    *,
+    files: Files | None = None,
+    stages: Stages | None = None,
+    announce: Callable[[Entry], None] = lambda _: None,
+) -> Entry:
+    """Colour one photograph; whatever goes wrong with it concerns it alone.
+
+    Args:
+        task: the photograph.
+        rules: what is wanted.
+        open_painter: returns the model; only called where something has to be computed.
+        files: where files are; None for this machine's.
+        stages: is told how far it is, and can cancel it.
+        announce: called with the finished entry before the result is written.
+
+    Returns:
+        What became of it.
+
+    Raises:
+        ModelError, BackendError: the painter cannot be opened.
+        CancelledError: it was cancelled.
+    """
+    entry = Entry(state=State.FAILED, source=task.source, target=task.target, id=task.id)
+    painter: list[Painter] = []
+
+    def opened() -> Painter:
+        painter.append(open_painter())
+        return painter[0]
+
     try:
-        return _colorize_file(colorizer, job, batch, stages)
+        return _colour(entry, task, rules, opened, files or LocalFiles(), stages or Stages(), announce)
     except ColorizeError as error:
-        return Failed(job.source, str(error))
+        if error.code == "cancelled" or (not painter and isinstance(error, (ModelError, BackendError))):
+            raise
+        return entry.failed(error)
     except MemoryError:
         full = OutOfMemoryError("The picture is too large for the memory that is left.", "Close other programs.")
-        return Failed(job.source, str(full))
+        return entry.failed(full)
     except OSError as error:  # a name that the file system refuses, a folder that may not be entered
         place = f" ({error.filename})" if error.filename else ""
-        return Failed(job.source, f"{error.strerror or error}{place}. Choose another folder or a shorter name with -o.")
+        message = f"{error.strerror or error}{place}."
+        return entry.failed(OutputError(message, "Choose another folder or a shorter name with -o.", code="bad_name"))
 
 
-def _colorize_file(colorizer: Colorizer, job: Job, batch: BatchOptions, stages: Stages) -> Done:
+def _colour(
+    entry: Entry,
+    task: Task,
+    rules: Rules,
+    open_painter: Callable[[], Painter],
+    files: Files,
+    stages: Stages,
+    announce: Callable[[Entry], None],
+) -> Entry:
     began = time.monotonic()
-    for target in (job.target, batch.doubt):
-        if target is not None:
-            _check_free(target, job, batch)
+    batch = rules.batch
+    for target in filter(None, (task.target, task.doubt)):
+        _check_target(target, task, rules, files)
     with stages.reading().alive():
-        photograph = decode_picture(_read(job.source))
-        hints = None if batch.hints is None else _hints(batch.hints)
-    wanted, remarks = batch.options, []
+        data = files.read(task.source)
+        hint_data = _read_hints(files, task.hints)
+    entry = replace(
+        entry,
+        source_sha256=_sha256(data),
+        model_sha256=rules.model_sha256,
+        options=options_record(batch, hint_data),
+    )
+    if task.sha256 and task.sha256 != entry.source_sha256:
+        raise PictureError(
+            "Its file is not the one of the manifest: the SHA-256 differs.", "Restore the file.", code="source_changed"
+        )
+    settled = _settled(entry, task, rules, files)
+    if settled is not None:
+        return settled
+    painter = open_painter()
+    with stages.reading().alive():
+        photograph = decode_picture(data)
+        hints = None if hint_data is None else _hints(task.hints, hint_data)
+    del data
+    finished = _finished(painter, photograph, hints, task, batch, files, stages)
+    entry = replace(
+        entry,
+        state=State.DONE,
+        target=finished.target,
+        width=photograph.width,
+        height=photograph.height,
+        depth=8 * photograph.pixels.itemsize,
+        profile=photograph.profile.name,
+        model=painter.title,
+        backend=painter.place,
+        network_s=round(finished.network_s, 4),
+        doubt=finished.doubt,
+        remarks=finished.remarks,
+    )
+
+    def announced(sha256: str) -> None:
+        nonlocal entry
+        entry = replace(entry, target_sha256=sha256, seconds=round(time.monotonic() - began, 3))
+        announce(replace(entry, state=State.WRITING))
+
+    with stages.writing().alive():
+        if finished.target != task.target:
+            _check_target(finished.target, task, rules, files)
+        files.write(finished.target, finished.content(), announced)
+        if finished.doubt_picture is not None:
+            files.write(task.doubt, finished.doubt_picture)
+    return replace(entry, seconds=round(time.monotonic() - began, 3))
+
+
+@dataclass(frozen=True)
+class _Finished:
+    """A result that is ready to be encoded.
+
+    Attributes:
+        target: its name, which a picture too large for a PSD changes to that of a PSB.
+        content: encodes it.
+        doubt_picture: the doubt picture's file, where one is wanted.
+        network_s: seconds that the network took.
+        doubt: mean expected error, C*.
+        remarks: what a person should know.
+    """
+
+    target: str
+    content: Callable[[], Content]
+    doubt_picture: bytes | None
+    network_s: float
+    doubt: float
+    remarks: tuple[str, ...]
+
+
+def _finished(
+    painter: Painter,
+    photograph: Photograph,
+    hints: NDArray[np.uint8] | None,
+    task: Task,
+    batch: BatchOptions,
+    files: Files,
+    stages: Stages,
+) -> _Finished:
+    """Colour a photograph, and get ready what it becomes in a file."""
+    colorizer, wanted = painter.colorizer, batch.options
+    remarks: list[str | None] = []
     if batch.layered:
         wanted = layer_options(wanted)
         photograph, remark = in_document_space(photograph)
         remarks.append(remark)
-    doubt = np.empty((photograph.height, photograph.width), np.uint8) if batch.doubt else None
-    pixels, _ = colorizer.colorize(
-        photograph, wanted, hints=hints, doubt_out=doubt, control=stages.colouring(), keep_profile=batch.layered
+    control = stages.colouring()
+    doubt = np.empty((photograph.height, photograph.width), np.uint8) if task.doubt else None
+    generated = colorizer.generate(photograph, wanted, hints=hints, control=control)
+    pixels = colorizer.lay(photograph, wanted, generated, doubt_out=doubt, control=control, keep_profile=batch.layered)
+    target = PurePosixPath(task.target)
+    media_type = ENCODED_TYPES[target.suffix.lower()]
+    record = record_of(
+        colorizer.model,
+        batch.options,
+        with_hints=hints is not None,
+        source=Path(task.source).name,
+        is_layered=batch.layered,
     )
-    with stages.writing().alive():
-        media_type = ENCODED_TYPES[job.target.suffix.lower()]
-        record = record_of(
-            colorizer.model,
-            batch.options,
-            with_hints=hints is not None,
-            source=job.source.name,
-            is_layered=batch.layered,
-        )
-        merged = merge(photograph.metadata.xmp, record if batch.provenance else None, media_type)
-        remarks.append(merged.remark)
-        metadata = replace(photograph.metadata, xmp=merged.packet)
-        target = job.target
-        if batch.layered:
-            document = layered_document(photograph, pixels, metadata, doubt=doubt, hints=hints)
-            target = _write_layered(document, job, batch)
-        else:
-            data = encode_picture(pixels, metadata, media_type)
-            if batch.signing is not None:
-                data = sign(data, media_type, batch.signing, record, job.source)
-            write_whole(target, data)
-        if batch.doubt is not None and doubt is not None:
-            write_whole(batch.doubt, encode_grey(doubt))
-    seconds = time.monotonic() - began
-    return Done(job.source, target, photograph.width, photograph.height, seconds, tuple(filter(None, remarks)))
+    merged = merge(photograph.metadata.xmp, record if batch.provenance else None, media_type)
+    remarks.append(merged.remark)
+    metadata = replace(photograph.metadata, xmp=merged.packet)
+    name = task.target
+
+    def content() -> Content:
+        data = encode_picture(pixels, metadata, media_type, quick=batch.quick)
+        if batch.signing is None:
+            return data
+        return sign(data, media_type, batch.signing, record, (Path(task.source).name, files.read(task.source)))
+
+    if batch.layered:
+        document = layered_document(photograph, pixels, metadata, doubt=doubt, hints=hints)
+        is_psb = document.needs_psb or target.suffix.lower() == ".psb"
+        name = task.target if target.suffix.lower() == ".psb" or not is_psb else f"{task.target[:-4]}.psb"
+
+        def content() -> Content:
+            return lambda file: write_psd(file, document, psb=is_psb)
+
+    return _Finished(
+        name,
+        content,
+        None if doubt is None else encode_grey(doubt),
+        generated.network_ms / 1000,
+        round(float(generated.doubt.mean()), 2),
+        tuple(remark for remark in remarks if remark),
+    )
 
 
-def _check_free(target: Path, job: Job, batch: BatchOptions) -> None:
-    if target.exists() and not batch.overwrite:
-        raise OutputError(f"{target} exists already.", "Use --overwrite to replace it.", code="output_exists")
-    for read, what in ((job.source, "the photograph itself"), (batch.hints, "the picture of the hints")):
-        if read is not None and target.exists() and read.exists() and target.samefile(read):
+def _check_target(target: str, task: Task, rules: Rules, files: Files) -> None:
+    """Refuse to write over what is read, and over what nobody allowed to be replaced."""
+    for read, what in ((task.source, "the photograph itself"), (task.hints, "the picture of the hints")):
+        if read and files.is_same(target, read):
             raise OutputError(f"{target} is {what}.", "Write the result elsewhere.", code="output_exists")
+    is_kept = rules.has_journal or rules.batch.overwrite or rules.batch.skip_existing
+    if not is_kept and files.exists(target):
+        raise OutputError(f"{target} exists already.", "Use --overwrite to replace it.", code="output_exists")
 
 
-def _write_layered(document: Document, job: Job, batch: BatchOptions) -> Path:
-    """Write a PSD, or a PSB where a PSD cannot hold it or the name asks for one; return its name."""
-    target = job.target
-    if document.needs_psb and target.suffix.lower() != ".psb":
-        target = target.with_suffix(".psb")
-        _check_free(target, job, batch)
-    write_whole(target, lambda file: write_psd(file, document, psb=target.suffix.lower() == ".psb"))
-    return target
+def _settled(entry: Entry, task: Task, rules: Rules, files: Files) -> Entry | None:
+    """Return the entry of a photograph for which nothing is left to do, or None.
+
+    Args:
+        entry: what is wanted, by its hashes.
+        task: what the journal says.
+        rules: what may be replaced.
+        files: where the result is.
+    """
+    if rules.batch.overwrite:
+        return None
+    if task.quarantined is not None and (crashed := Entry.from_members(task.quarantined)).agrees_with(entry):
+        return crashed
+    before = None if task.before is None else Entry.from_members(task.before)
+    target = task.target if before is None else before.target
+    if not files.exists(target):
+        return None
+    if before is None:
+        return replace(entry, state=State.SKIPPED, remarks=("The result is there already; no journal knows it.",))
+    is_ours = _sha256(files.read(target)) == before.target_sha256
+    if not is_ours:
+        return replace(entry, state=State.SKIPPED, remarks=("The result was changed since; it is kept as it is.",))
+    return replace(before, state=State.SKIPPED) if before.agrees_with(entry) else None
 
 
-def _hints(path: Path) -> NDArray[np.uint8]:
+def crash_entry(task: Task, rules: Rules, how: str, *, is_last: bool) -> Entry:
+    """Return the entry of a photograph whose worker died.
+
+    Args:
+        task: the photograph.
+        rules: what was wanted.
+        how: the end of its worker, in words.
+        is_last: it is not tried again.
+    """
+    files = LocalFiles()
+    entry = Entry(
+        state=State.FAILED, source=task.source, target=task.target, id=task.id, model_sha256=rules.model_sha256
+    )
+    with contextlib.suppress(ColorizeError):  # it may be gone; then nothing has to be recognised either
+        hints = _read_hints(files, task.hints)
+        entry = replace(
+            entry,
+            source_sha256=_sha256(files.read(task.source)),
+            options=options_record(rules.batch, hints),
+        )
+    if is_last:
+        error = PictureError(
+            f"It ended its process twice ({how}), and is left alone from now on.",
+            "Save it again with another program, or use --overwrite to try it once more.",
+            code="quarantined",
+        )
+        return entry.failed(error, State.QUARANTINED)
+    return entry.failed(PictureError(f"It ended its process ({how}).", code="crashed"), State.CRASHED)
+
+
+def options_record(batch: BatchOptions, hints: bytes | None) -> dict[str, Any]:
+    """Return everything that was asked for and changes the result, as plain values."""
+    record: dict[str, Any] = {name: value for name, value in asdict(batch.options).items() if value is not None}
+    record |= {"layered": True} if batch.layered else {}
+    record |= {} if batch.provenance else {"provenance": False}
+    record |= {"signed": True} if batch.signing is not None else {}
+    return record if hints is None else {**record, "hints_sha256": _sha256(hints)}
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _read_hints(files: Files, name: str) -> bytes | None:
+    if not name:
+        return None
     try:
-        hints = decode_hints(_read(path))
+        return files.read(name)
+    except ColorizeError as error:
+        raise HintsError(f"The hints, {name}: {error.message}", error.hint) from error
+
+
+def _hints(name: str, data: bytes) -> NDArray[np.uint8]:
+    try:
+        hints = decode_hints(data)
         check_strokes(hints)
         return hints
     except ColorizeError as error:
-        raise HintsError(f"The hints, {path}: {error.message}", error.hint) from error
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise PictureError(f"It cannot be read: {error.strerror or error}.") from error
-
-
-def write_whole(target: Path, content: bytes | Callable[[BinaryIO], None]) -> None:
-    """Write a file wholly or not at all: under a temporary name beside it, then renamed.
-
-    Args:
-        target: the file.
-        content: its bytes, or what writes them to an open file.
-
-    Raises:
-        OutputError: the disk is full, or the folder cannot be written to.
-    """
-    temporary: str | None = None
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=".", dir=target.parent)  # no longer than the name it gets
-        with os.fdopen(handle, "wb") as file:
-            if isinstance(content, bytes):
-                file.write(content)
-            else:
-                content(file)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o666 & ~_umask())
-        Path(temporary).replace(target)
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise OutputError(
-                f"The disk is full: {target} was not written.", "Free some space and try again."
-            ) from error
-        raise OutputError(
-            f"{target} cannot be written: {error.strerror or error}.",
-            "Choose another folder with -o.",
-            code="not_writable",
-        ) from error
-    finally:
-        if temporary is not None:
-            with contextlib.suppress(OSError):
-                Path(temporary).unlink(missing_ok=True)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+        raise HintsError(f"The hints, {name}: {error.message}", error.hint) from error

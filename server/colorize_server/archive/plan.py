@@ -11,6 +11,9 @@ from ..errors import OutputError, PictureError
 from ..formats.encode import ENCODED_TYPES, PSD
 from ..picture.options import Options, Output
 from ..provenance.signature import SIGNED_TYPES, Signing
+from .journal import JOURNAL_NAME
+from .names import check_pattern
+from .names import named as pattern_name
 
 PHOTO_SUFFIXES: Final = frozenset({".png", ".jpg", ".jpeg", ".jfif", ".tif", ".tiff", ".webp"})
 """Endings that are looked for in folders; a file that is named may end as it likes."""
@@ -35,6 +38,8 @@ class BatchOptions:
         doubt: where to write the doubt picture; only with a single photograph.
         overwrite: replace files that exist.
         skip_existing: leave out photographs whose result is there already.
+        quick: compress results less, for many photographs.
+        name: pattern of the results' names, see `names`; empty marks them with what they are.
         layered: the results are layered files (PSD), whose layer of colour is made for all programs.
         signing: what the results are signed with; None for no signature.
         provenance: the results say in their metadata that their colours are inferred.
@@ -45,6 +50,8 @@ class BatchOptions:
     doubt: Path | None = None
     overwrite: bool = False
     skip_existing: bool = False
+    quick: bool = False
+    name: str = ""
     layered: bool = False
     signing: Signing | None = None
     provenance: bool = True
@@ -52,10 +59,21 @@ class BatchOptions:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One photograph and where its result goes."""
+    """One photograph and where its result goes.
+
+    Attributes:
+        source: the photograph.
+        target: the result.
+        id: what a manifest calls it.
+        sha256: what a manifest says of the photograph's file; empty where it says nothing.
+        hints: PNG with strokes of colour for this photograph.
+    """
 
     source: Path
     target: Path
+    id: str = ""
+    sha256: str = ""
+    hints: Path | None = None
 
 
 @dataclass(slots=True)
@@ -87,7 +105,9 @@ def plan_outputs(photos: Iterable[Path], output: Path | None, options: BatchOpti
     """
     named = list(photos)
     plan = Plan()
-    sources = list(_sources(named, plan))
+    if options.name:
+        _check_name(options.name, named, output)
+    sources = list(_sources(named, plan, output))
     _check_options(output, options, len(sources))
     as_file = output is not None and _is_picture_name(output)
     if output is not None and not as_file and len(named) == 1 and not _is_folder(named[0]):
@@ -97,17 +117,36 @@ def plan_outputs(photos: Iterable[Path], output: Path | None, options: BatchOpti
         if as_file and output is not None:
             target = output
         else:
-            ending = ".tif" if source.suffix.lower() in (".tif", ".tiff") else ".png"
-            ending = ".psd" if options.layered else ending
+            suffix = "tif" if source.suffix.lower() in (".tif", ".tiff") else "png"
+            suffix = "psd" if options.layered else suffix
             folder = source.parent if output is None else output / below
-            target = folder / f"{source.stem}.{mark}{ending}"
+            target = folder / pattern_name(options.name or f"{{stem}}.{mark}.{{suffix}}", source, suffix)
         plan.jobs.append(Job(source, target))
     plan.jobs = _told_apart(plan, mark)
     _check_targets(plan.jobs, options)
     return plan
 
 
-def _sources(named: list[Path], plan: Plan) -> Iterator[tuple[Path, Path]]:
+def default_journal(named: Iterable[Path], output: Path | None) -> Path | None:
+    """Return where the journal of folders is kept: with the results; None where no folder is named."""
+    folders = [path for path in named if _is_folder(path)]
+    if not folders:
+        return None
+    if output is not None:
+        return output / JOURNAL_NAME
+    return Path(os.path.commonpath([path.resolve() for path in folders])) / JOURNAL_NAME
+
+
+def _check_name(pattern: str, named: list[Path], output: Path | None) -> None:
+    """Refuse a pattern that gives no names, or whose results nobody could tell from photographs."""
+    check_pattern(pattern)
+    if any(_is_folder(photo) and (output is None or output.resolve() == photo.resolve()) for photo in named):
+        raise OutputError(
+            "With --name, the results of a folder need a folder of their own.", "Name it with -o.", code="bad_parameter"
+        )
+
+
+def _sources(named: list[Path], plan: Plan, output: Path | None) -> Iterator[tuple[Path, Path]]:
     """Yield each photograph with the folder that its result keeps below the output."""
     for photo in named:
         if not _is_folder(photo):
@@ -118,6 +157,8 @@ def _sources(named: list[Path], plan: Plan) -> Iterator[tuple[Path, Path]]:
             continue
         found, other = _photographs_below(photo, plan)
         found = [path for path in found if not path.stem.endswith(_RESULTS)]
+        if output is not None and output.resolve() != photo.resolve():  # results of earlier runs
+            found = [path for path in found if not path.resolve().is_relative_to(output.resolve())]
         if other:
             kinds = ", ".join(f"{count} {ending}" for ending, count in sorted(other.items()))
             plan.remarks.append(f"{photo}: left out because they cannot be read: {kinds}.")

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import onnxruntime
@@ -144,8 +144,10 @@ def _described(nodes: list[onnxruntime.NodeArg]) -> dict[str, tuple[str, list[ob
     return {n.name: (types.get(n.type, n.type), list(n.shape)) for n in nodes}
 
 
-def open_onnxruntime(model: Model, *, device: int = 0, require_gpu: bool = False) -> OnnxRuntimeBackend:
-    """Open the CPU backend; `device` has no meaning here.
+def open_onnxruntime(
+    model: Model, *, device: int = 0, require_gpu: bool = False, threads: int | None = None
+) -> OnnxRuntimeBackend:
+    """Open the CPU backend; `device` has no meaning here.  `threads` of the session: None takes one for each core.
 
     Raises:
         BackendError: a GPU was required.
@@ -153,4 +155,9 @@ def open_onnxruntime(model: Model, *, device: int = 0, require_gpu: bool = False
     del device
     if require_gpu:
         raise BackendError("ONNX Runtime runs on the CPU here, and a GPU was required.", "Leave out --require-gpu.")
-    return OnnxRuntimeBackend(model)
+
+    def bound(options: onnxruntime.SessionOptions) -> None:
+        if threads is not None:
+            options.intra_op_num_threads = threads
+
+    return OnnxRuntimeBackend(model, replace(CPU_PLAN, configure=bound))

@@ -12,10 +12,14 @@ from pathlib import Path
 from typing import Final
 
 from .. import __version__
-from ..archive.batch import colorize_files
-from ..archive.one_file import Done, Failed
-from ..archive.plan import BatchOptions, plan_outputs
-from ..errors import BadRequestError, ColorizeError
+from ..archive.batch import Means, Report, colorize_files
+from ..archive.entry import Entry, State
+from ..archive.estimate import estimate
+from ..archive.journal import JOURNAL_NAME
+from ..archive.manifest import plan_manifest
+from ..archive.names import check_pattern
+from ..archive.plan import BatchOptions, Plan, default_journal, plan_outputs
+from ..errors import BadRequestError, ColorizeError, OutputError
 from ..interrupts import STOPPED, raise_again
 from ..picture.options import SATURATION_RANGE, Blend, Host, Options, Output
 from ..provenance.signature import Signing, check_signing
@@ -25,7 +29,7 @@ from .model_option import add_model_option
 from .own_models import model_of
 from .verify import verify
 
-SUBCOMMANDS: Final[tuple[str, ...]] = ("palette",)
+SUBCOMMANDS: Final[tuple[str, ...]] = ("palette", "report")
 """Names of the subcommands' modules."""
 
 LAYERED: Final = "psd"
@@ -39,11 +43,11 @@ def build_parser() -> argparse.ArgumentParser:
         description="Lay the base colour of black-and-white photographs.",
         epilog=(
             "Examples:  colorize grandmother.jpg    |    colorize scans/ -o coloured/    |    "
-            "colorize grandmother.tif --as layer --host gimp -o layer.tif"
+            "colorize grandmother.tif --as layer --host gimp -o layer.tif    |    colorize report coloured/"
         ),
     )
     parser.add_argument("--version", action="version", version=f"colorize {__version__}")
-    parser.add_argument("photos", nargs="+", type=_path, metavar="PHOTO", help="photographs, or folders of photographs")
+    parser.add_argument("photos", nargs="*", type=_path, metavar="PHOTO", help="photographs, or folders of photographs")
     parser.add_argument(
         "-o", "--output", type=Path, metavar="PATH", help="file or folder to write (default: beside each photograph)"
     )
@@ -102,9 +106,50 @@ def build_parser() -> argparse.ArgumentParser:
     existing = parser.add_mutually_exclusive_group()
     existing.add_argument("--overwrite", action="store_true", help="replace files that exist")
     existing.add_argument(
-        "--skip-existing", action="store_true", help="leave out photographs whose result is there already"
+        "--skip-existing",
+        action="store_true",
+        help="leave out photographs whose result is there already, whatever it holds (folders compare by hash)",
+    )
+    many = parser.add_argument_group("many photographs")
+    many.add_argument(
+        "--jobs",
+        type=_jobs,
+        default=None,
+        metavar="N|auto",
+        help="processes that work side by side (default: auto, as many as cores and memory bear)",
+    )
+    many.add_argument(
+        "--journal",
+        type=Path,
+        metavar="FILE",
+        help="what was done and how (default for folders: colorize-journal.jsonl beside the results); "
+        "a second run goes on where it says that the first one ended",
+    )
+    many.add_argument(
+        "--manifest",
+        type=Path,
+        metavar="FILE",
+        help="CSV or JSON lines with the columns id, source, target, and where wanted sha256 and hints; needs -o",
+    )
+    many.add_argument(
+        "--name", default="", metavar="PATTERN", help="how results are called, for example '{stem}.{suffix}'; needs -o"
+    )
+    many.add_argument(
+        "--dry-run", action="store_true", help="count, and estimate time and room by colouring ten; write nothing"
     )
     return parser
+
+
+def _jobs(text: str) -> int | None:
+    if text == "auto":
+        return None
+    try:
+        count = int(text)
+    except ValueError:
+        count = 0
+    if count < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a number of processes, from 1, and not auto")
+    return count
 
 
 def _path(text: str) -> Path:
@@ -133,7 +178,11 @@ def main(argv: list[str] | None = None) -> int:
         words = sys.argv[1:] if argv is None else argv
         if words and words[0] in SUBCOMMANDS:
             return _run_subcommand(words)
-        return _run(build_parser().parse_args(words))
+        parser = build_parser()
+        args = parser.parse_args(words)
+        if bool(args.photos) == (args.manifest is not None):
+            parser.error("name photographs or folders, or a manifest")
+        return _run(args)
     except ColorizeError as error:
         print(f"colorize: {error}", file=sys.stderr)
         return 1
@@ -180,49 +229,103 @@ def _run(args: argparse.Namespace) -> int:
         size=args.size,
         saturation=args.saturation,
     )
+    journal = args.journal or (args.output / JOURNAL_NAME if args.manifest and args.output else None)
+    journal = journal or default_journal(args.photos, args.output)
     options = BatchOptions(
         wanted,
         args.hints,
         args.doubt,
         args.overwrite,
         args.skip_existing,
+        quick=journal is not None,
+        name=args.name,
         layered=layered,
         signing=_signing(args),
         provenance=not args.no_provenance,
     )
-    plan = plan_outputs(args.photos, args.output, options)
+    plan = _plan(args, options)
     for remark in plan.remarks:
         print(f"colorize: {remark}", file=sys.stderr)
-    report = colorize_files(
-        plan.jobs, options, backend_name=args.backend, model_path=model_of(args), progress=sys.stderr, tell=_tell
-    )
+    means = Means(args.backend, model_of(args), args.jobs, journal)
+    if args.dry_run:
+        return _estimate(plan, options, means)
+    report = colorize_files(plan.jobs, options, means, progress=sys.stderr, tell=_tell)
     if report.done and args.doubt is not None:
         print(f"{args.doubt}  (bright where the model guesses)")
-    if report.done:
+    return _sum_up(report, plan, journal)
+
+
+def _plan(args: argparse.Namespace, options: BatchOptions) -> Plan:
+    if args.manifest is None:
+        return plan_outputs(args.photos, args.output, options)
+    if args.output is None or args.hints or args.doubt:
+        raise OutputError(
+            "A manifest needs a folder for the results, and no --hints or --doubt.",
+            "Name the folder with -o; hints have a column.",
+            code="bad_parameter",
+        )
+    pattern = args.name or "{stem}.{suffix}"
+    check_pattern(pattern)
+    return plan_manifest(args.manifest, args.output, pattern)
+
+
+def _estimate(plan: Plan, options: BatchOptions, means: Means) -> int:
+    """Say what a run will take."""
+    found = estimate(plan.jobs, options, means)
+    print(
+        f"{found.photographs} photographs, {found.megapixels:.1f} megapixels, {found.existing} results there already."
+    )
+    for count, words in (
+        (found.unreadable, "have a header that cannot be read"),
+        (found.failed, "of those tried failed"),
+    ):
+        if count:
+            print(f"{count} {words}.")
+    if found.seconds is not None and found.megabytes is not None:
+        time = f"{found.seconds / 3600:.1f} hours" if found.seconds > 5400 else f"{found.seconds / 60:.1f} minutes"
+        print(f"About {time} with {found.workers} processes, from {found.sampled} photographs that were coloured.")
+        print(f"About {found.megabytes:.0f} MB of results; {found.free_megabytes:.0f} MB are free there.")
+    for folder, reason in plan.unreadable:
+        print(f"colorize: {folder}: The folder cannot be read: {reason}.", file=sys.stderr)
+    return 0
+
+
+def _sum_up(report: Report, plan: Plan, journal: Path | None) -> int:
+    """Say what became of all; the value is the exit code."""
+    if report.made_by and report.done:
         print(f"Made by {report.made_by}.")
+    for remark in report.remarks:
+        print(f"colorize: {remark}", file=sys.stderr)
     for folder, reason in plan.unreadable:
         print(f"colorize: {folder}: The folder cannot be read: {reason}.", file=sys.stderr)
     if report.skipped:
         print(f"{report.skipped} skipped: their results are there already.", file=sys.stderr)
-    failures = len(report.failed) + len(plan.unreadable)
+    failures = report.failed + len(plan.unreadable)
     if failures:
         print(f"{failures} of {len(plan.jobs) + len(plan.unreadable)} failed.", file=sys.stderr)
+    if journal is not None:
+        print(f"The journal is {journal}.", file=sys.stderr)
+    if report.ended_by is not None:
+        print(f"colorize: ended early after {report.done} of {len(plan.jobs)}: {report.ended_by}", file=sys.stderr)
+        return 1
     if report.was_stopped:
-        done = len(report.done)
-        print(f"colorize: stopped after {done} of {len(plan.jobs)}; none was left half-written.", file=sys.stderr)
+        print(
+            f"colorize: stopped after {report.done} of {len(plan.jobs)}; none was left half-written.", file=sys.stderr
+        )
         return STOPPED
     return 1 if failures else 0
 
 
-def _tell(outcome: Done | Failed) -> None:
+def _tell(entry: Entry) -> None:
     """Say what became of a photograph as soon as it is known, into a pipe as well."""
-    if isinstance(outcome, Done):
-        line = f"{outcome.target}  ({outcome.seconds:.1f} s, {outcome.width} x {outcome.height})"
-        print(line, flush=True)
-        for remark in outcome.remarks:
-            print(f"colorize: {outcome.source}: {remark}", file=sys.stderr, flush=True)
-    else:
-        print(f"colorize: {outcome.source}: {outcome.reason}", file=sys.stderr, flush=True)
+    if entry.state is State.DONE:
+        print(f"{entry.target}  ({entry.seconds:.1f} s, {entry.width} x {entry.height})", flush=True)
+        for remark in entry.remarks:
+            print(f"colorize: {entry.source}: {remark}", file=sys.stderr, flush=True)
+    elif entry.state is not State.SKIPPED:
+        print(f"colorize: {entry.source}: {entry.reason}", file=sys.stderr, flush=True)
+    elif entry.remarks and entry.source_sha256:
+        print(f"colorize: {entry.target}: {' '.join(entry.remarks)}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

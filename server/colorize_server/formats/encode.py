@@ -39,34 +39,40 @@ ENCODED_TYPES: Final = {
 JPEG_QUALITY: Final = 95
 PNG_LEVEL: Final = 3
 """zlib level: the pictures are a tenth larger than at 9 and written four times as fast."""
+QUICK_LEVEL: Final = 1
+"""Level of PNG and TIFF for many pictures: 3 % larger again, and compressed in six tenths of the time."""
+_TIFF_LEVEL: Final = 6
 _MAX_JPEG_EXIF_BYTES: Final = MAX_SEGMENT_BYTES - len(PREFIX)
 """What a segment of a JPEG holds besides its own length; a longer block is left out."""
 _METRE_PER_INCH: Final = 0.0254
 _BYTE, _LONG = 1, 4
 """Types of TIFF's tags."""
+_PROFILE_DATE: Final = struct.pack(">6H", 2026, 1, 1, 0, 0, 0)
 
 
 @cache
 def srgb_profile() -> bytes:
-    """Return an ICC profile of sRGB."""
-    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    """Return an ICC profile of sRGB, the same bytes at every time: a photograph coloured twice gives one file."""
+    made_now = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    return made_now[:24] + _PROFILE_DATE + made_now[36:]  # ICC.1:2022, 7.2.10: when it was made
 
 
-def encode_picture(pixels: Pixels, metadata: Metadata, media_type: str) -> bytes:
+def encode_picture(pixels: Pixels, metadata: Metadata, media_type: str, *, quick: bool = False) -> bytes:
     """Encode finished pixels.
 
     Args:
         pixels: (height, width, 3 or 4) uint8 or uint16, sRGB, straight alpha.
         metadata: what to carry on from the photograph's file.
         media_type: image/png, image/tiff or image/jpeg (8 bits, 4:4:4, no alpha: flattened on white).
+        quick: compress without loss, but less (`QUICK_LEVEL`).
 
     Raises:
         BadRequestError: it is none of these.
     """
     if media_type == "image/png":
-        return _encode_png(pixels, metadata)
+        return _encode_png(pixels, metadata, QUICK_LEVEL if quick else PNG_LEVEL)
     if media_type == "image/tiff":
-        return _encode_tiff(pixels, metadata)
+        return _encode_tiff(pixels, metadata, QUICK_LEVEL if quick else _TIFF_LEVEL)
     if media_type == "image/jpeg":
         return _encode_jpeg(pixels, metadata)
     raise BadRequestError(f"Pictures cannot be written as {media_type}.", "Use PNG, TIFF or JPEG.")
@@ -81,8 +87,8 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
-def _encode_png(pixels: Pixels, metadata: Metadata) -> bytes:
-    plain = bytes(imagecodecs.png_encode(np.ascontiguousarray(pixels), level=PNG_LEVEL))
+def _encode_png(pixels: Pixels, metadata: Metadata, level: int) -> bytes:
+    plain = bytes(imagecodecs.png_encode(np.ascontiguousarray(pixels), level=level))
     # Signature and IHDR are 33 bytes; iCCP and pHYs must come between it and the pixels (PNG, 3rd edition, 5.6).
     extra = _chunk(b"iCCP", b"sRGB\0\0" + zlib.compress(srgb_profile()))
     if metadata.dpi is not None:
@@ -95,7 +101,7 @@ def _encode_png(pixels: Pixels, metadata: Metadata) -> bytes:
     return plain[:33] + extra + plain[33:]
 
 
-def _encode_tiff(pixels: Pixels, metadata: Metadata) -> bytes:
+def _encode_tiff(pixels: Pixels, metadata: Metadata, level: int) -> bytes:
     stream = io.BytesIO()
     alpha = pixels.shape[2] == 4
     tifffile.imwrite(
@@ -105,6 +111,7 @@ def _encode_tiff(pixels: Pixels, metadata: Metadata) -> bytes:
         photometric="rgb",
         extrasamples=["unassalpha"] if alpha else None,
         compression="deflate",
+        compressionargs={"level": level},
         predictor=True,
         resolution=metadata.dpi,
         resolutionunit="INCH" if metadata.dpi else None,

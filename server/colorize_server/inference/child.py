@@ -59,7 +59,7 @@ def main(
     parser.add_argument("--model", type=Path, default=None)
     options = parser.parse_args(arguments)
     channel = open_inherited(options.channel)
-    _end_with_parent()
+    end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C goes to the daemon too, which lets us finish
     faulthandler.enable()
     messages = _Messages(channel)
@@ -216,7 +216,7 @@ def _described(error: ColorizeError) -> Message:
     return {**error.as_dict(), "status": error.status, "retry_after_s": error.retry_after_s, "cancelled": cancelled}
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """Have the kernel end us with the daemon, even if native code never lets our other thread run; Linux only.
 
     Also offer ourselves first when memory runs out: the daemon replaces us, and nobody replaces the daemon.

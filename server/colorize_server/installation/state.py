@@ -240,7 +240,7 @@ class StateFolder:
         except OSError as error:
             raise refusal(self.lock_file, error) from error
         stream = os.fdopen(descriptor, "r+b", buffering=0)
-        if not _try_lock(stream):
+        if not try_lock(stream):
             stream.close()
             return False
         self._close_lock()
@@ -271,7 +271,8 @@ def _open_no_link(path: str, flags: int) -> int:
     return os.open(path, flags | _O_NOFOLLOW | _O_BINARY)
 
 
-def _try_lock(stream: IO[bytes]) -> bool:
+def try_lock(stream: IO[bytes]) -> bool:
+    """Hold the lock of an open file until it is closed; return False if another process holds it."""
     try:
         if sys.platform == "win32":
             import msvcrt

@@ -1,9 +1,9 @@
 """What a caller may ask of the picture path, as plain values (stdlib only)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final, Self
 
 from ..errors import BadRequestError
 
@@ -16,6 +16,10 @@ SATURATION_RANGE: Final = (0.0, 2.0)
 
 MOST_PLACES: Final = 16
 """Places of a photograph that may be asked about at once."""
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
 
 
 class Host(StrEnum):
@@ -58,6 +62,13 @@ class Options:
     blend: Blend = Blend.COLOR
     size: int | None = None
     saturation: float = 1.0
+
+    @classmethod
+    def from_members(cls, members: dict[str, Any]) -> Self:
+        """Read options from the members of a message, as `dataclasses.asdict` gives them."""
+        enums: dict[str, Callable[[Any], Any]] = {"output": Output, "host": Host, "blend": Blend}
+        values: dict[str, Any] = {name: enums.get(name, _as_it_is)(value) for name, value in members.items()}
+        return cls(**values)
 
     def __post_init__(self) -> None:
         """Check what only goes together.

@@ -61,7 +61,7 @@ def check_signing(signing: Signing) -> None:
     _signer(signing)
 
 
-def sign(data: bytes, media_type: str, signing: Signing, record: Record, photograph: Path) -> bytes:
+def sign(data: bytes, media_type: str, signing: Signing, record: Record, photograph: tuple[str, bytes]) -> bytes:
     """Return a file with a signed record in it.
 
     Args:
@@ -69,21 +69,19 @@ def sign(data: bytes, media_type: str, signing: Signing, record: Record, photogr
         media_type: of it.
         signing: who signs.
         record: what is said.
-        photograph: file that was coloured; its bytes become the parent.
+        photograph: name and bytes of the file that was coloured, which becomes the parent.
 
     Raises:
         ColorizeError: it cannot be signed.
     """
     c2pa = _library()
     builder = c2pa.Builder(json.dumps(_manifest(record)), context=c2pa.Context(c2pa.Settings.from_dict(_SETTINGS)))
-    parent = {"title": photograph.name, "relationship": "parentOf", "label": _PARENT}
+    name, original = photograph
+    kind = next((kind for mark, kind in _MARKS.items() if original.startswith(mark)), "image/webp")
+    parent = {"title": name, "relationship": "parentOf", "label": _PARENT}
     target = io.BytesIO()
     try:
-        with photograph.open("rb") as file:
-            head = file.read(4)
-            kind = next((kind for mark, kind in _MARKS.items() if head.startswith(mark)), "image/webp")
-            file.seek(0)
-            builder.add_ingredient(json.dumps(parent), kind, file)
+        builder.add_ingredient(json.dumps(parent), kind, io.BytesIO(original))
         builder.sign(_signer(signing), media_type, io.BytesIO(data), target)
     except c2pa.C2paError as error:
         raise ColorizeError(f"The picture could not be signed: {error}.", "Try without --sign-cert.") from error
