@@ -164,10 +164,13 @@ def _colour(
         hints = None if hint_data is None else _hints(task.hints, hint_data)
     left = pages_left(photograph, task, batch)
     if takes_all_pages(data, photograph, task, batch):
-        finished, left = finished_pages(painter, data, photograph, task, batch, stages), 0
+        finished, left = (
+            finished_pages(painter, data, photograph, task, batch, lambda: files.read(task.source), stages),
+            0,
+        )
     else:
         del data
-        finished = finished_picture(painter, photograph, hints, task, batch, stages)
+        finished = finished_picture(painter, photograph, hints, task, batch, lambda: files.read(task.source), stages)
     entry = replace(
         entry,
         state=State.DONE,
@@ -272,6 +275,7 @@ def options_record(batch: BatchOptions, hints: bytes | None, page: int = 0) -> d
     record |= {"layered": True} if batch.layered else {}
     record |= {} if batch.provenance else {"provenance": False}
     record |= {"page": page or batch.page} if page or batch.page else {}
+    record |= {"signed": True} if batch.signing is not None else {}
     return record if hints is None else {**record, "hints_sha256": _sha256(hints)}
 
 
