@@ -348,7 +348,7 @@ def _settled(entry: Entry, task: Task, rules: Rules, files: Files) -> Entry | No
     return replace(before, state=State.SKIPPED) if before.agrees_with(entry) else None
 
 
-def crash_entry(task: Task, rules: Rules, how: str, *, is_last: bool) -> Entry:
+def crash_entry(task: Task, rules: Rules, how: str, *, is_last: bool, files: Files | None = None) -> Entry:
     """Return the entry of a photograph whose worker died.
 
     Args:
@@ -356,8 +356,9 @@ def crash_entry(task: Task, rules: Rules, how: str, *, is_last: bool) -> Entry:
         rules: what was wanted.
         how: the end of its worker, in words.
         is_last: it is not tried again.
+        files: see `colour_file`.
     """
-    files = LocalFiles()
+    files = files or LocalFiles()
     entry = Entry(
         state=State.FAILED, source=task.source, target=task.target, id=task.id, model_sha256=rules.model_sha256
     )
