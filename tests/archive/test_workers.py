@@ -206,3 +206,11 @@ def test_a_full_disk_ends_the_run_and_says_so(colour, draw, monkeypatch):
     assert "cannot be written: No space left" in str(report.ended_by)
     out = sources[0].parents[1] / "out"
     assert len(list(out.glob("*.png"))) == report.done == len(told) == 1
+
+
+def test_a_worker_that_dies_after_it_wrote_does_nothing_twice(colour, draw, lines, tmp_path: Path):
+    report, told = colour([draw("late.png"), draw("a.png")])
+    assert (report.done, report.skipped, report.failed) == (2, 0, 0)
+    assert [line["state"] for line in lines() if "late" in str(line.get("source"))] == ["writing", "crashed", "done"]
+    assert (tmp_path / "out" / "late.colour.png").exists()
+    assert len(told) == 2

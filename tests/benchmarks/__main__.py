@@ -22,6 +22,7 @@ SECTIONS = {
     "startup": "startup",
     "picture": "picture",
     "memory": "memory",
+    "archive": "benchmarks.archive",
     "backends": "backends",
     "training": "benchmarks.training",
     "gimp": "plugins.gimp.bench",

@@ -195,9 +195,7 @@ def plan_workers(photographs: int, model: Path, means: Means) -> WorkerPlan:
 
 def _task(job: Job, rules: Rules, recorded: Recorded) -> Task:
     source, target = (os.path.abspath(path) for path in (job.source, job.target))  # noqa: PTH100 - links stay links
-    names = [target, f"{target[:-4]}.psb"] if target.endswith(".psd") else [target]  # what became too large for a PSD
-    latest = next((recorded.latest[name] for name in names if name in recorded.latest), None)
-    before = next((recorded.written[name] for name in names if name in recorded.written), None)
+    latest, before = recorded.of(target)
     is_quarantined = latest is not None and latest.state is State.QUARANTINED
     hints = job.hints or rules.batch.hints
     return Task(

@@ -16,7 +16,7 @@ import os
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -31,7 +31,7 @@ from .entry import Entry, State
 from .manifest import Row
 from .one_file import Rules, Task, colour_file, crash_entry
 from .painter import Painter, open_painter
-from .stores import MAX_STARTS, RemoteFiles, States, below, last_written
+from .stores import MAX_STARTS, Known, RemoteFiles, States, below, last_written
 
 REPORTS: Final = "colorize-reports"
 """Folder below the results, with one of Parquet files for each run."""
@@ -65,6 +65,7 @@ class ClusterPlan:
         workers: how many actors; None takes one for each processor core, or each GPU, of the cluster.
         gpus: for each worker: 0 or 1.
         address: of a cluster that runs; None starts Ray on this machine.
+        run: names this run.
     """
 
     rules: Rules
@@ -74,6 +75,7 @@ class ClusterPlan:
     workers: int | None = None
     gpus: int = 0
     address: str | None = None
+    run: str = field(default_factory=lambda: datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ"))
 
 
 class Worker:
@@ -95,33 +97,46 @@ class Worker:
         return self._painter
 
     def _colour(self, row: Row) -> Entry:
-        target = below(self._plan.output, row.target)
-        task = Task(row.source, target, row.id, row.sha256, row.hints)
-        rules = self._plan.rules
+        task = Task(row.source, below(self._plan.output, row.target), row.id, row.sha256, row.hints)
         try:
-            known, starts = self._states.read(target)
-            if starts >= MAX_STARTS and not rules.batch.overwrite:
-                crashed = crash_entry(task, rules, "on this cluster", is_last=True, files=self._files)
-                if known is None or known.state is not State.QUARANTINED or known.agrees_with(crashed):
-                    self._states.write(target, crashed, starts)
-                    return crashed
-                starts = 0
-            before = last_written(known)
-            task = dataclasses.replace(task, before=None if before is None else before.as_members())
-            self._states.write(target, before, starts + 1)
-            entry = colour_file(
-                task,
-                rules,
-                self._open,
-                files=self._files,
-                announce=lambda announced: self._states.write(target, announced, starts + 1),
-            )
-            written = entry if entry.state is State.DONE else before
-            self._states.write(target, written, 0)
+            known = self._states.read(task.target)
+            return self._quarantined(task, known) or self._coloured(task, known)
         except ColorizeError as error:  # the model cannot be opened here, or the store not be reached
-            entry = Entry(state=State.FAILED, source=row.source, target=target, id=row.id)
+            entry = Entry(state=State.FAILED, source=task.source, target=task.target, id=task.id)
             return entry.failed(error)
-        return entry
+
+    def _quarantined(self, task: Task, known: Known) -> Entry | None:
+        """Return the entry of a photograph that ends its process, unless it was changed since, or is asked for."""
+        rules = self._plan.rules
+        if known.starts < MAX_STARTS or rules.batch.overwrite:
+            return None
+        crashed = crash_entry(task, rules, "on this cluster", is_last=True, files=self._files)
+        if known.entry is not None and known.entry.state is State.QUARANTINED and not known.entry.agrees_with(crashed):
+            return None
+        self._states.write(task.target, Known(crashed, known.starts, self._plan.run))
+        return crashed
+
+    def _coloured(self, task: Task, known: Known) -> Entry:
+        before = last_written(known.entry)
+        starts = known.starts + 1 if known.starts < MAX_STARTS else 1
+
+        def keep(entry: Entry | None, starts: int, run: str = self._plan.run) -> None:
+            self._states.write(task.target, Known(entry, starts, run))
+
+        keep(before, starts, known.run)
+        entry = colour_file(
+            dataclasses.replace(task, before=None if before is None else before.as_members()),
+            self._plan.rules,
+            self._open,
+            files=self._files,
+            announce=lambda announced: keep(announced, starts),
+        )
+        if entry.state is State.DONE:
+            keep(entry, 0)
+            return entry
+        keep(before, 0, known.run)
+        is_of_this_run = entry.state is State.SKIPPED and not entry.remarks and known.run == self._plan.run
+        return dataclasses.replace(entry, state=State.DONE) if is_of_this_run else entry  # its block is tried again
 
 
 def as_row(entry: Entry, line: int) -> dict[str, Any]:
@@ -145,8 +160,7 @@ def run_on_cluster(rows: list[Row], plan: ClusterPlan, tell: Callable[[dict[str,
     Returns:
         Folder of the report.
     """
-    run = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
-    report = _Report(below(below(plan.output, REPORTS), run))
+    report = _Report(below(below(plan.output, REPORTS), plan.run))
     left = {row.line: row for row in rows}
     why = "No worker gave it back."
     _start(plan.address)

@@ -5,6 +5,7 @@ import io
 import json
 import posixpath
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Final
 
 import fsspec
@@ -92,19 +93,38 @@ class States:
     def _name(self, target: str) -> str:
         return below(self._folder, f"{hashlib.sha256(target.encode('utf-8', 'surrogatepass')).hexdigest()[:40]}.json")
 
-    def read(self, target: str) -> tuple[Entry | None, int]:
-        """Return what was announced or written last, and how often the photograph was begun since without an end."""
+    def read(self, target: str) -> "Known":
+        """Return what is known of a result."""
         name = self._name(target)
         if not self._files.exists(name):
-            return None, 0
+            return Known(None, 0, "")
         members: dict[str, Any] = json.loads(self._files.read(name))
         entry = members["entry"]
-        return None if entry is None else Entry.from_members(entry), int(members["starts"])
+        return Known(None if entry is None else Entry.from_members(entry), int(members["starts"]), members["run"])
 
-    def write(self, target: str, entry: Entry | None, starts: int) -> None:
+    def write(self, target: str, known: "Known") -> None:
         """Keep it."""
-        members = {"entry": None if entry is None else entry.as_members(), "starts": starts}
+        members = {
+            "entry": None if known.entry is None else known.entry.as_members(),
+            "starts": known.starts,
+            "run": known.run,
+        }
         self._files.write(self._name(target), json.dumps(members).encode())
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of a result.
+
+    Attributes:
+        entry: what was announced or written last, or the quarantine.
+        starts: how often the photograph was begun since, without an end.
+        run: that the entry is of.
+    """
+
+    entry: Entry | None
+    starts: int
+    run: str
 
 
 def last_written(entry: Entry | None) -> Entry | None:
