@@ -23,7 +23,8 @@ from tiny_model import write_tiny_model
 COUNT = 120
 NAME = "colorize-journal.jsonl"
 # Photographs that hold the word POISON end the process that decodes them.
-POISON = {"PYTHONPATH": str(Path(__file__).parents[1] / "archive"), "COLORIZE_POISON": "1"}
+_PATHS = [str(Path(__file__).parents[1] / "archive"), os.environ.get("PYTHONPATH", "")]
+POISON = {"PYTHONPATH": os.pathsep.join(filter(None, _PATHS)), "COLORIZE_POISON": "1"}
 
 
 class Archive:
