@@ -15,7 +15,7 @@ from colorize_server.model import Model, load_model
 from colorize_server.picture.colorizer import Colorizer
 from colorize_server.picture.options import Options
 from colorize_server.picture.photograph import Photograph, profile_by_name
-from test_runner import backend_on
+from tensorrt_rig import backend_on
 from tiny_model import write_tiny_model
 
 
@@ -77,10 +77,10 @@ def test_other_backends_open_a_session_with_the_first_question(suggesting: Model
     backend.close()
 
 
-def test_a_question_can_be_cancelled(shipped: Model, suggesting: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_question_can_be_cancelled(shipped_model: Model, suggesting: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     """Between two operators, as a picture can: here of the shipped network, which takes long enough."""
     monkeypatch.setattr(ort, "OUTPUT_COLOURS", "chroma")
-    backend = open_backend("onnxruntime", shipped)
+    backend = open_backend("onnxruntime", shipped_model)
     timer = threading.Timer(0.1, backend.cancel)
     timer.start()
     with pytest.raises(CancelledError):

@@ -8,7 +8,7 @@ import pytest
 import swatch
 from colorize_server.color.rgb import SRGB
 from colorize_server.errors import OutputError
-from colorize_server.formats.swatches import PALETTE_ENDINGS, Group, Swatch, encode_palette
+from colorize_server.formats.swatches import PALETTE_ENDINGS, Swatch, encode_palette
 from PIL import Image, ImageCms
 from PIL.GimpPaletteFile import GimpPaletteFile
 
@@ -18,11 +18,12 @@ def named(name: str, *srgb: int) -> Swatch:
     return Swatch(name, tuple(float(value) for value in lab), srgb)  # type: ignore[arg-type]
 
 
-GROUPS = [
-    Group("Großmutter at 3,5", (named("3,5: 41 %", 171, 113, 98), named("3,5: 20 %", 128, 128, 128))),
-    Group("Großmutter at 9,1", (named("9,1: used here, 12 %", 20, 30, 90), named("𝄞 " + "é" * 1500, 255, 255, 255))),
+ALL = [
+    named("3,5: 41 %", 171, 113, 98),
+    named("3,5: 20 %", 128, 128, 128),
+    named("9,1: used here, 12 %", 20, 30, 90),
+    named("𝄞 " + "é" * 1500, 255, 255, 255),
 ]
-ALL = [swatch for group in GROUPS for swatch in group.swatches]
 
 
 def lab_d50(*srgb: int) -> np.ndarray:
@@ -39,12 +40,12 @@ def lab_d50(*srgb: int) -> np.ndarray:
     return np.array([lightness * 100 / 255, a - 128, b - 128])
 
 
-def test_ase_is_read_by_another_parser_with_its_groups_and_lab(tmp_path: Path) -> None:
+def test_ase_is_read_by_another_parser_with_names_and_lab(tmp_path: Path) -> None:
     file = tmp_path / "palette.ase"
-    file.write_bytes(encode_palette(".ase", "any", GROUPS))
-    found = swatch.parse(str(file))
-    assert [group["name"] for group in found] == [group.name for group in GROUPS]
-    read = [colour for group in found for colour in group["swatches"]]
+    file.write_bytes(encode_palette(".ase", "Großmutter", ALL))
+    (group,) = swatch.parse(str(file))
+    assert group["name"] == "Großmutter"
+    read = group["swatches"]
     assert [colour["name"] for colour in read[:3]] == [one.name for one in ALL[:3]]
     assert read[3]["name"].startswith("𝄞 é")
     for colour, one in zip(read, ALL, strict=True):
@@ -55,9 +56,7 @@ def test_ase_is_read_by_another_parser_with_its_groups_and_lab(tmp_path: Path) -
 
 def test_gpl_is_read_by_pillow(tmp_path: Path) -> None:
     file = tmp_path / "palette.gpl"
-    file.write_bytes(
-        encode_palette(".gpl", "Colours\nfor a photograph", [GROUPS[0], Group("", GROUPS[1].swatches[:1])])
-    )
+    file.write_bytes(encode_palette(".gpl", "Colours\nfor a photograph", ALL[:3]))
     with file.open("rb") as stream:
         colours, mode = GimpPaletteFile(stream).getpalette()
     assert mode == "RGB"
@@ -68,17 +67,17 @@ def test_gpl_is_read_by_pillow(tmp_path: Path) -> None:
 
 
 def test_aco_holds_both_versions_as_adobe_describes_them() -> None:
-    """Adobe Photoshop File Formats Specification, "Color swatches"; 7 is Lab, in hundredths."""
-    data = encode_palette(".aco", "any", GROUPS)
+    """Adobe Photoshop File Formats Specification, "Color swatches"; 0 is RGB."""
+    data = encode_palette(".aco", "any", ALL)
     assert struct.unpack_from(">HH", data) == (1, len(ALL))
     at = 4
     first = []
     for one in ALL:
-        space, lightness, a, b, rest = struct.unpack_from(">HHhhH", data, at)
+        space, *levels, rest = struct.unpack_from(">5H", data, at)
         first.append(data[at : at + 10])
         at += 10
-        assert (space, rest) == (7, 0)
-        assert [lightness / 100, a / 100, b / 100] == pytest.approx(lab_d50(*one.srgb), abs=1.0)
+        assert (space, rest) == (0, 0)
+        assert [level / 65535 for level in levels] == pytest.approx([level / 255 for level in one.srgb])
     assert struct.unpack_from(">HH", data, at) == (2, len(ALL))
     at += 4
     for one, colour in zip(ALL, first, strict=True):
@@ -96,4 +95,4 @@ def test_other_endings_are_refused_with_those_that_can_be_written() -> None:
     assert PALETTE_ENDINGS == (".ase", ".aco", ".gpl")
     for ending in ("", ".txt"):
         with pytest.raises(OutputError, match=r"\.ase, \.aco, \.gpl"):
-            encode_palette(ending, "any", GROUPS)
+            encode_palette(ending, "any", ALL)

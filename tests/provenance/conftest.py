@@ -1,12 +1,8 @@
 """A scan as a museum has it, and the command ``colorize`` with the tiny model."""
 
 import io
-from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
-import pytest
-from colorize_server.cli.colorize import main
 from PIL import ExifTags, Image
 
 MUSEUM = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
@@ -76,13 +72,3 @@ def museum_scan(kind: str, xmp: bytes = MUSEUM, mode: str = "L", *, complete: bo
     else:
         image.convert("RGB").save(stream, kind, exif=exif, xmp=xmp, lossless=True)
     return stream.getvalue()
-
-
-@pytest.fixture
-def run(tiny_model_path: Path) -> Callable[..., int]:
-    """Return the command ``colorize`` with the tiny model."""
-
-    def call(*arguments: object) -> int:
-        return main([str(a) for a in arguments] + ["--model", str(tiny_model_path)])
-
-    return call

@@ -16,7 +16,7 @@ from ..interrupts import STOPPED, raise_again
 
 Subparsers = Any  # argparse gives its class no public name
 
-COMMANDS: Final = ("start", "stop", "status", "pair", "token", "model", "install", "doctor", "selftest")
+COMMANDS: Final = ("start", "open", "stop", "status", "pair", "token", "model", "install", "doctor", "selftest")
 """Names of the subcommands' modules, in the order of the help page."""
 
 _DESCRIPTION: Final = """\

@@ -7,7 +7,7 @@ from ..backends import open_backend
 from ..errors import ColorizeError, HintsError, NoSuggestionsError, OutputError, PictureError
 from ..files import write_whole
 from ..formats.decode import decode_hints, decode_picture
-from ..formats.swatches import Group, Swatch, encode_palette
+from ..formats.swatches import Swatch, encode_palette
 from ..model import load_model, shipped_model_path
 from ..picture.colorizer import Colorizer
 from ..picture.hints import Rgba, check_strokes
@@ -69,13 +69,11 @@ def run(args: argparse.Namespace) -> int:
         if read is not None and target.exists() and read.exists() and target.samefile(read):
             raise OutputError(f"{target} is a picture that is read.", "Write the palette elsewhere.")
     places = _suggestions(photo, args.places, args.hints, args.model)
-    groups = [Group(f"{photo.name} at {place.x},{place.y}", _swatches(place)) for place in places]
-    palette = encode_palette(target.suffix.lower(), f"Colours for {photo.name}", groups)
+    swatches = [swatch for place in places for swatch in _swatches(place)]
+    palette = encode_palette(target.suffix.lower(), f"Colours for {photo.name}", swatches)
     write_whole(target, palette, "name another file with -o")
-    for group in groups:
-        print(f"{group.name}:")
-        for swatch in group.swatches:
-            print("  #{:02x}{:02x}{:02x}".format(*swatch.srgb), swatch.name.rpartition(": ")[2])
+    for swatch in swatches:
+        print("#{:02x}{:02x}{:02x}".format(*swatch.srgb), f" {swatch.name}")
     print(target)
     return 0
 
@@ -124,12 +122,12 @@ def _strokes(path: Path) -> Rgba:
     return strokes
 
 
-def _swatches(place: Place) -> tuple[Swatch, ...]:
-    return tuple(
+def _swatches(place: Place) -> list[Swatch]:
+    return [
         Swatch(
             f"{place.x},{place.y}: {'used here, ' if colour.is_used else ''}{100 * colour.share:.0f} %",
             colour.lab,
             colour.srgb,
         )
         for colour in place.colours
-    )
+    ]

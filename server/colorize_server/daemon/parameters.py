@@ -92,7 +92,7 @@ def suggestions_task(pairs: Sequence[tuple[str, str]], content_type: str, limits
         PictureError, BadRequestError: as `task_from_query`; also if there is no place, or one outside a raw picture.
     """
     is_raw = _is_raw(content_type)
-    places = tuple(_place(value) for name, value in pairs if name == PLACE)
+    places = tuple(place(value) for name, value in pairs if name == PLACE)
     if not 1 <= len(places) <= MOST_PLACES:
         raise BadRequestError(
             "No place is named." if not places else f"{len(places)} places are more than can be asked about at once.",
@@ -135,7 +135,7 @@ def _check_raw_only(values: Mapping[str, str], *, is_raw: bool) -> None:
                 raise BadRequestError(f"The parameter {name} is for raw pixels only.", _LIST)
 
 
-def _place(text: str) -> tuple[int, int]:
+def place(text: str) -> tuple[int, int]:
     """Read a place, ``X,Y``."""
     parts = text.split(",")
     if len(parts) != 2:
@@ -224,7 +224,7 @@ def _options(values: Mapping[str, str], sizes: Sequence[int]) -> Options:
         host=_choice(values, "host", Host, Host.NONE),
         blend=_choice(values, "blend", Blend, Blend.COLOR),
         size=size,
-        saturation=_number(values, "saturation", *SATURATION_RANGE, default=1.0),
+        saturation=number(values, "saturation", *SATURATION_RANGE, default=1.0),
     )
 
 
@@ -233,8 +233,8 @@ def _raw_picture(values: Mapping[str, str], limits: Limits) -> RawPicture:
         if name not in values:
             raise BadRequestError(f"The parameter {name} is missing.", "Raw pixels need width, height and channels.")
     width, height = _integer(values, "width"), _integer(values, "height")
-    channels = int(_one_of(values, "channels", ("1", "2", "3", "4"), ""))
-    profile = _one_of(values, "profile", tuple(PROFILES), "srgb")
+    channels = int(one_of(values, "channels", ("1", "2", "3", "4"), ""))
+    profile = one_of(values, "profile", tuple(PROFILES), "srgb")
     if channels not in PROFILES[profile]:
         raise BadRequestError(f"The profile {profile} is not for pictures of {channels} channels.", _LIST)
     check_shape(width, height, limits)
@@ -242,9 +242,9 @@ def _raw_picture(values: Mapping[str, str], limits: Limits) -> RawPicture:
         width=width,
         height=height,
         channels=channels,
-        depth=int(_one_of(values, "depth", ("8", "16"), "8")),
+        depth=int(one_of(values, "depth", ("8", "16"), "8")),
         profile=profile,
-        has_hints=_one_of(values, "hints", ("", "rgba8"), "") == "rgba8",
+        has_hints=one_of(values, "hints", ("", "rgba8"), "") == "rgba8",
         recipe_bytes=_recipe_bytes(values),
     )
 
@@ -263,7 +263,12 @@ def _integer(values: Mapping[str, str], name: str) -> int:
     return int(text)
 
 
-def _number(values: Mapping[str, str], name: str, low: float, high: float, *, default: float) -> float:
+def number(values: Mapping[str, str], name: str, low: float, high: float, *, default: float) -> float:
+    """Return a parameter that is a number in a range, or its default.
+
+    Raises:
+        BadRequestError: if it is none.
+    """
     if name not in values:
         return default
     try:
@@ -277,7 +282,12 @@ def _number(values: Mapping[str, str], name: str, low: float, high: float, *, de
     return number
 
 
-def _one_of(values: Mapping[str, str], name: str, choices: Sequence[str], default: str) -> str:
+def one_of(values: Mapping[str, str], name: str, choices: Sequence[str], default: str) -> str:
+    """Return a parameter that is one of some words, or its default.
+
+    Raises:
+        BadRequestError: if it is none of them.
+    """
     if name not in values:
         return default
     if not values[name] or values[name] not in choices:
@@ -287,7 +297,7 @@ def _one_of(values: Mapping[str, str], name: str, choices: Sequence[str], defaul
 
 
 def _choice(values: Mapping[str, str], name: str, kind: type[_Choice], default: _Choice) -> _Choice:
-    return kind(_one_of(values, name, tuple(kind), default))
+    return kind(one_of(values, name, tuple(kind), default))
 
 
 def _shown(text: str) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..color.icc import GreyProfile, matrix_profile
-from ..color.rgb import SRGB, RgbSpace
+from ..color.rgb import LUMA_WEIGHTS, SRGB, RgbSpace
 from ..picture.hints import Rgba
 from ..picture.options import Host, Options, Output
 from ..picture.photograph import Metadata, Photograph, Pixels
@@ -89,8 +89,7 @@ def layered_document(
     if hints is not None:
         extras.append(Layer(HINTS, _hint_planes(hints, photograph), is_hidden=True))
     above = [*layers, *extras] if clipped else group(GROUP, [*layers, *extras])
-    # Color over the photograph gives a layer that was made for Photoshop back as it is.
-    return Document(colour, [base, *above], profile_of(photograph), metadata)
+    return Document(_InColorMode(photograph.pixels, colour), [base, *above], profile_of(photograph), metadata)
 
 
 def profile_of(photograph: Photograph) -> bytes:
@@ -101,6 +100,46 @@ def profile_of(photograph: Photograph) -> bytes:
     if not isinstance(space, RgbSpace) or space.name == SRGB.name:
         return srgb_profile()
     return matrix_profile(space)
+
+
+class _InColorMode:
+    """What Photoshop's Color shows of a layer over a photograph (PDF 32000-1:2008, 11.3.5.3), computed by rows.
+
+    A layer that was made for it comes back as it is, up to the rounding of its own luma.
+    """
+
+    def __init__(self, photograph: Pixels, layer: Pixels) -> None:
+        self._photograph = photograph
+        self._layer = layer
+        self.shape = photograph.shape
+        self.dtype = photograph.dtype
+        self._top = np.float32(np.iinfo(photograph.dtype).max)
+
+    def __getitem__(self, rows: slice, /) -> Pixels:
+        base, shown = self._photograph[rows], self._layer[rows, :, :3].astype(np.float32)
+        missing = np.zeros(base.shape[:2], np.float32)
+        for channel, weight in enumerate(LUMA_WEIGHTS):
+            missing += np.float32(weight) * (base[..., channel] - shown[..., channel])
+        shown += missing[..., None]
+        self._clip(shown)
+        result = np.empty(base.shape, self.dtype)
+        np.rint(shown, out=shown)
+        result[..., :3] = shown
+        result[..., 3:] = base[..., 3:]
+        return result
+
+    def _clip(self, shown: NDArray[np.float32]) -> None:
+        """Draw colours outside the range towards their grey (ClipColor), in place."""
+        flat = shown.reshape(-1, 3)
+        outside = np.flatnonzero((flat.min(axis=1) < 0) | (flat.max(axis=1) > self._top))
+        colours = flat[outside]
+        luma = (colours @ np.array(LUMA_WEIGHTS, np.float32))[:, None].clip(0, self._top)
+        low, high = colours.min(axis=1, keepdims=True), colours.max(axis=1, keepdims=True)
+        share = np.minimum(
+            np.where(low < 0, luma / np.maximum(luma - low, 1e-6), 1),
+            np.where(high > self._top, (self._top - luma) / np.maximum(high - luma, 1e-6), 1),
+        )
+        flat[outside] = np.clip(luma + (colours - luma) * share, 0, self._top)
 
 
 def _colour_planes(pixels: Pixels) -> dict[int, NDArray[np.uint8] | NDArray[np.uint16]]:

@@ -11,13 +11,13 @@ import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, Protocol
 
 import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
 
-from ..picture.photograph import Metadata, Pixels
+from ..picture.photograph import Metadata
 from .embedded import IRB_IPTC, IRB_XMP, image_resource
 
 MAX_PSD_SIDE: Final = 30_000
@@ -86,6 +86,21 @@ def group(name: str, layers: Sequence[Layer]) -> list[Layer]:
     return [end, *layers, Layer(name, blend=Blend.PASS_THROUGH, section=Section.GROUP)]
 
 
+class Rows(Protocol):
+    """Pixels that are had by rows: an array, or what is computed when it is asked for."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(height, width, channels)."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The dtype of uint8 or uint16."""
+
+    def __getitem__(self, rows: slice, /) -> Any:
+        """Return (rows, width, channels)."""
+
+
 @dataclass(frozen=True)
 class Document:
     """A document of RGB.
@@ -97,7 +112,7 @@ class Document:
         metadata: resolution, EXIF, XMP and IPTC-IIM.
     """
 
-    merged: Pixels
+    merged: Rows
     layers: Sequence[Layer]
     icc: bytes
     metadata: Metadata = field(default_factory=Metadata)
@@ -107,7 +122,7 @@ class Document:
         """Whether it is, or may become, too large for a PSD."""
         height, width = self.merged.shape[:2]
         planes = self.merged.shape[2] + sum(len(layer.planes) for layer in self.layers)
-        return max(height, width) > MAX_PSD_SIDE or planes * height * width * self.merged.itemsize > MAX_PSD_BYTES
+        return max(height, width) > MAX_PSD_SIDE or planes * height * width * self.merged.dtype.itemsize > MAX_PSD_BYTES
 
 
 def write_psd(file: BinaryIO, document: Document, *, psb: bool | None = None) -> None:
@@ -128,7 +143,7 @@ class _Writer:
         self._is_psb = is_psb
         self._long = ">Q" if is_psb else ">I"
         self._height, self._width, self._n_channels = document.merged.shape
-        self._bits = 8 * document.merged.itemsize
+        self._bits = 8 * document.merged.dtype.itemsize
 
     def write(self) -> None:
         version = 2 if self._is_psb else 1
@@ -235,14 +250,17 @@ class _Writer:
         return (slice(start, start + rows) for start in range(0, self._height, rows))
 
     def _merged(self) -> None:
-        merged = self._document.merged
+        """Write the merged picture: planes one after the other, from rows that are had once."""
         self._put(struct.pack(">H", _RAW))
-        for channel in range(self._n_channels):
-            for rows in self._strips():
-                strip: NDArray[Any] = merged[rows, :, channel]
+        began, sample_bytes = self._file.tell(), self._bits // 8
+        for rows in self._strips():
+            strip = self._document.merged[rows]
+            for channel in range(self._n_channels):
+                plane = strip[..., channel]
                 if self._n_channels == 4 and channel < 3:
-                    strip = _on_white(strip, merged[rows, :, 3])
-                self._file.write(np.ascontiguousarray(strip, f">u{self._bits // 8}").data)
+                    plane = _on_white(plane, strip[..., 3])
+                self._file.seek(began + (channel * self._height + rows.start) * self._width * sample_bytes)
+                self._file.write(np.ascontiguousarray(plane, f">u{sample_bytes}").data)
 
 
 def _on_white(colour: NDArray[np.uint8 | np.uint16], alpha: NDArray[np.uint8 | np.uint16]) -> NDArray[np.uint32]:

@@ -1,7 +1,7 @@
 """Palettes as files that painting programs load: GIMP's .gpl, Photoshop's .aco, Adobe's .ase.
 
-.aco and .ase hold L*a*b* relative to D50, so that a colour is the same whatever the document's profile; .gpl can only
-hold sRGB.
+.ase holds L*a*b* relative to D50, so that a colour is the same whatever the document's profile.  .aco could, but GIMP
+3.0 reads that as nearly black; so it holds sRGB, as .gpl must.
 """
 
 import struct
@@ -15,7 +15,7 @@ from ..color.rgb import lab_d50_from_d65
 from ..errors import OutputError
 
 COLUMNS: Final = 7
-_ACO_LAB: Final = 7
+_ACO_RGB: Final = 0
 _ASE_GROUP, _ASE_GROUP_END, _ASE_COLOUR = 0xC001, 0xC002, 0x0001
 _ASE_NORMAL: Final = 2
 """Neither spot nor global."""
@@ -38,26 +38,13 @@ class Swatch:
     srgb: tuple[int, int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Colours that belong together.
-
-    Attributes:
-        name: what they are for.
-        swatches: the colours.
-    """
-
-    name: str
-    swatches: tuple[Swatch, ...]
-
-
-def encode_palette(ending: str, name: str, groups: Sequence[Group]) -> bytes:
+def encode_palette(ending: str, name: str, swatches: Sequence[Swatch]) -> bytes:
     """Return a palette as the bytes of a file.
 
     Args:
         ending: one of `PALETTE_ENDINGS`, in lower case.
         name: of the palette.
-        groups: its colours; only .ase keeps the groups apart.
+        swatches: its colours.
 
     Raises:
         OutputError: no such kind of palette can be written.
@@ -68,25 +55,23 @@ def encode_palette(ending: str, name: str, groups: Sequence[Group]) -> bytes:
             f"Use a name that ends in {', '.join(PALETTE_ENDINGS)}.",
             code="not_writable",
         )
-    return _ENCODERS[ending](name, groups)
+    return _ENCODERS[ending](name, swatches)
 
 
-def _gpl(name: str, groups: Sequence[Group]) -> bytes:
+def _gpl(name: str, swatches: Sequence[Swatch]) -> bytes:
     """GIMP's palette, text (https://developer.gimp.org/core/standards/gpl/)."""
     lines = ["GIMP Palette", f"Name: {_line(name)}", f"Columns: {COLUMNS}", "#"]
-    for group in groups:
-        for swatch in group.swatches:
-            red, green, blue = swatch.srgb
-            lines.append(f"{red:3d} {green:3d} {blue:3d}\t{_line(swatch.name)}")
+    for swatch in swatches:
+        red, green, blue = swatch.srgb
+        lines.append(f"{red:3d} {green:3d} {blue:3d}\t{_line(swatch.name)}")
     return "\n".join([*lines, ""]).encode()
 
 
-def _aco(name: str, groups: Sequence[Group]) -> bytes:
+def _aco(name: str, swatches: Sequence[Swatch]) -> bytes:
     """Photoshop's color swatches (Adobe Photoshop File Formats Specification): version 1, then 2, which has names."""
     del name  # the file has none
-    swatches = [swatch for group in groups for swatch in group.swatches]
     head = [struct.pack(">HH", version, len(swatches)) for version in (1, 2)]
-    colours = [struct.pack(">HHhhH", _ACO_LAB, *_hundredths(swatch), 0) for swatch in swatches]
+    colours = [struct.pack(">5H", _ACO_RGB, *(257 * level for level in swatch.srgb), 0) for swatch in swatches]
     named = [
         colour + struct.pack(">I", len(text) // 2) + text
         for colour, text in zip(colours, (_utf16(swatch.name) for swatch in swatches), strict=True)
@@ -94,17 +79,14 @@ def _aco(name: str, groups: Sequence[Group]) -> bytes:
     return b"".join([head[0], *colours, head[1], *named])
 
 
-def _ase(name: str, groups: Sequence[Group]) -> bytes:
-    """Adobe Swatch Exchange: blocks with a kind and a length; each place is a group."""
-    del name  # groups have names
-    blocks = []
-    for group in groups:
-        blocks.append(_ase_block(_ASE_GROUP, _ase_name(group.name)))
-        for swatch in group.swatches:
-            lightness, a, b = _lab_d50(swatch)
-            values = struct.pack(">4s3fH", b"LAB ", lightness / 100, a, b, _ASE_NORMAL)
-            blocks.append(_ase_block(_ASE_COLOUR, _ase_name(swatch.name) + values))
-        blocks.append(_ase_block(_ASE_GROUP_END, b""))
+def _ase(name: str, swatches: Sequence[Swatch]) -> bytes:
+    """Adobe Swatch Exchange: blocks with a kind and a length; one group, because GIMP 3.0 reads the first alone."""
+    blocks = [_ase_block(_ASE_GROUP, _ase_name(name))]
+    for swatch in swatches:
+        lightness, a, b = (float(value) for value in lab_d50_from_d65(np.array(swatch.lab)))
+        values = struct.pack(">4s3fH", b"LAB ", lightness / 100, a, b, _ASE_NORMAL)
+        blocks.append(_ase_block(_ASE_COLOUR, _ase_name(swatch.name) + values))
+    blocks.append(_ase_block(_ASE_GROUP_END, b""))
     return b"ASEF" + struct.pack(">HHI", 1, 0, len(blocks)) + b"".join(blocks)
 
 
@@ -127,17 +109,6 @@ def _line(text: str) -> str:
     return " ".join(text.split())
 
 
-def _lab_d50(swatch: Swatch) -> tuple[float, float, float]:
-    lightness, a, b = (float(value) for value in lab_d50_from_d65(np.array(swatch.lab)))
-    return lightness, a, b
-
-
-def _hundredths(swatch: Swatch) -> tuple[int, int, int]:
-    """Return L* as 0..10000 and a*, b* as -12800..12700."""
-    lightness, a, b = (round(100 * value) for value in _lab_d50(swatch))
-    return min(max(lightness, 0), 10000), min(max(a, -12800), 12700), min(max(b, -12800), 12700)
-
-
-_ENCODERS: Final[dict[str, Callable[[str, Sequence[Group]], bytes]]] = {".ase": _ase, ".aco": _aco, ".gpl": _gpl}
+_ENCODERS: Final[dict[str, Callable[[str, Sequence[Swatch]], bytes]]] = {".ase": _ase, ".aco": _aco, ".gpl": _gpl}
 PALETTE_ENDINGS: Final = tuple(_ENCODERS)
 """Endings of the palettes that can be written."""

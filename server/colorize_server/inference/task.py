@@ -3,6 +3,7 @@
 Also what the process needs to do it with: a worker.
 """
 
+import enum
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,6 +21,21 @@ ENCODED: Final = (PNG, "image/jpeg", TIFF, "image/webp")
 """Kinds of encoded pictures that are taken; nothing else reaches a decoder."""
 
 Members = dict[str, Any]
+
+
+class PageStep(enum.StrEnum):
+    """What the page asks for."""
+
+    OPEN = "open"
+    """Input: an encoded photograph.  Answer: its size, and packed planes `proof`, `low`, `own`, `strokes`, `doubt`."""
+    COLOURS = "colours"
+    """Inputs: the photograph's `width`, `height` and plane `low`, packed; strokes as JSON.
+
+    Answer: packed planes `own`, `strokes`, `doubt`."""
+    SUGGEST = "suggest"
+    """Inputs as of `COLOURS`, and one of `places`, in pixels of the photograph.  Answer as of ``POST /v1/suggest``."""
+    EXPORT = "export"
+    """Inputs: an encoded photograph, strokes as JSON.  Answer: the encoded picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +94,7 @@ class Task:
         lifts_touch_ups: nothing is colorized: the raw picture is a layer as it was laid, what follows it (as its hints)
             is the layer as it is now, and the strokes painted on it are wanted.
         places: if there are any, nothing is colorized: likely colours of these places, x and y in pixels, are wanted.
+        page: what the page asks for; None for whoever is not the page.
         answer_type: Content-Type of the answer.
         max_pixels: limit on width x height, for decoders.
         max_side: limit on width and height, for decoders.
@@ -90,6 +107,7 @@ class Task:
     wants_recipe: bool = False
     lifts_touch_ups: bool = False
     places: tuple[tuple[int, int], ...] = ()
+    page: PageStep | None = None
     answer_type: str
     max_pixels: int
     max_side: int
@@ -110,6 +128,7 @@ class Task:
             wants_recipe=members["wants_recipe"],
             lifts_touch_ups=members["lifts_touch_ups"],
             places=tuple((x, y) for x, y in members["places"]),
+            page=None if members["page"] is None else PageStep(members["page"]),
             answer_type=members["answer_type"],
             max_pixels=members["max_pixels"],
             max_side=members["max_side"],

@@ -5,7 +5,7 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,11 @@ from ..picture.hints import Rgba
 from ..picture.photograph import Photograph, profile_by_name
 from ..picture.recipe import unpack
 from .memory import SharedBuffer
-from .task import Answer, RawPicture, Task, WorkerInfo, WorkerRequest
+from .page_worker import colours, opened, read_strokes, suggestions
+from .task import Answer, PageStep, RawPicture, Task, WorkerInfo, WorkerRequest
+
+if TYPE_CHECKING:
+    from ..formats.decode import PictureLimits
 
 _SAMPLE_TYPES: Final[dict[int, np.dtype[Any]]] = {8: np.dtype("u1"), 16: np.dtype("<u2")}
 _BYTES_PER_ENCODED_PIXEL: Final = 24
@@ -68,6 +72,8 @@ class PictureWorker:
         """See `Worker.run`."""
         if task.raw is not None:
             return self._run_raw(task, task.raw, inputs[0], control)
+        if task.page is not None and task.page is not PageStep.EXPORT:
+            return self._run_page(task, inputs, control)
         return self._run_encoded(task, inputs, control)
 
     def _run_raw(
@@ -168,29 +174,68 @@ class PictureWorker:
         )
         return answer, buffer
 
-    def _run_encoded(self, task: Task, inputs: Sequence[SharedBuffer], control: Control) -> tuple[Answer, SharedBuffer]:
-        """Decode, colorize, encode."""
+    def _run_page(self, task: Task, inputs: Sequence[SharedBuffer], control: Control) -> tuple[Answer, SharedBuffer]:
+        """Look at a photograph for the page, or answer its strokes."""
+        from ..picture.suggestions import as_members
+
+        began = time.perf_counter()
+        if task.page is PageStep.OPEN:
+            content = opened(self._colorizer, self._decoded(task, inputs[0], control)[0], control)
+        elif task.page is PageStep.SUGGEST:
+            places = suggestions(self._colorizer, task.places, inputs, control)
+            content = json.dumps({"places": as_members(places)}).encode()
+        else:
+            content = colours(self._colorizer, inputs, control)
+        buffer = SharedBuffer.of(content)
+        answer = Answer(
+            width=0,
+            height=0,
+            channels=0,
+            depth=0,
+            size=self._model.card.default_size,
+            picture_bytes=len(content),
+            doubt_bytes=0,
+            timings_ms={"picture": 1e3 * (time.perf_counter() - began)},
+        )
+        return answer, buffer
+
+    def _decoded(self, task: Task, encoded: SharedBuffer, control: Control) -> tuple[Photograph, "PictureLimits"]:
+        """Decode a photograph, if the memory for it is there.
+
+        Returns:
+            the photograph, and the limits that it was decoded with.
+        """
         # Here, so that a server that is only asked for raw pixels starts without the decoders.
         import psutil
 
-        from ..formats.decode import PictureLimits, decode_hints, decode_picture
-        from ..formats.encode import encode_grey, encode_picture
-        from ..provenance.of_run import record_of
-        from ..provenance.record import merge
+        from ..formats.decode import PictureLimits, decode_picture
 
-        began = time.perf_counter()
         affordable = psutil.virtual_memory().available // _BYTES_PER_ENCODED_PIXEL
         limits = PictureLimits(min(task.max_pixels, affordable), task.max_side)
         try:
             with control.alive():
-                photograph = decode_picture(inputs[0].view, task.media_type, limits)
+                return decode_picture(encoded.view, task.media_type, limits), limits
         except PictureError as error:
             if error.code == "picture_too_large" and affordable < task.max_pixels:
                 raise OutOfMemoryError(
                     "The picture needs more memory than is left.", "Close other programs, or use a smaller picture."
                 ) from error
             raise
-        hints = decode_hints(inputs[1].view, limits) if len(inputs) > 1 else None
+
+    def _run_encoded(self, task: Task, inputs: Sequence[SharedBuffer], control: Control) -> tuple[Answer, SharedBuffer]:
+        """Decode, colorize, encode."""
+        from ..formats.decode import decode_hints
+        from ..formats.encode import encode_grey, encode_picture
+        from ..provenance.of_run import record_of
+        from ..provenance.record import merge
+
+        began = time.perf_counter()
+        photograph, limits = self._decoded(task, inputs[0], control)
+        hints = None
+        if task.page is not None:
+            hints = read_strokes(inputs[1], photograph.height, photograph.width, control)
+        elif len(inputs) > 1:
+            hints = decode_hints(inputs[1].view, limits)
         decode_ms = 1e3 * (time.perf_counter() - began)
         control.check()
         if task.places:

@@ -127,6 +127,17 @@ def ask_to_stop(state: DaemonState) -> None:
     _exchange(local_address(state.host), state.port, "POST", "/v1/shutdown", headers, 10.0)
 
 
+def ask_for_page_code(state: DaemonState) -> str:
+    """Ask a daemon that has proved to be ours for a one-time code that opens its page.
+
+    Raises:
+        OSError: if it cannot be reached any more.
+        ValueError, KeyError: if it does not answer with a code.
+    """
+    headers = {"X-Colorize-Token": state.token, "X-Colorize-Client": "command-line"}
+    return str(_exchange(local_address(state.host), state.port, "POST", "/v1/pages", headers, 10.0)["code"])
+
+
 def local_address(host: str) -> str:
     """Return an address of this computer at which a daemon that listens on `host` can be reached."""
     return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared with, not bound to

@@ -60,6 +60,19 @@ class Timings:
 
 
 @dataclass(frozen=True, slots=True)
+class Seen:
+    """A photograph as the network sees it.
+
+    Attributes:
+        plan: the sizes.
+        lightness: (h, w) float32, L* of the photograph at network size.
+    """
+
+    plan: NetworkPlan
+    lightness: Planes
+
+
+@dataclass(frozen=True, slots=True)
 class Generated:
     """What the network said about one photograph.
 
@@ -186,8 +199,38 @@ class Colorizer:
             See `colorize`.
         """
         control = control or Control()
-        asked = self._question(photograph, options.size, hints, control)
+        seen = self.look(photograph, options.size, control)
+        if hints is not None:
+            check_hints(hints, photograph.height, photograph.width)
         control.report(_SHARE_REDUCE)
+        return self.react(seen, hints, control)
+
+    def look(self, photograph: Photograph, size: int | None, control: Control) -> Seen:
+        """Look at a photograph as the network does.
+
+        Args:
+            photograph: the photograph.
+            size: the network's short side in pixels; None takes the model's default.
+            control: cancellation.
+
+        Raises:
+            PictureError, SizeNotOfferedError, CancelledError: see `colorize`.
+        """
+        plan = plan_network(photograph.height, photograph.width, self._card.check_size(size), self._card.multiple_of)
+        return Seen(plan, self.lightness_at(photograph, (plan.network_height, plan.network_width), control))
+
+    def react(self, seen: Seen, hints: Rgba | None, control: Control) -> Generated:
+        """Ask the network about a photograph that it has looked at.
+
+        Args:
+            seen: from `look`.
+            hints: (any height, any width, 4) uint8 of the photograph's shape, strokes of colour; None for none.
+            control: cancellation.
+
+        Raises:
+            CancelledError, BackendError, OutOfMemoryError: see `colorize`.
+        """
+        asked = self._question(seen, hints, control)
         control.on_cancel(self._backend.cancel)
         control.check()
         began = time.perf_counter()
@@ -197,7 +240,7 @@ class Colorizer:
         h, w = asked.lightness.shape
         chroma = quantized(padded_chroma[0, :, :h, :w] * np.float32(CHROMA_SCALE * self._card.saturation))
         doubt = padded_doubt[0, 0, :h, :w] * np.float32(CHROMA_SCALE)
-        recipe = Recipe(photograph.width, photograph.height, asked.plan.size, chroma, asked.hints)
+        recipe = Recipe(seen.plan.width, seen.plan.height, seen.plan.size, chroma, asked.hints)
         return Generated(recipe, asked.lightness, asked.hint_planes, doubt, network_ms)
 
     def suggest(
@@ -226,12 +269,35 @@ class Colorizer:
             See `colorize` for the rest.
         """
         control = control or Control()
+        began = time.perf_counter()
+        seen = self.look(photograph, None, control)
+        if hints is not None:
+            check_hints(hints, photograph.height, photograph.width)
+        control.report(_SHARE_REDUCE)
+        found, network_ms = self.suggest_for(seen, places, hints, control)
+        return found, Timings(network_ms, 1000 * (time.perf_counter() - began) - network_ms)
+
+    def suggest_for(
+        self, seen: Seen, places: Sequence[tuple[int, int]], hints: Rgba | None, control: Control
+    ) -> tuple[list[Place], float]:
+        """Ask the network which colours places may have of a photograph that it has looked at.
+
+        Args:
+            seen: from `look`.
+            places: see `suggest`.
+            hints: see `react`.
+            control: cancellation.
+
+        Returns:
+            One entry for each place, and the milliseconds of the forward pass.
+
+        Raises:
+            NoSuggestionsError, BadRequestError, ModelError: see `suggest`.
+        """
         if not self.model.suggests_colours:
             raise NoSuggestionsError.of_model(f"{self._card.name} {self._card.version}")
-        check_places(places, photograph.width, photograph.height)
-        began = time.perf_counter()
-        asked = self._question(photograph, None, hints, control)
-        control.report(_SHARE_REDUCE)
+        check_places(places, seen.plan.width, seen.plan.height)
+        asked = self._question(seen, hints, control)
         backend = self._suggesting
         control.on_cancel(backend.cancel)
         control.check()
@@ -242,12 +308,12 @@ class Colorizer:
         used = used_colours(asked.hints)
         found = []
         for x, y in places:
-            row = int((y + 0.5) * asked.plan.network_height / photograph.height)
-            column = int((x + 0.5) * asked.plan.network_width / photograph.width)
+            row = int((y + 0.5) * seen.plan.network_height / seen.plan.height)
+            column = int((x + 0.5) * seen.plan.network_width / seen.plan.width)
             lightness = float(asked.lightness[row, column])
             cell = colours[..., row // COLOURS_STRIDE, column // COLOURS_STRIDE]
             found.append(Place(x, y, lightness, swatches(cell, lightness, used)))
-        return found, Timings(network_ms, 1000 * (time.perf_counter() - began) - network_ms)
+        return found, network_ms
 
     @cached_property
     def _suggesting(self) -> "OnnxRuntimeBackend":
@@ -255,15 +321,11 @@ class Colorizer:
 
         return suggesting_backend(self._backend, self.model)
 
-    def _question(self, photograph: Photograph, size: int | None, hints: Rgba | None, control: Control) -> "_Question":
+    def _question(self, seen: Seen, hints: Rgba | None, control: Control) -> "_Question":
         """Return what the network is shown of a photograph and its strokes."""
-        height, width = photograph.height, photograph.width
-        plan = plan_network(height, width, self._card.check_size(size), self._card.multiple_of)
-        if hints is not None:
-            check_hints(hints, height, width)
-            if not hints[..., 3].any():
-                hints = None
-        low = self._network_lightness(photograph, (plan.network_height, plan.network_width), control)
+        if hints is not None and not hints[..., 3].any():
+            hints = None
+        low, plan = seen.lightness, seen.plan
         hint_planes = self._hint_planes(hints, low.shape, control)
         padded = (plan.padded_height, plan.padded_width)
         luminance = pad_by_reflection(low / np.float32(LIGHTNESS_SCALE) - 1, *padded)[None, None]
@@ -276,7 +338,7 @@ class Colorizer:
     def recall(self, photograph: Photograph, recipe: Recipe, *, control: Control | None = None) -> Generated:
         """Return what the network said about a photograph (which may have been mended since), from its recipe."""
         control = control or Control()
-        low = self._network_lightness(photograph, recipe.chroma.shape[1:], control)
+        low = self.lightness_at(photograph, recipe.chroma.shape[1:], control)
         return Generated(recipe, low, self._hint_planes(recipe.hints, low.shape, control), np.zeros_like(low), 0.0)
 
     def lay(
@@ -329,7 +391,9 @@ class Colorizer:
             return None
         return network_hints(hints, (shape[0], shape[1]), executor=self._executor, control=control)
 
-    def _network_lightness(self, photograph: Photograph, small: tuple[int, ...], control: Control) -> Planes:
+    def lightness_at(self, photograph: Photograph, small: tuple[int, ...], control: Control) -> Planes:
+        """Return a photograph's L* reduced to (h, w), float32; transparent places count as middle grey."""
+
         def read(start: int, stop: int) -> Planes:
             lightness = photograph.lightness(start, stop)
             alpha = photograph.alpha(start, stop)

@@ -69,11 +69,15 @@ class Photograph:
             4 RGB + alpha; alpha straight. Not copied, never written to.
         profile: an RgbSpace for 3 or 4 channels, a GreyProfile for 1 or 2.
         metadata: what the file carried besides.
+        pages: how many pictures its file holds, smaller copies not counted.
+        remarks: what a painter should know of how it was read, one sentence each.
     """
 
     pixels: Pixels
     profile: Profile
     metadata: Metadata = field(default_factory=Metadata)
+    pages: int = 1
+    remarks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.pixels.ndim != 3 or not 1 <= self.pixels.shape[2] <= 4:

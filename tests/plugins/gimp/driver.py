@@ -275,6 +275,11 @@ def palette(name):
     return entries
 
 
+def palettes():
+    """Return the names of the palettes that GIMP has."""
+    return [palette.get_name() for palette in Gimp.palettes_get_list("")]
+
+
 def call_for_text(image, drawables, procedure):
     """Run a procedure of the plug-in that returns a text."""
     procedure = Gimp.get_pdb().lookup_procedure(procedure)

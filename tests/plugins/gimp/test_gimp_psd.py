@@ -16,8 +16,9 @@ from PIL import Image
 
 pytestmark = pytest.mark.gimp
 
-MEAN_DIFFERENCE = 0.15
-"""dE76 between what GIMP shows of the layers and the composite that is made for GIMP."""
+MEAN_DIFFERENCE = {8: 0.3, 16: 0.15}
+"""dE76 between what GIMP shows of the layers and the composite that is made for GIMP, by depth.  In 8 bits both are
+rounded, which by itself makes about 0.2."""
 
 
 def difference(shown: np.ndarray, expected: np.ndarray) -> np.ndarray:
@@ -66,7 +67,6 @@ def test_gimp_shows_the_layers_as_its_own_composite(
         described = gimp.call("describe", image=image)
         names = [layer["name"] for layer in described["layers"]]
         by_name = {layer["name"]: layer for layer in described["layers"]}
-        print(described)
         assert {"Photograph", "Colour", "Touch-ups", "Where the model guesses"} <= set(names)
         assert by_name["Colour"]["mode"] == by_name["Touch-ups"]["mode"] == "lch-color"
         assert by_name["Where the model guesses"]["visible"] is False
@@ -83,7 +83,7 @@ def test_gimp_shows_the_layers_as_its_own_composite(
             seen = np.ones((height, width), bool)
         found = difference(shown[..., :3] / top, expected[..., :3] / top)[seen]
         print(kind, found.mean(), np.percentile(found, 99.9), found.max())
-        assert found.mean() <= MEAN_DIFFERENCE
+        assert found.mean() <= MEAN_DIFFERENCE[depth]
         base = dump(gimp, session, by_name["Photograph"]["id"], [width, height], 3, depth)
         stored = tifffile.imread(scan)
         stored = stored[..., :1] if "alpha" in kind else stored.reshape(height, width, -1)

@@ -1,5 +1,7 @@
 """In the real window of GIMP: the dialog, remembered values, one undo step, Cancel, an image closed meanwhile."""
 
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +11,9 @@ import pytest
 from actions import GIRL
 from gimp_root import Session
 from gimp_window import Window, wait_until
+from PIL import Image
 from real_daemon import Daemon
+from tiny_model import write_tiny_model
 
 pytestmark = pytest.mark.gimp
 
@@ -252,3 +256,24 @@ def test_a_layer_that_is_deleted_meanwhile_is_told_once(window: Window, large: i
     assert layers_of(window, large) == []
     window.key("Escape")
     assert "Traceback" not in window.gimp.tail()
+
+
+@pytest.mark.parametrize("ending", [".gpl", ".aco", ".ase"])
+def test_a_palette_of_the_command_line_is_imported(
+    window: Window, session: Session, image: int, tmp_path: Path, ending: str
+) -> None:
+    """With the colours that the command printed, of both places."""
+    photograph = tmp_path / "photo.png"
+    Image.fromarray(np.tile(np.linspace(20, 230, 90).astype(np.uint8), (60, 1))).save(photograph)
+    model = write_tiny_model(tmp_path / "suggests.onnx", suggests=True)
+    palette = session.folder / f"colours{ending}"
+    argv = [sys.executable, "-P", "-m", "colorize_server.cli.colorize", "palette", photograph, "--model", model]
+    printed = subprocess.run(
+        [*argv, "--at", "20,20", "--at", "70,30", "-o", palette], check=True, capture_output=True, text=True
+    )
+    lines = [line.split("  ", 1) for line in printed.stdout.splitlines() if line.startswith("#")]
+    assert len(lines) > 7
+    found = window.import_palette(palette)
+    assert [rgb for _, rgb in found] == [list(bytes.fromhex(colour[1:])) for colour, _ in lines]
+    if ending != ".aco":  # GIMP does not read the names of those
+        assert [name for name, _ in found] == [name for _, name in lines]

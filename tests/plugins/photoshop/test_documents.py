@@ -129,7 +129,7 @@ def test_thin_strokes_are_met(evidence: Any, scenario: str) -> None:
 
 @pytest.mark.parametrize("scenario", ["the touch-up loop"])
 def test_no_stroke_is_lost(evidence: Any, scenario: str) -> None:
-    """After four runs psd-tools finds every stroke on Touch-ups, in mode Color above all colours, which have none left."""
+    """After the last run psd-tools finds every stroke on Touch-ups, in mode Color above all colours."""
     folder = evidence.of(scenario)
     facts = facts_of(folder)
     psd = PSDImage.open(folder / "result.psd")

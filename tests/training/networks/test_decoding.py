@@ -3,7 +3,7 @@
 import pytest
 import torch
 from colorize_server import contract
-from colorize_training.networks.decoding import Decoded, Decoding, calmed, doubt_with_spread, joined
+from colorize_training.networks.decoding import Decoded, Decoding, calmed, doubt_with_spread, joined, with_leftovers
 from colorize_training.networks.distribution import BINS
 
 SIDE = 64
@@ -63,6 +63,34 @@ def test_calming_keeps_texture_and_no_round_changes_nothing():
     flat = torch.zeros(1, 1, SIDE, SIDE)
     assert calmed(chroma, flat, 3) == pytest.approx(chroma, abs=1e-6)
     assert calmed(chroma, flat, 0) is chroma
+
+
+def _one_hint(a: float, row: int, column: int) -> torch.Tensor:
+    hints = torch.zeros(1, 3, SIDE, SIDE)
+    hints[:, 0, row - 1 : row + 2, column - 1 : column + 2] = a / contract.CHROMA_SCALE
+    hints[:, 2, row - 1 : row + 2, column - 1 : column + 2] = 1
+    return hints
+
+
+def test_what_a_hint_left_over_reaches_places_like_it_and_no_others():
+    lightness = _halves(-0.5, 0.5)
+    chroma = torch.zeros(1, 2, SIDE, SIDE)
+    change = with_leftovers(chroma, lightness, _one_hint(20.0, 40, 24)) - chroma
+    assert change[0, 0, 40, 24].item() * contract.CHROMA_SCALE == pytest.approx(
+        20 / 1.2, abs=0.5
+    )  # "the network is right" weighs 0.2
+    assert _a(change, 2) > 10
+    assert abs(_a(change, 56)) < 0.1  # another lightness
+    assert (change[:, 1].abs() < 1e-6).all()
+
+
+def test_no_hint_and_a_hint_that_was_followed_leave_nothing_over():
+    lightness = _halves(-0.5, 0.5)
+    chroma = torch.rand(1, 2, SIDE, SIDE, generator=torch.Generator().manual_seed(1)) * 0.1
+    assert torch.equal(with_leftovers(chroma, lightness, torch.zeros(1, 3, SIDE, SIDE)), chroma)
+    plain = torch.zeros(1, 2, SIDE, SIDE)
+    plain[:, 0] = 20 / contract.CHROMA_SCALE
+    assert with_leftovers(plain, lightness, _one_hint(20.0, 40, 24)) == pytest.approx(plain, abs=1e-6)
 
 
 def test_the_doubt_is_the_geometric_mean_of_head_and_spread():

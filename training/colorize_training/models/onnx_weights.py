@@ -72,5 +72,4 @@ def decoding_from_onnx(path: Path) -> Decoding:
         raise CheckpointError(str(error), "Give a model that colorize-train export has written.") from error
     if not training.get("model", {}).get("distribution"):
         return DEFAULT_DECODING
-    known = {field.name: type(field.default) for field in fields(Decoding)}
-    return Decoding(**{name: kind(training[name]) for name, kind in known.items() if name in training})
+    return Decoding(**{field.name: training[field.name] for field in fields(Decoding) if field.name in training})

@@ -22,6 +22,19 @@ _CHROMA_SIGMA: Final = 6.0
 Chosen on the ``choose`` split with the rounds (training/EXPERIMENTS.md): wider ones calm no more and lose cosine.
 """
 
+_HINT_STRIDE: Final = 16
+"""Side of the cells that hints are gathered in: a quarter of the pairs that stride 8 has, for the same result."""
+
+_REACH_PX: Final = 40.0
+_REACH_LIGHTNESS: Final = 10.0
+_REACH_CHROMA: Final = 10.0
+"""How far, and how far in L* and a*b*, what a hint left over still counts by half or more (standard deviations)."""
+
+_COVERAGE_FLOOR: Final = 1e-5
+
+_NO_HINT_WEIGHT: Final = 0.2
+"""Weight of "the network is right": a hint's weight is 1 at its own place."""
+
 
 @dataclass(frozen=True)
 class Decoding:
@@ -32,6 +45,8 @@ class Decoding:
         temperature: of the distribution's annealed mean, if there is a distribution.
         mean_share: of the generator's own mean in the result; the rest is the annealed mean.
         calm_rounds: passes of the filter that calms regions of one colour, if there is a distribution; 0 = none.
+
+    With a distribution, what hints left over is spread as well (:func:`with_leftovers`).
     """
 
     gain: float = 1.0
@@ -57,7 +72,7 @@ class Decoded(nn.Module):
 
     def forward(self, luminance: Tensor, hints: Tensor) -> tuple[Tensor, ...]:
         """See the model contract."""
-        how = self.decoding
+        how, painted = self.decoding, hints
         if how.gain != 1.0:
             hints = torch.cat([hints[:, :2] / how.gain, hints[:, 2:]], dim=1)
         chroma, doubt, *logits = self.generator(luminance, hints)
@@ -66,6 +81,7 @@ class Decoded(nn.Module):
         chroma = chroma if how.gain == 1.0 else chroma * how.gain
         if logits:
             chroma = calmed(chroma, luminance, how.calm_rounds)
+            chroma = with_leftovers(chroma, luminance, painted)
             doubt = doubt_with_spread(doubt, logits[0], chroma)
         return (chroma, doubt, suggestions(logits[0], contract.SUGGESTIONS)) if self.gives_colours else (chroma, doubt)
 
@@ -97,7 +113,8 @@ def _around(cells: Tensor) -> Tensor:
     channels = cells.shape[1]
     padded = functional.pad(cells, (_RADIUS,) * 4, mode="replicate")
     picks = torch.eye(_SIDE**2, device=cells.device).reshape(-1, 1, _SIDE, _SIDE).repeat(channels, 1, 1, 1)
-    return functional.conv2d(padded, picks, groups=channels).unflatten(1, (channels, _SIDE**2))
+    around = functional.conv2d(padded, picks, groups=channels)
+    return around.reshape(-1, channels, _SIDE**2, *cells.shape[2:])
 
 
 def calmed(chroma: Tensor, luminance: Tensor, rounds: int) -> Tensor:
@@ -128,6 +145,47 @@ def calmed(chroma: Tensor, luminance: Tensor, rounds: int) -> Tensor:
         weights = (fixed - 0.5 * (other**2).sum(dim=1)).exp()[:, None]
         cells = (around * weights).sum(dim=2) / weights.sum(dim=2)
     return chroma + _enlarged(cells - before)
+
+
+def _places(cells: Tensor, stride: int) -> Tensor:
+    """Return the middles of the cells of a map: (1, 2, h, w), rows and columns in px."""
+    ones = torch.ones_like(cells[:1, :1])
+    return torch.cat([(ones.cumsum(axis) - 0.5) * stride for axis in (2, 3)], dim=1)
+
+
+def with_leftovers(chroma: Tensor, luminance: Tensor, hints: Tensor) -> Tensor:
+    """Give places near a hint, of its lightness and colour, what the network left of the hint's difference to itself.
+
+    Kernel regression (Nadaraya 1964) of the difference between the painted and the given colour, with "none" as one
+    more answer.  Without hints, and where the network has given what was painted, it adds nothing.
+
+    Args:
+        chroma: (N, 2, H, W) network units; H and W multiples of 16.
+        luminance: (N, 1, H, W) of the model contract.
+        hints: (N, 3, H, W) likewise.
+
+    Returns:
+        (N, 2, H, W) network units.
+    """
+    coverage = hints[:, 2:]
+    of_pixels = torch.cat([luminance * contract.LIGHTNESS_SCALE, chroma * contract.CHROMA_SCALE], dim=1)
+    mean_coverage = functional.avg_pool2d(coverage, _HINT_STRIDE)
+    gathered = functional.avg_pool2d(torch.cat([of_pixels, hints[:, :2] - chroma], 1) * coverage, _HINT_STRIDE)
+    gathered = gathered / (mean_coverage + _COVERAGE_FLOOR)
+    strongest = functional.max_pool2d(coverage, _HINT_STRIDE).flatten(2)
+    sigmas = torch.tensor([_REACH_PX] * 2 + [_REACH_LIGHTNESS] + [_REACH_CHROMA] * 2, device=chroma.device)
+
+    def kind(cells: Tensor, stride: int) -> Tensor:
+        places = _places(cells, stride).expand(cells.shape[0], -1, -1, -1)
+        return torch.cat([places, cells], dim=1).flatten(2) / sigmas[:, None]
+
+    asking = functional.avg_pool2d(of_pixels, STRIDE)
+    query, key = kind(asking, STRIDE), kind(gathered[:, :3], _HINT_STRIDE)
+    likeness = query.transpose(1, 2) @ key - 0.5 * (query**2).sum(1)[:, :, None] - 0.5 * (key**2).sum(1)[:, None]
+    weights = likeness.clamp_max(0).exp() * strongest
+    sums = weights @ gathered[:, 3:].flatten(2).transpose(1, 2)
+    change = sums / (weights.sum(dim=2, keepdim=True) + _NO_HINT_WEIGHT)
+    return chroma + _enlarged(change.transpose(1, 2).reshape(-1, 2, *asking.shape[2:]))
 
 
 def doubt_with_spread(doubt: Tensor, logits: Tensor, chroma: Tensor) -> Tensor:

@@ -79,6 +79,18 @@ export const touchUpControls = {
     fails: /deep-equal/,
     isLarge,
   },
+  "the same colour in another profile": {
+    scenario: "colours for sampled points, in a document of another profile",
+    patches: [{ file: "palette.js", find: "app.activeDocument.colorProfileName === source.SRGB", replace: "source.SRGB" }],
+    fails: /not the same numbers/,
+    isLarge,
+  },
+  "the middle of what is selected": {
+    scenario: "colours for the selected place",
+    patches: [{ file: "palette.js", find: "[bounds.left + columns[columns.length >> 1], bounds.top + y]", replace: "[bounds.left + columns[0], bounds.top + y]" }],
+    fails: /the middle of the selection/,
+    isLarge,
+  },
   "hiding what covers clipped colours": {
     scenario: "touch-ups of a photograph that is clipped later",
     patches: [{ file: "insert.js", find: "  if (isClipped) hideCovering(document, colours, isEarlier);\n", replace: "" }],

@@ -64,6 +64,16 @@ export const palette = {
     assert.ok(foreground.l > 0 && foreground.l < 100);
   },
 
+  async "a model that suggests no colours"(kit) {
+    const health = "const health = /** @type {Health | null} */ (jsonOf(reply));";
+    kit.patches = [...kit.patches, { file: "server.js", find: health, replace: `${health}\n  if (health) delete health.suggestions;` }];
+    const panel = await kit.readyPanel();
+    assert.equal(await panel.isShown("suggest"), false, "there is no button for it");
+    await panel.open({ ...simpleDocument(kit.photographs.girl), samplers: [{ x: 60, y: 80 }] });
+    const before = await panel.report();
+    await assertRefused(panel, before, (await suggested(panel)).status, /^The server's model \(.+\) suggests no colours/);
+  },
+
   async "no colours without a place, or in greyscale"(kit) {
     const panel = await kit.readyPanel();
     await panel.open(simpleDocument(kit.photographs.girl));

@@ -14,6 +14,7 @@ import { failures } from "./failures.mjs";
 import { Kit } from "./kit.mjs";
 import { meanwhileChanged } from "./meanwhile.mjs";
 import { network } from "./network.mjs";
+import { palette } from "./palette.mjs";
 import { pictures } from "./pictures.mjs";
 import { profiles } from "./profiles.mjs";
 import { seen } from "./seen.mjs";
@@ -29,6 +30,7 @@ const scenarios = {
   ...loop,
   ...touchUps,
   ...seen,
+  ...palette,
   ...failures,
   ...meanwhileChanged,
   ...network,
