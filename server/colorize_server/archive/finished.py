@@ -129,13 +129,7 @@ def _signed(
 
 
 def finished_pages(
-    painter: Painter,
-    data: bytes,
-    first: Photograph,
-    task: Task,
-    batch: BatchOptions,
-    scan: Callable[[], bytes],
-    stages: Stages,
+    painter: Painter, data: bytes, first: Photograph, task: Task, batch: BatchOptions, stages: Stages
 ) -> Finished:
     """Colour all pages of a TIFF, and get ready one TIFF of as many; one page at a time is in memory.
 
@@ -145,7 +139,6 @@ def finished_pages(
         first: its first page.
         task: names of files.
         batch: what is wanted.
-        scan: reads the photograph's file, which a signature names.
         stages: is told how far it is.
     """
     joined = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES)  # noqa: SIM115 - `content` reads and closes it
@@ -154,7 +147,7 @@ def finished_pages(
     unsigned = replace(batch, signing=None)  # it is the whole file that is signed
     for number in range(1, first.pages + 1):
         photograph = first if number == 1 else decode_picture(data, page=number)
-        page = finished_picture(painter, photograph, None, task, unsigned, scan, stages)
+        page = finished_picture(painter, photograph, None, task, unsigned, lambda: data, stages)
         writer.add(cast("bytes", page.content()))  # a TIFF, not a layered file
         done.append(replace(page, content=bytes))
 
@@ -164,7 +157,7 @@ def finished_pages(
         with joined:
             joined.seek(0)
             record = record_of(painter.colorizer.model, batch.options, with_hints=False, source=Path(task.source).name)
-            return _signed(joined.read(), _TIFF, record, task, batch, scan)
+            return _signed(joined.read(), _TIFF, record, task, batch, lambda: data)
 
     def _copy(file: BinaryIO) -> None:
         with joined:

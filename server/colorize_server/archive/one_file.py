@@ -165,7 +165,7 @@ def _colour(
     left = pages_left(photograph, task, batch)
     if takes_all_pages(data, photograph, task, batch):
         finished, left = (
-            finished_pages(painter, data, photograph, task, batch, lambda: files.read(task.source), stages),
+            finished_pages(painter, data, photograph, task, batch, stages),
             0,
         )
     else:
@@ -239,7 +239,7 @@ def _settled(entry: Entry, task: Task, rules: Rules, files: Files) -> Entry | No
     return replace(before, state=State.SKIPPED) if before.agrees_with(entry) else None
 
 
-def crash_entry(task: Task, rules: Rules, how: str, *, is_last: bool) -> Entry:
+def crash_entry(task: Task, rules: Rules, how: str, *, is_last: bool, files: Files | None = None) -> Entry:
     """Return the entry of a photograph whose worker died.
 
     Args:
@@ -247,8 +247,9 @@ def crash_entry(task: Task, rules: Rules, how: str, *, is_last: bool) -> Entry:
         rules: what was wanted.
         how: the end of its worker, in words.
         is_last: it is not tried again.
+        files: see `colour_file`.
     """
-    files = LocalFiles()
+    files = files or LocalFiles()
     entry = Entry(
         state=State.FAILED, source=task.source, target=task.target, id=task.id, model_sha256=rules.model_sha256
     )
