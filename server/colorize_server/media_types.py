@@ -13,7 +13,9 @@ WEBP: Final = "image/webp"
 GIF: Final = "image/gif"
 BMP: Final = "image/bmp"
 PSD: Final = "image/vnd.adobe.photoshop"
-"""Layered files, which are not one picture: see formats/layered.py."""
+"""Layered files, which are written and never read."""
+XMP: Final = "application/rdf+xml"
+"""A record of where colours came from."""
 NAMES: Final = {PNG: "PNG", JPEG: "JPEG", TIFF: "TIFF", WEBP: "WebP", GIF: "GIF", BMP: "BMP"}
 """Pictures that are read, and what people call their formats."""
 ENCODED: Final = (PNG, JPEG, TIFF, WEBP)
