@@ -25,7 +25,7 @@ from .png import decode_png
 from .tiff import decode_tiff
 from .with_pillow import decode_with_pillow
 
-__all__ = ["MEDIA_TYPES", "PictureLimits", "decode_hints", "decode_picture", "media_type_of"]
+__all__ = ["MEDIA_TYPES", "PictureLimits", "decode_hints", "decode_picture", "media_type_of", "remark_on_pages"]
 
 MEDIA_TYPES: Final = {
     "image/png": "PNG",
@@ -108,6 +108,11 @@ def _decode(data: bytes, media_type: str, limits: PictureLimits, page: int | Non
     if media_type == "image/jpeg":
         return decode_jpeg(data, limits)
     return decode_with_pillow(data, _PILLOW[media_type], limits)
+
+
+def remark_on_pages(left: int) -> tuple[str, ...]:
+    """Return what to say of a file of which so many pictures were left out; nothing where none were."""
+    return (f"The file holds {left + 1} pictures; the first was coloured.",) if left else ()
 
 
 def decode_hints(data: bytes | memoryview, limits: PictureLimits | None = None) -> np.ndarray[Any, np.dtype[np.uint8]]:

@@ -64,7 +64,7 @@ def opened_by_pillow(data: bytes | memoryview, name: str) -> Image.Image:
 
 
 def _pictures_in(image: Image.Image) -> int:
-    """Return how many pictures a file holds; the smaller ones of an MPO are previews and gain maps, and do not count."""
+    """Return how many pictures a file holds; smaller ones of an MPO are previews and gain maps, and do not count."""
     count = int(getattr(image, "n_frames", 1))
     if count == 1 or image.format != "MPO":
         return count

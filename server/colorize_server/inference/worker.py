@@ -224,7 +224,7 @@ class PictureWorker:
 
     def _run_encoded(self, task: Task, inputs: Sequence[SharedBuffer], control: Control) -> tuple[Answer, SharedBuffer]:
         """Decode, colorize, encode."""
-        from ..formats.decode import decode_hints
+        from ..formats.decode import decode_hints, remark_on_pages
         from ..formats.encode import encode_grey, encode_picture
         from ..provenance.of_run import record_of
         from ..provenance.record import merge
@@ -250,8 +250,8 @@ class PictureWorker:
         control.check()
         with control.alive():
             record = record_of(self._model, task.options, with_hints=hints is not None)
-            xmp = merge(photograph.metadata.xmp, record, task.answer_type).packet
-            picture = encode_picture(pixels, replace(photograph.metadata, xmp=xmp), task.answer_type)
+            merged = merge(photograph.metadata.xmp, record, task.answer_type)
+            picture = encode_picture(pixels, replace(photograph.metadata, xmp=merged.packet), task.answer_type)
             doubt_picture = b"" if doubt is None else encode_grey(doubt)
         buffer = SharedBuffer.create(len(picture) + len(doubt_picture))
         buffer.view[: len(picture)] = picture
@@ -265,6 +265,11 @@ class PictureWorker:
             picture_bytes=len(picture),
             doubt_bytes=len(doubt_picture),
             hinted=_painted(hints),
+            remarks=(
+                *remark_on_pages(photograph.pages - 1),
+                *photograph.remarks,
+                *([merged.remark] if merged.remark else []),
+            ),
             timings_ms={
                 "decode": decode_ms,
                 "network": timings.network_ms,
