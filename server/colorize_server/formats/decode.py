@@ -26,7 +26,7 @@ from .png import decode_png
 from .tiff import decode_tiff
 from .with_pillow import decode_with_pillow
 
-__all__ = ["PictureLimits", "decode_hints", "decode_picture", "media_type_of"]
+__all__ = ["PictureLimits", "decode_hints", "decode_picture", "media_type_of", "remark_on_pages"]
 
 _PILLOW: Final = {WEBP: "WEBP", GIF: "GIF", BMP: "BMP"}
 """Media type to Pillow's name, where Pillow alone reads it."""
@@ -100,6 +100,11 @@ def _decode(data: bytes, media_type: str, limits: PictureLimits, page: int | Non
     if media_type == JPEG:
         return decode_jpeg(data, limits)
     return decode_with_pillow(data, _PILLOW[media_type], limits)
+
+
+def remark_on_pages(left: int) -> tuple[str, ...]:
+    """Return what to say of a file of which so many pictures were left out; nothing where none were."""
+    return (f"The file holds {left + 1} pictures; the first was coloured.",) if left else ()
 
 
 def decode_hints(data: bytes | memoryview, limits: PictureLimits | None = None) -> np.ndarray[Any, np.dtype[np.uint8]]:

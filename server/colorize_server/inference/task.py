@@ -143,6 +143,7 @@ class Answer:
         recipe_bytes: length of the recipe, which comes last; 0 without one.
         hinted: number of pixels that hints cover; None where none were sent.
         touched: number of pixels that touch-ups cover; None where none were looked for.
+        remarks: what a painter should know of the file, one sentence each, ASCII.
         timings_ms: milliseconds of the steps decode, network, picture, encode.
     """
 
@@ -156,6 +157,7 @@ class Answer:
     recipe_bytes: int = 0
     hinted: int | None = None
     touched: int | None = None
+    remarks: tuple[str, ...] = ()
     timings_ms: dict[str, float]
 
     def as_members(self) -> Members:
