@@ -110,12 +110,14 @@ def colorize(
     picture = pixels.read_picture(chosen)
     touch_up = touchups.find(chosen) if wish.touch_ups else None
     stroke_layers = [layer for layer in (touch_up, *chosen.hints) if layer is not None]
-    # Before the server is waited for: strokes that cannot be used are refused at once.
-    strokes = hints.read(chosen, stroke_layers)
+    # Before the server is waited for: strokes that cannot be used are refused at once.  Reading them takes seconds on a
+    # large scan, so in an image that can hold colours it is done once, with those that are lifted.
+    can_hold_colours = chosen.image.get_base_type() == Gimp.ImageBaseType.RGB
+    strokes = None if can_hold_colours else hints.read(chosen, stroke_layers)
     server, health = connecting.result_with_progress()
     lifted = touchups.lift(chosen, picture, server, health)
-    if lifted.strokes and wish.touch_ups:
-        strokes = hints.read(chosen, stroke_layers, lifted.strokes)
+    if can_hold_colours:
+        strokes = hints.read(chosen, stroke_layers, lifted.strokes if wish.touch_ups else ())
     stroke_count = hints.count(strokes, chosen.width, chosen.height) if strokes else 0
     request = protocol.Request(
         width=chosen.width,

@@ -18,7 +18,7 @@ from ..archive.estimate import estimate
 from ..archive.journal import JOURNAL_NAME
 from ..archive.manifest import plan_manifest
 from ..archive.names import check_pattern
-from ..archive.plan import BatchOptions, Plan, default_journal, plan_outputs
+from ..archive.plan import ALL_PAGES, BatchOptions, Plan, default_journal, plan_outputs
 from ..errors import BadRequestError, ColorizeError, OutputError
 from ..interrupts import STOPPED, raise_again
 from ..picture.options import SATURATION_RANGE, Blend, Host, Options, Output
@@ -90,6 +90,13 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--backend", choices=BACKEND_NAMES, default="auto", help="what computes (default: auto, the fastest that works)"
     )
+    parser.add_argument(
+        "--page",
+        type=_page,
+        default=0,
+        metavar="N|all",
+        help="which page of a TIFF (default: the first); all: a TIFF of as many, or numbered files of other kinds",
+    )
     add_model_option(parser)
     parser.add_argument(
         "--no-provenance",
@@ -150,6 +157,14 @@ def _jobs(text: str) -> int | None:
     if count < 1:
         raise argparse.ArgumentTypeError(f"{text} is not a number of processes, from 1, and not auto")
     return count
+
+
+def _page(text: str) -> int:
+    if text == "all":
+        return ALL_PAGES
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a number of a page, from 1, and not all")
+    return int(text)
 
 
 def _path(text: str) -> Path:
@@ -242,6 +257,7 @@ def _run(args: argparse.Namespace) -> int:
         layered=layered,
         signing=_signing(args),
         provenance=not args.no_provenance,
+        page=args.page,
     )
     plan = _plan(args, options)
     for remark in plan.remarks:
@@ -298,6 +314,12 @@ def _sum_up(report: Report, plan: Plan, journal: Path | None) -> int:
         print(f"colorize: {remark}", file=sys.stderr)
     for folder, reason in plan.unreadable:
         print(f"colorize: {folder}: The folder cannot be read: {reason}.", file=sys.stderr)
+    if report.pages_left:
+        print(
+            f"{report.pages_left} more pictures in {report.with_pages} of the files were not coloured; "
+            "--page N or --page all takes those of a TIFF.",
+            file=sys.stderr,
+        )
     if report.skipped:
         print(f"{report.skipped} skipped: their results are there already.", file=sys.stderr)
     failures = report.failed + len(plan.unreadable)
