@@ -6,9 +6,9 @@ VENV ?= .venv
 BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PHOTO ?= tests/photographs/migrant-mother-1936.jpg
-LINTED := server training gimp_plugin tests
+LINTED := server training gimp_plugin tests soak benchmarks
 
-.PHONY: help colorize test lint test-gimp test-photoshop photoshop-panel train-smoke bench soak audit pictures
+.PHONY: help colorize test lint test-gimp test-photoshop photoshop-panel train-smoke check-readme bench soak audit pictures
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -50,11 +50,14 @@ photoshop-panel: $(VENV)/main.stamp  ## pack the Photoshop panel as a .ccx
 train-smoke: $(VENV)/test.stamp  ## both stages, evaluation and export on a tiny set
 	$(BIN)/python -m pytest tests/training/smoke.py
 
+check-readme: $(VENV)/test.stamp  ## follow README, training/README and PROTOCOL word by word, in a clean clone
+	$(BIN)/python tests/fixtures/check_readme.py
+
 bench: $(VENV)/test.stamp  ## ratios measured in one run; writes bench-results/bench.json
-	cd tests && $(abspath $(BIN))/python -m benchmarks -o ../bench-results/bench.json $(SECTIONS)
+	$(BIN)/python -m benchmarks -o bench-results/bench.json $(SECTIONS)
 
 soak: $(VENV)/test.stamp  ## fuzz, load, faults and attacks against the real server
-	cd tests && $(abspath $(BIN))/python -m soak $(ARGS)
+	$(BIN)/python -m soak $(ARGS)
 
 audit: $(VENV)/main.stamp  ## known vulnerabilities in the packages that users install (needs a network)
 	$(PIP) pip-audit
@@ -62,4 +65,4 @@ audit: $(VENV)/main.stamp  ## known vulnerabilities in the packages that users i
 	$(BIN)/pip-audit --strict --progress-spinner off .
 
 pictures: $(VENV)/main.stamp  ## make the README's pictures again with the shipped model
-	$(BIN)/python tests/pictures.py
+	$(BIN)/python -m benchmarks.pictures

@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * The jobs of PROTOCOL.md: send one, poll it, fetch the bytes, delete it, whatever happens.  Knows nothing of documents
- * or of the panel.
+ * The jobs of PROTOCOL.md: send one, poll it, fetch the bytes, delete it, whatever happens; and its touch-ups.  Knows
+ * nothing of documents or of the panel.
  */
 
 const { PanelError } = require("./errors.js");
@@ -32,13 +32,22 @@ const BUSY_ATTEMPTS = 20;
  * @property {number} size
  * @property {number} saturation
  * @property {boolean} doubt
+ * @property {boolean} wantsRecipe
+ * @property {Uint8Array | null} recipe the colours come from it, and the model is not asked: without hints, size and doubt
  *
  * @typedef {object} Answer
  * @property {Uint8Array} picture as many samples as were sent, same depth and channels
  * @property {Uint8Array | null} doubt
+ * @property {Uint8Array | null} recipe
  * @property {string} model
+ * @property {string} sha256 of the model
  * @property {string} backend
  * @property {number} size the network's short side that was used
+ *
+ * @typedef {object} Suggestion a colour that a place may have
+ * @property {number[]} srgb 0..255
+ * @property {number} share how likely it is, 0..1
+ * @property {boolean} [used] the artist has used it already
  *
  * @typedef {(path: string, init: Init, timeoutMs: number, abandoned?: Abandoned) => Promise<Reply>} Ask
  * `exchangeProved` with one server, cancelled with the run
@@ -80,29 +89,32 @@ function queryOf(picture, options) {
     output: "layer",
     host: "photoshop",
     blend: options.blend,
-    size: options.size,
     saturation: options.saturation,
   };
-  if (picture.hints) query.hints = "rgba8";
-  if (options.doubt) query.include = "doubt";
+  if (options.recipe) query.recipe = options.recipe.length;
+  else {
+    query.size = options.size;
+    if (picture.hints) query.hints = "rgba8";
+    const include = [...(options.doubt ? ["doubt"] : []), ...(options.wantsRecipe ? ["recipe"] : [])];
+    if (include.length > 0) query.include = include.join();
+  }
   return Object.keys(query)
     .map((name) => `${name}=${encodeURIComponent(query[name])}`)
     .join("&");
 }
 
 /**
- * @param {Picture} picture
- * @returns {ArrayBuffer} the request's body
+ * @param {Uint8Array} first
+ * @param {Uint8Array | null} second
+ * @returns {ArrayBuffer} a request's body: both, one after the other
  */
-function bodyOf(picture) {
-  const { buffer, byteOffset, byteLength } = picture.bytes;
+function bodyOf(first, second) {
+  const { buffer, byteOffset, byteLength } = first;
   // A hundred megapixels are not copied without need.
-  if (!picture.hints && byteOffset === 0 && byteLength === buffer.byteLength)
-    return /** @type {ArrayBuffer} */ (buffer);
-  const hints = picture.hints || new Uint8Array(0);
-  const body = new Uint8Array(picture.bytes.length + hints.length);
-  body.set(picture.bytes);
-  body.set(hints, picture.bytes.length);
+  if (!second && byteOffset === 0 && byteLength === buffer.byteLength) return /** @type {ArrayBuffer} */ (buffer);
+  const body = new Uint8Array(first.length + (second ? second.length : 0));
+  body.set(first);
+  if (second) body.set(second, first.length);
   return body.buffer;
 }
 
@@ -155,7 +167,7 @@ async function colorize(address, token, picture, options, cancellation, onStep) 
 async function post(ask, picture, options, cancellation, forget, onStep) {
   const path = `/v1/jobs?${queryOf(picture, options)}`;
   const headers = { "Content-Type": "application/octet-stream" };
-  const init = { method: "POST", headers, body: bodyOf(picture) };
+  const init = { method: "POST", headers, body: bodyOf(picture.bytes, options.recipe || picture.hints) };
   for (let attempt = 1; ; attempt++) {
     const reply = await ask(path, init, TRANSFER_TIMEOUT_MS, (late) => {
       if (late.status === 202) forget(jsonOf(late).id);
@@ -207,18 +219,70 @@ async function finished(ask, id, cancellation, onStep) {
 function answerOf(reply, picture, options) {
   const pixels = picture.width * picture.height;
   const length = (pixels * picture.channels * picture.depth) / 8;
+  const doubtEnd = length + (options.doubt ? pixels : 0);
+  const recipeBytes = options.wantsRecipe ? Number(reply.header("X-Colorize-Recipe-Bytes")) : 0;
   const expected = { Width: picture.width, Height: picture.height, Channels: picture.channels, Depth: picture.depth };
   const isAsSent = Object.entries(expected).every(
     ([name, value]) => Number(reply.header(`X-Colorize-${name}`)) === value,
   );
-  if (!isAsSent || reply.bytes.byteLength !== length + (options.doubt ? pixels : 0)) throw new PanelError("answer");
+  const isWhole = reply.bytes.byteLength === doubtEnd + recipeBytes && (recipeBytes > 0 || !options.wantsRecipe);
+  if (!isAsSent || !isWhole) throw new PanelError("answer");
   return {
-    picture: new Uint8Array(options.doubt ? reply.bytes.slice(0, length) : reply.bytes),
-    doubt: options.doubt ? new Uint8Array(reply.bytes.slice(length)) : null,
+    // A view: what follows the picture is small beside it.
+    picture: new Uint8Array(reply.bytes, 0, length),
+    doubt: options.doubt ? new Uint8Array(reply.bytes.slice(length, doubtEnd)) : null,
+    recipe: options.wantsRecipe ? new Uint8Array(reply.bytes.slice(doubtEnd)) : null,
     model: reply.header("X-Colorize-Model"),
+    sha256: reply.header("X-Colorize-Model-Sha256"),
     backend: reply.header("X-Colorize-Backend"),
     size: Number(reply.header("X-Colorize-Size")),
   };
 }
 
-module.exports = { colorize };
+/**
+ * Find what was painted on a layer of colour.
+ * @param {string} address of a server that has proved itself
+ * @param {string} token
+ * @param {{width: number, height: number}} size
+ * @param {Uint8Array} laid RGBA in sRGB: the layer as it was laid
+ * @param {Uint8Array} painted the same: as it is now
+ * @param {Cancellation} cancellation
+ * @returns {Promise<Uint8Array>} RGBA: the strokes alone
+ */
+async function liftStrokes(address, token, { width, height }, laid, painted, cancellation) {
+  const headers = { "Content-Type": "application/octet-stream" };
+  const init = { method: "POST", headers, body: bodyOf(laid, painted) };
+  const path = `/v1/touchups?width=${width}&height=${height}`;
+  const reply = await exchangeProved(address, token, path, init, TRANSFER_TIMEOUT_MS, cancellation);
+  if (reply.status !== 200) throw errorOf(reply);
+  if (reply.bytes.byteLength !== painted.length) throw new PanelError("answer");
+  return new Uint8Array(reply.bytes);
+}
+
+/**
+ * Ask which colours places of a picture may have.
+ * @param {string} address of a server that has proved itself and whose model suggests colours
+ * @param {string} token
+ * @param {Picture} picture with the strokes that there are
+ * @param {number[][]} places x, y in pixels of the picture
+ * @param {Cancellation} cancellation
+ * @returns {Promise<Suggestion[]>} of all places, the likeliest of each first
+ */
+async function suggest(address, token, picture, places, cancellation) {
+  const { width, height, channels, depth, profile } = picture;
+  const shape = `width=${width}&height=${height}&channels=${channels}&depth=${depth}&profile=${profile}`;
+  const query = `${shape}${picture.hints ? "&hints=rgba8" : ""}${places.map(([x, y]) => `&at=${x},${y}`).join("")}`;
+  const headers = { "Content-Type": "application/octet-stream" };
+  const init = { method: "POST", headers, body: bodyOf(picture.bytes, picture.hints) };
+  const path = `/v1/suggest?${query}`;
+  const reply = await exchangeProved(address, token, path, init, TRANSFER_TIMEOUT_MS, cancellation);
+  if (reply.status !== 200) throw errorOf(reply);
+  const answer = jsonOf(reply);
+  /** @type {Suggestion[]} */
+  const suggestions = ((answer && answer.places) || []).flatMap((/** @type {any} */ place) => place.colours || []);
+  const isColour = (/** @type {Suggestion} */ { srgb }) => Array.isArray(srgb) && srgb.length === 3 && srgb.every((level) => level >= 0 && level <= 255);
+  if (suggestions.length === 0 || !suggestions.every(isColour)) throw new PanelError("answer");
+  return suggestions;
+}
+
+module.exports = { colorize, liftStrokes, suggest };

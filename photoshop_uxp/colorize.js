@@ -3,29 +3,32 @@
  * One run from the button to the new layer: modal read, network outside any modal, modal write.
  */
 
-const { app, constants } = require("photoshop");
 const client = require("./client.js");
 const { PanelError, CancelledError } = require("./errors.js");
+const { insert } = require("./insert.js");
 const { label } = require("./labels.js");
 const layers = require("./layers.js");
-const { asOneStep, inModal } = require("./modal.js");
-const { maskLayer } = require("./masks.js");
-const { writePixels } = require("./pixels.js");
-const { fullRangeFromHost, hostFromFullRange, rgbFromGrey } = require("./samples.js");
+const { inModal } = require("./modal.js");
+const plans = require("./plan.js");
+const { fullRangeFromHost } = require("./samples.js");
 const { addressesFor, findServer, nameOf } = require("./server.js");
 const source = require("./source.js");
+const { digest } = require("./strokes.js");
+const touchups = require("./touchups.js");
 
 /**
  * @typedef {import("photoshop").ExecutionContext} ExecutionContext
  * @typedef {import("./errors.js").Cancellation} Cancellation
- * @typedef {import("./source.js").Plan} Plan
+ * @typedef {import("./plan.js").Plan} Plan
  * @typedef {import("./source.js").Taken} Taken
  * @typedef {import("./server.js").Server} Server
  * @typedef {import("./server.js").Health} Health
  * @typedef {import("./client.js").Answer} Answer
  * @typedef {import("./client.js").Picture} Picture
  * @typedef {import("./client.js").JobOptions} JobOptions
- * @typedef {import("./pixels.js").Pixels} Pixels
+ * @typedef {import("./touchups.js").Colours} Colours
+ * @typedef {import("./touchups.js").Lifted} Lifted
+ * @typedef {import("./touchups.js").Loop} Loop
  *
  * @typedef {object} Settings
  * @property {string} address "" looks at every port
@@ -34,6 +37,7 @@ const source = require("./source.js");
  * @property {number} size 0 takes the model's default
  * @property {number} saturation 0..2
  * @property {boolean} useHints
+ * @property {boolean} useTouchUps
  * @property {boolean} addDoubt
  * @property {"color" | "multiply"} blend
  * @property {boolean} clip
@@ -46,7 +50,7 @@ const source = require("./source.js");
  *
  * @typedef {object} Outcome
  * @property {Answer} answer
- * @property {boolean} isForeign see `Taken`
+ * @property {string[]} notes what the artist should know besides, in whole sentences
  * @property {number} seconds
  */
 
@@ -61,31 +65,105 @@ const STARTING_ATTEMPTS = 90;
  */
 async function colorize(settings, panel, cancellation) {
   const began = Date.now();
-  const document = source.currentDocument();
-  const plan = source.makePlan(document, settings);
+  const document = plans.currentDocument();
+  const plan = plans.makePlan(document, settings);
   if (plan.isGrey && !(await panel.askGrey())) throw new CancelledError();
   panel.progress(label("step.connect"), 0);
   const found = await connect(settings, panel, cancellation);
   panel.progress(label("step.read"), 0.03);
-  const onBusy = (/** @type {boolean} */ isArtist) =>
-    panel.progress(label(isArtist ? "step.modal.artist" : "step.modal"), 0.03);
-  const taken = await inModal(label("command.read"), cancellation, (context) => source.take(context, plan), onBusy);
+  const waiting = (/** @type {number} */ fraction) => (/** @type {boolean} */ isArtist) =>
+    panel.progress(label(isArtist ? "step.modal.artist" : "step.modal"), fraction);
+  const { taken, loop, unseen } = await inModal(label("command.read"), cancellation, (context) => take(context, plan), waiting(0.03));
   // Again: it may have been started anew while Photoshop was busy, with other limits and sizes.
   const { address, health } = await connect({ ...settings, address: found.address }, panel, cancellation);
   const picture = pictureOf(taken);
+  const features = health.features || [];
+  const work = {
+    address,
+    token: settings.token,
+    picture,
+    pixels: taken.pixels,
+    knowsHow: features.includes("recipe") && features.includes("touchups"),
+    cancellation,
+  };
   checkLimits(picture, health);
+  if (loop.colours.some(({ painted }) => painted)) panel.progress(label("step.strokes"), 0.06);
+  const lifted = await touchups.lift(document, loop, work);
+  const hints = touchups.hintsOf(taken.hints, loop, lifted, settings.useTouchUps);
+  const sent = { ...picture, hints };
+  checkLimits(sent, health);
   const options = optionsOf(settings, health);
-  const answer = await client.colorize(address, settings.token, picture, options, cancellation, (step) => {
+  const again = onlySaturationChanged(loop, taken, hints, options, health);
+  const asked = again ? { ...options, wantsRecipe: false, recipe: again.record.recipe || null } : options;
+  const answer = await client.colorize(address, settings.token, sent, asked, cancellation, (step) => {
     panel.progress(label(`step.${step.key}`, { ahead: step.ahead }), 0.1 + 0.8 * step.fraction);
   });
   panel.progress(label("step.write"), 0.92);
-  await inModal(
+  const sum = hints ? digest(hints) : "";
+  const isKept = await inModal(
     label("command.write"),
     cancellation,
-    (context) => write(context, plan, taken, answer, settings, cancellation),
-    (isArtist) => panel.progress(label(isArtist ? "step.modal.artist" : "step.modal"), 0.92),
+    (context) => insert({ context, plan, taken, loop, lifted, answer, settings, hints: sum, again, cancellation }),
+    waiting(0.92),
   );
-  return { answer, isForeign: taken.isForeign, seconds: (Date.now() - began) / 1000 };
+  const seconds = (Date.now() - began) / 1000;
+  return { answer, notes: notesOf(taken, lifted, isKept, again !== null, unseen), seconds };
+}
+
+/**
+ * Read the photograph, and what earlier runs left above it.
+ * @param {ExecutionContext} context
+ * @param {Plan} plan
+ */
+async function take(context, plan) {
+  const taken = await source.take(context, plan);
+  const document = layers.documentById(plan.documentID);
+  if (!document) throw new PanelError("changed.closed");
+  const unseen = plans.unseenAbove(document, plan.layerID);
+  return { taken, loop: await touchups.take(document, plan, taken.pixels.bounds), unseen };
+}
+
+/**
+ * The present layer of colour, if nothing but the saturation is another than when it was made: then its recipe is all
+ * that is needed, and it is laid again where it is.
+ * @param {Loop} loop
+ * @param {Taken} taken
+ * @param {Uint8Array | null} hints
+ * @param {JobOptions} options
+ * @param {Health} health
+ * @returns {Colours | null}
+ */
+function onlySaturationChanged(loop, taken, hints, options, health) {
+  const present = loop.colours[loop.colours.length - 1];
+  if (!present || present.painted || present.isMoved || taken.mask || !options.wantsRecipe) return null;
+  const { record } = present;
+  const isAsMade =
+    record.photograph === taken.digest &&
+    record.hints === (hints ? digest(hints) : "") &&
+    record.size === options.size &&
+    record.blend === options.blend &&
+    record.hasDoubt === options.doubt &&
+    record.sha256 === (health.model && health.model.sha256);
+  return isAsMade && record.saturation !== options.saturation ? present : null;
+}
+
+/**
+ * @param {Taken} taken
+ * @param {Lifted} lifted
+ * @param {boolean} isKept
+ * @param {boolean} isAgain
+ * @param {string | null} unseen name of a layer that the model was not shown
+ * @returns {string[]} what the artist should know besides, in whole sentences
+ */
+function notesOf(taken, lifted, isKept, isAgain, unseen) {
+  return [
+    ...(isAgain ? [label("done.again")] : []),
+    ...(taken.isForeign ? [label("done.foreign")] : []),
+    ...lifted.kept.map(({ name }) => label("done.kept", { layer: name })),
+    ...(lifted.strokes.length > 0 ? [label("done.lifted")] : []),
+    ...(isKept ? [] : [label("done.unkept")]),
+    ...(unseen === null ? [] : [label("done.unseen", { layer: unseen })]),
+  ];
 }
 
 /**
@@ -122,20 +200,21 @@ function serverTrouble(server) {
 }
 
 /**
+ * The picture as it is sent; the samples of `taken` are given away to it.
  * @param {Taken} taken
  * @returns {Picture}
  */
-function pictureOf({ pixels, profile, hints }) {
-  const { samples } = pixels;
+function pictureOf({ pixels, profile }) {
+  const { width, height, components, depth, samples } = pixels;
   const full = samples instanceof Uint16Array ? fullRangeFromHost(samples) : samples;
-  const { width, height, components, depth } = pixels;
+  pixels.samples = new Uint8Array(0);
   return {
     width,
     height,
     channels: components,
     depth,
     profile,
-    hints,
+    hints: null,
     bytes: new Uint8Array(full.buffer, full.byteOffset, full.byteLength),
   };
 }
@@ -162,106 +241,8 @@ function checkLimits(picture, health) {
 function optionsOf(settings, health) {
   const sizes = health.model ? health.model.sizes : [];
   const size = sizes.includes(settings.size) ? settings.size : health.model ? health.model.default_size : settings.size;
-  return { blend: settings.blend, size, saturation: settings.saturation, doubt: settings.addDoubt };
+  const wantsRecipe = (health.features || []).includes("recipe");
+  return { blend: settings.blend, size, saturation: settings.saturation, doubt: settings.addDoubt, wantsRecipe, recipe: null };
 }
 
-/**
- * Put the answer into the document, as one history step.
- * @param {ExecutionContext} context
- * @param {Plan} plan
- * @param {Taken} taken
- * @param {Answer} answer
- * @param {Settings} settings
- * @param {Cancellation} cancellation
- */
-async function write(context, plan, taken, answer, settings, cancellation) {
-  const document = await source.stillFitting(context, plan, taken);
-  const inFront = app.activeDocument;
-  layers.activate(document);
-  try {
-    await asOneStep(context, document.id, label("history"), () =>
-      insert(context, document, plan, taken, answer, settings, cancellation),
-    );
-  } finally {
-    // After Escape the host refuses every call.
-    if (!context.isCancelled) layers.activate(inFront);
-  }
-}
-
-/**
- * The edits themselves.
- * @param {ExecutionContext} context
- * @param {import("photoshop").Document} document the active one
- * @param {Plan} plan
- * @param {Taken} taken
- * @param {Answer} answer
- * @param {Settings} settings
- * @param {Cancellation} cancellation
- */
-async function insert(context, document, plan, taken, answer, settings, cancellation) {
-  const progress = (/** @type {number} */ value) => {
-    cancellation.check();
-    context.reportProgress({ value, commandName: label("command.write") });
-  };
-  const { bounds, width, height, depth, profile } = taken.pixels;
-  const selected = Array.from(document.activeLayers, (layer) => layer.id);
-  if (plan.isGrey) await layers.convertToRgb(document);
-  progress(0.2);
-  const base = plan.layerID === null ? document.layers[0] : layers.layerById(document, plan.layerID);
-  if (!base) throw new PanelError("convert");
-  const isClipped = plan.layerID !== null && (settings.clip || (await isCutOut(document, plan, base)));
-  const blendMode = settings.blend === "multiply" ? constants.BlendMode.MULTIPLY : constants.BlendMode.COLOR;
-  const below = plan.layerID === null ? base : layers.highestBelow(document, base, isClipped, source.isOurs);
-  const name = `${source.COLOURS_PREFIX}${answer.model}, ${answer.size} px, ${Math.round(settings.saturation * 100)} %)`;
-  const colour = await layers.insertAbove(document, below, name, blendMode);
-  progress(0.4);
-  await writePixels(document.id, colour.id, { ...taken.pixels, samples: samplesOf(answer.picture, taken.pixels) });
-  progress(0.7);
-  if (taken.mask) await maskLayer(document, colour, taken.mask);
-  if (isClipped) layers.clip(colour);
-  if (answer.doubt) {
-    const doubt = await layers.insertAbove(
-      document,
-      layers.highestBelow(document, colour, false, source.isOurs),
-      `${source.GUESSES_PREFIX}${label("doubt.layer")}`,
-      constants.BlendMode.NORMAL,
-    );
-    await writePixels(document.id, doubt.id, {
-      bounds,
-      width,
-      height,
-      components: 3,
-      depth,
-      profile,
-      samples: rgbFromGrey(answer.doubt, depth),
-    });
-    doubt.visible = false;
-  }
-  progress(0.9);
-  await layers.selectLayers(selected);
-  cancellation.check();
-}
-
-/**
- * Whether colours that are not clipped would tint what lies beneath the photograph.  One that Photoshop renders has its
- * masks in its transparency, and the colours take that over.
- * @param {import("photoshop").Document} document
- * @param {Plan} plan
- * @param {import("photoshop").Layer} base
- * @returns {Promise<boolean>}
- */
-async function isCutOut(document, plan, base) {
-  return base.isClippingMask || (!plan.isRendered && (await layers.hasMask(document, base)));
-}
-
-/**
- * @param {Uint8Array} bytes the answer's picture
- * @param {Pixels} pixels what was sent
- * @returns {import("./samples.js").Samples} in the host's range
- */
-function samplesOf(bytes, pixels) {
-  if (pixels.depth === 8) return bytes;
-  return hostFromFullRange(new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 2));
-}
-
-module.exports = { colorize, connect, serverTrouble };
+module.exports = { colorize, connect, pictureOf, serverTrouble };

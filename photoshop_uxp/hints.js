@@ -8,7 +8,7 @@ const { PanelError } = require("./errors.js");
 const { label } = require("./labels.js");
 const layers = require("./layers.js");
 const { asOneStep, inModal } = require("./modal.js");
-const source = require("./source.js");
+const plans = require("./plan.js");
 
 /**
  * @typedef {import("photoshop").ExecutionContext} ExecutionContext
@@ -21,11 +21,11 @@ const source = require("./source.js");
  * @returns {Promise<string>} a sentence: what to do with it
  */
 async function newHintsLayer(cancellation) {
-  const document = source.currentDocument();
+  const document = plans.currentDocument();
   if (document.mode !== constants.DocumentMode.RGB) throw new PanelError("hints.grey");
   const name = label("hints.layer");
   const edit = async () => {
-    const known = Array.from(layers.everyLayer(document.layers)).find(source.isHints);
+    const known = Array.from(layers.everyLayer(document.layers)).find(plans.isHints);
     const layer =
       known || (await layers.insertAbove(document, document.layers[0], name, constants.BlendMode.NORMAL));
     await layers.selectLayers([layer.id]);

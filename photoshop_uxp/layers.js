@@ -52,11 +52,11 @@ function layerById(document, id) {
  *   from the document's top level down, because ids differ in a copy and places do not
  */
 function placeOf(document, layer) {
-  /** @type {(level: Iterable<Layer>, above: number[]) => {siblings: Layer[], path: number[]} | null} */
-  const search = (level, above) => {
+  /** @type {(level: Iterable<Layer>, parents: number[]) => {siblings: Layer[], path: number[]} | null} */
+  const search = (level, parents) => {
     const siblings = Array.from(level);
     for (let index = 0; index < siblings.length; index++) {
-      const path = [...above, index];
+      const path = [...parents, index];
       if (siblings[index].id === layer.id) return { siblings, path };
       const inside = siblings[index].layers && search(siblings[index].layers || [], path);
       if (inside) return inside;
@@ -75,6 +75,36 @@ function placeOf(document, layer) {
  */
 function indexIn(layers, layer) {
   return layers.findIndex((each) => each.id === layer.id);
+}
+
+/**
+ * @param {Document} document
+ * @param {Layer} layer
+ * @returns {Layer[]} the groups that it is in, the outermost first
+ */
+function groupsOf(document, layer) {
+  const groups = [];
+  /** @type {Iterable<Layer>} */
+  let level = document.layers;
+  for (const index of placeOf(document, layer).path.slice(0, -1)) {
+    const group = Array.from(level)[index];
+    groups.push(group);
+    level = group.layers || [];
+  }
+  return groups;
+}
+
+/**
+ * @param {Document} document
+ * @param {number | null} id of a layer; null for the ground of the document
+ * @returns {Layer[]} what lies above it in its group, from it upwards
+ */
+function above(document, id) {
+  if (id === null) return Array.from(document.layers).reverse();
+  const layer = layerById(document, id);
+  if (!layer) throw new PanelError("changed.layer");
+  const { siblings } = placeOf(document, layer);
+  return siblings.slice(0, indexIn(siblings, layer)).reverse();
 }
 
 /**
@@ -232,7 +262,32 @@ async function hasMask(document, layer) {
 }
 
 /**
- * Make a pixel layer directly above another one.
+ * How the layers of a document look, to be compared: asked in one command, because a getter for each property of hundreds of
+ * layers takes long.
+ * @param {Document} document
+ * @returns {Promise<string>}
+ */
+async function appearanceOf(document) {
+  const question = {
+    _obj: "multiGet",
+    _target: [{ _ref: "document", _id: document.id }],
+    extendedReference: [["layerID", "visible", "opacity", "mode"], { _obj: "layer", index: 1, count: -1 }],
+    options: { failOnMissingProperty: false, failOnMissingElement: false },
+  };
+  const look = (/** @type {Layer} */ layer) => [layer.id, layer.visible, layer.opacity, layer.blendMode];
+  try {
+    const [{ list }] = await play([question]);
+    // A Background is not among those that are counted from 1.
+    const ground = document.layers[document.layers.length - 1];
+    if (Array.isArray(list)) return JSON.stringify([list, ground ? look(ground) : null]);
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error;
+  }
+  return JSON.stringify(Array.from(everyLayer(document.layers), look));
+}
+
+/**
+ * Make a pixel layer directly above another one, unclipped.
  * @param {Document} document the active document
  * @param {Layer} below
  * @param {string} name
@@ -242,6 +297,18 @@ async function hasMask(document, layer) {
 async function insertAbove(document, below, name, blendMode) {
   const layer = await document.createPixelLayer({ name, blendMode, opacity: 100 });
   if (!layer) throw new PanelError("insert");
+  putAbove(document, layer, below);
+  if (layer.blendMode !== blendMode) layer.blendMode = blendMode;
+  return layer;
+}
+
+/**
+ * Put a layer directly above another one, unclipped.
+ * @param {Document} document the active document
+ * @param {Layer} layer
+ * @param {Layer} below
+ */
+function putAbove(document, layer, below) {
   const isPlaced = () => {
     const { siblings } = placeOf(document, below);
     return indexIn(siblings, layer) === indexIn(siblings, below) - 1 && indexIn(siblings, layer) >= 0;
@@ -254,11 +321,9 @@ async function insertAbove(document, below, name, blendMode) {
     layer.move(below, constants.ElementPlacement.PLACEBEFORE);
   }
   if (!isPlaced()) throw new PanelError("insert");
-  if (layer.blendMode !== blendMode) layer.blendMode = blendMode;
   // Made inside a clipping stack it may have joined it, and have kept that when it was moved.
   if (layer.isClippingMask) layer.isClippingMask = false;
   if (layer.isClippingMask) throw new PanelError("insert");
-  return layer;
 }
 
 /**
@@ -285,17 +350,21 @@ async function selectLayers(ids) {
 }
 
 module.exports = {
+  above,
   activate,
+  appearanceOf,
   clip,
   convertToRgb,
   documentById,
   everyLayer,
+  groupsOf,
   hasMask,
   highestBelow,
   insertAbove,
   layerAt,
   layerById,
   placeOf,
+  putAbove,
   selectLayers,
   showOnly,
   withCopy,

@@ -15,9 +15,13 @@ const { colorize, serverTrouble } = require("./colorize.js");
 const { PanelError, CancelledError, Cancellation } = require("./errors.js");
 const { LANGUAGES, label, sentence, setLanguage } = require("./labels.js");
 const { newHintsLayer } = require("./hints.js");
+const { setForeground, suggest } = require("./palette.js");
 const { selfTest } = require("./selftest.js");
 const { addressesFor, findServer, parseAddress } = require("./server.js");
 const { loadChoices, loadToken, parseToken, saveChoices, saveToken } = require("./settings.js");
+
+/** When a dropdown may have taken its new items in: soon, or on a busy computer late. */
+const SETTLED_MS = [100, 400, 1600];
 
 /** How often the panel looks for a server: soon after one is missing, seldom while all is well. */
 const LOOK_AGAIN_MS = { missing: 3000, found: 20000 };
@@ -27,7 +31,7 @@ const LOOK_AGAIN_MS = { missing: 3000, found: 20000 };
  * @typedef {HTMLElement & {value: string | number, checked: boolean, selectedIndex: number}} Widget Spectrum's sp-*
  */
 
-const CHECKBOXES = /** @type {const} */ (["useHints", "addDoubt", "clip", "maskFromSelection"]);
+const CHECKBOXES = /** @type {const} */ (["useHints", "useTouchUps", "addDoubt", "clip", "maskFromSelection"]);
 
 const choices = loadChoices();
 let token = "";
@@ -75,11 +79,20 @@ function translate() {
   }
   fillMenu("sizes", sizeItems());
   fillMenu("languages", [["", label("language.host")], ...Object.entries(LANGUAGES)]);
-  select("source", choices.source);
-  select("blend", choices.blend);
-  select("size", String(choices.size));
-  select("language", choices.language);
+  showChosen();
   showServer();
+}
+
+/** Show the choices in the dropdowns, and once more later: a dropdown forgets what is chosen while its items are new. */
+function showChosen() {
+  const chosen = () => {
+    select("source", choices.source);
+    select("blend", choices.blend);
+    select("size", String(choices.size));
+    select("language", choices.language);
+  };
+  chosen();
+  for (const milliseconds of SETTLED_MS) setTimeout(chosen, milliseconds);
 }
 
 /**
@@ -122,11 +135,12 @@ function select(id, value) {
 
 /**
  * @param {string} id of a dropdown
+ * @param {string} otherwise what holds while the dropdown does not say: its items are new
  * @returns {string}
  */
-function selected(id) {
+function selected(id, otherwise) {
   const item = Array.from(widget(id).querySelectorAll("sp-menu-item"))[widget(id).selectedIndex];
-  return (item && item.getAttribute("data-value")) || "";
+  return item ? item.getAttribute("data-value") || "" : otherwise;
 }
 
 /** The line that tells which server, backend and model are at work, or what to do about them. */
@@ -148,8 +162,9 @@ function showServer() {
  */
 function foundServer(found) {
   server = found;
+  show("suggestions", Boolean(found.health && found.health.suggestions));
   fillMenu("sizes", sizeItems());
-  select("size", String(choices.size));
+  showChosen();
   showServer();
 }
 
@@ -172,10 +187,10 @@ async function look() {
 
 /** Take the choices from the widgets and remember them. */
 function takeChoices() {
-  choices.source = selected("source") === "visible" ? "visible" : "layer";
-  choices.blend = selected("blend") === "multiply" ? "multiply" : "color";
+  choices.source = selected("source", choices.source) === "visible" ? "visible" : "layer";
+  choices.blend = selected("blend", choices.blend) === "multiply" ? "multiply" : "color";
   // Until a server has told its sizes, the menu offers none: the remembered choice must survive that.
-  if (server && server.health && server.health.model) choices.size = Number(selected("size"));
+  if (server && server.health && server.health.model) choices.size = Number(selected("size", String(choices.size)));
   choices.saturation = Number(widget("saturation").value) / 100;
   for (const name of CHECKBOXES) choices[name] = Boolean(widget(name).checked);
   saveChoices(choices);
@@ -231,9 +246,9 @@ async function run(work) {
 
 widget("colorize").addEventListener("click", () =>
   run(async (cancellation) => {
-    const { answer, isForeign, seconds } = await colorize({ ...choices, token }, panel, cancellation);
+    const { answer, notes, seconds } = await colorize({ ...choices, token }, panel, cancellation);
     const { model, backend } = answer;
-    return label(isForeign ? "done.foreign" : "done", { seconds: seconds.toFixed(1), model, backend });
+    return [label("done", { seconds: seconds.toFixed(1), model, backend }), ...notes].join(" ");
   }),
 );
 
@@ -245,6 +260,40 @@ widget("new-hints").addEventListener("click", () =>
     return done;
   }),
 );
+
+widget("suggest").addEventListener("click", () =>
+  run(async (cancellation) => {
+    showSwatches(await suggest({ ...choices, token }, panel, cancellation));
+    return label("suggest.done");
+  }),
+);
+
+/**
+ * A button for each colour, which makes it the foreground colour.
+ * @param {import("./client.js").Suggestion[]} suggestions
+ */
+function showSwatches(suggestions) {
+  const row = widget("swatches");
+  while (row.firstChild) row.removeChild(row.firstChild);
+  for (const { srgb, share, used } of suggestions) {
+    const swatch = document.createElement("div");
+    const text = used ? label("suggest.used") : label("suggest.share", { percent: Math.round(100 * share) });
+    swatch.className = "swatch";
+    swatch.style.backgroundColor = `rgb(${srgb.join()})`;
+    for (const [name, value] of Object.entries({ tabindex: "0", role: "button", title: text, "aria-label": text }))
+      swatch.setAttribute(name, value);
+    const take = () =>
+      run(async (cancellation) => {
+        await setForeground(srgb, cancellation);
+        return label("suggest.taken");
+      });
+    swatch.addEventListener("click", take);
+    swatch.addEventListener("keydown", (event) => {
+      if (event.key === "Enter" || event.key === " ") take();
+    });
+    row.appendChild(swatch);
+  }
+}
 
 widget("selftest").addEventListener("click", () =>
   run((cancellation) => selfTest({ ...choices, token }, panel, cancellation)),
@@ -264,7 +313,7 @@ widget("save").addEventListener("click", async () => {
     const pasted = parseToken(String(widget("token").value || ""));
     if (pasted === null) throw new PanelError("token");
     choices.address = parseAddress(String(widget("address").value || ""));
-    choices.language = selected("language");
+    choices.language = selected("language", choices.language);
     takeChoices();
     token = pasted;
     await saveToken(token);

@@ -1,29 +1,37 @@
 // @ts-check
 /**
- * A layer's mask from the selection, and the proof that it is there.
+ * A layer's mask from the selection, and the proof that it is there and hides what it should.
  */
 
 const { CommandError, play } = require("./commands.js");
 const { PanelError } = require("./errors.js");
 const layers = require("./layers.js");
-const { readMask, readSelection, writeMask } = require("./pixels.js");
+const { readMask, readPixels, readSelection, writeMask } = require("./pixels.js");
 const { bytesFromHost } = require("./samples.js");
 
 /**
  * @typedef {import("photoshop").Document} Document
  * @typedef {import("photoshop").Layer} Layer
  * @typedef {import("./pixels.js").Mask} Mask
+ * @typedef {import("./samples.js").Bounds} Bounds
  */
+
+/** Side of the blocks that are looked at, in pixels, and how many of them. */
+const BLOCK_SIDE = 16;
+const BLOCKS = 3;
 
 /**
  * Give a layer the mask of a selection.  Photoshop's own command makes it; only if the selection is another one by now
- * are samples written, because reports say that this goes wrong at times.  Either way the mask is read back.
+ * are samples written, because reports say that this goes wrong at times.  Either way the mask is read back, and the
+ * visible picture is looked at where the mask hides the layer.
+ * @param {import("photoshop").ExecutionContext} context
  * @param {Document} document the active one
  * @param {Layer} layer without a mask
  * @param {Mask} mask the selection as it was when the run began, over the whole canvas
+ * @param {import("./pixels.js").Pixels} pixels where the layer has pixels, and their profile
  * @throws {PanelError} "mask": Photoshop made another mask than was asked for
  */
-async function maskLayer(document, layer, mask) {
+async function maskLayer(context, document, layer, mask, pixels) {
   const isStillSelected = await isSelection(document, mask);
   await layers.selectLayers([layer.id]);
   const target = { _ref: "channel", _enum: "channel", _value: "mask" };
@@ -32,7 +40,53 @@ async function maskLayer(document, layer, mask) {
   await play([make]);
   if (!isStillSelected) await writeMask(document.id, layer.id, mask);
   if (!isSameMask(mask, await readMask(document.id, layer.id, mask.bounds))) throw new PanelError("mask");
+  for (const block of blocksOutside(mask, pixels.bounds))
+    if (!(await isHidden(context, document, layer, block, pixels.profile))) throw new PanelError("mask");
   if (isStillSelected) await selectMask(target);
+}
+
+/**
+ * @param {Mask} mask over the whole canvas
+ * @param {Bounds} within
+ * @returns {Bounds[]} a few blocks in which the mask shows nothing at all: the first, the last and one between
+ */
+function blocksOutside({ bounds, samples }, within) {
+  const width = bounds.right - bounds.left;
+  const found = [];
+  for (let top = Math.max(within.top, bounds.top); top + BLOCK_SIDE <= Math.min(within.bottom, bounds.bottom); top += BLOCK_SIDE) {
+    for (let left = Math.max(within.left, bounds.left); left + BLOCK_SIDE <= Math.min(within.right, bounds.right); left += BLOCK_SIDE) {
+      let isClear = true;
+      for (let y = top - bounds.top; y < top - bounds.top + BLOCK_SIDE && isClear; y++)
+        for (let x = left - bounds.left; x < left - bounds.left + BLOCK_SIDE; x++) if (samples[y * width + x] > 0) isClear = false;
+      if (isClear) found.push({ left, top, right: left + BLOCK_SIDE, bottom: top + BLOCK_SIDE });
+    }
+  }
+  return found.filter((_, i) => i === 0 || i === found.length - 1 || i === found.length >> 1).slice(0, BLOCKS);
+}
+
+/**
+ * @param {import("photoshop").ExecutionContext} context
+ * @param {Document} document
+ * @param {Layer} layer
+ * @param {Bounds} bounds
+ * @param {string} profile
+ * @returns {Promise<boolean>} whether the visible picture is there the same with the layer and without it
+ */
+async function isHidden(context, document, layer, bounds, profile) {
+  const look = async () => {
+    try {
+      return (await readPixels({ documentID: document.id, layerID: null, bounds, profile })).samples.join();
+    } catch (error) {
+      if (context.isCancelled) throw error;
+      // Where nothing is visible Photoshop has no pixels to give.
+      return "";
+    }
+  };
+  const shown = await look();
+  layer.visible = false;
+  const hidden = await look();
+  layer.visible = true;
+  return shown === hidden;
 }
 
 /**
@@ -70,4 +124,15 @@ function isSameMask(one, other) {
   return a.length === b.length;
 }
 
-module.exports = { maskLayer };
+/**
+ * Select a rectangle of the active document.
+ * @param {Bounds} bounds
+ */
+async function selectRectangle(bounds) {
+  const pixels = (/** @type {number} */ value) => ({ _unit: "pixelsUnit", _value: value });
+  const { left, top, right, bottom } = bounds;
+  const to = { _obj: "rectangle", left: pixels(left), top: pixels(top), right: pixels(right), bottom: pixels(bottom) };
+  await play([{ _obj: "set", _target: [{ _ref: "channel", _property: "selection" }], to }]);
+}
+
+module.exports = { maskLayer, selectRectangle };

@@ -19,23 +19,42 @@ const FINGERPRINT_SIDE = 64;
  */
 
 /**
- * @param {Uint16Array} host samples 0..32768
- * @returns {Uint16Array} samples 0..65535
+ * Converts in place: a second copy of a hundred megapixels is not held.
+ * @param {Uint16Array} samples 0..32768
+ * @returns {Uint16Array} the same array, 0..65535
  */
-function fullRangeFromHost(host) {
-  const full = new Uint16Array(host.length);
-  for (let i = 0; i < host.length; i++) full[i] = Math.round((host[i] * FULL_MAXIMUM) / HOST_MAXIMUM);
-  return full;
+function fullRangeFromHost(samples) {
+  for (let i = 0; i < samples.length; i++) samples[i] = Math.round((samples[i] * FULL_MAXIMUM) / HOST_MAXIMUM);
+  return samples;
 }
 
 /**
- * @param {Uint16Array} full samples 0..65535
- * @returns {Uint16Array} samples 0..32768
+ * Converts in place.
+ * @param {Uint16Array} samples 0..65535
+ * @returns {Uint16Array} the same array, 0..32768
  */
-function hostFromFullRange(full) {
-  const host = new Uint16Array(full.length);
-  for (let i = 0; i < full.length; i++) host[i] = Math.round((full[i] * HOST_MAXIMUM) / FULL_MAXIMUM);
-  return host;
+function hostFromFullRange(samples) {
+  for (let i = 0; i < samples.length; i++) samples[i] = Math.round((samples[i] * HOST_MAXIMUM) / FULL_MAXIMUM);
+  return samples;
+}
+
+/**
+ * Bytes as samples of a document's depth.
+ * @param {Uint8Array} bytes
+ * @param {8 | 16} depth
+ * @returns {Samples} the bytes themselves for 8 bits
+ */
+function hostFromBytes(bytes, depth) {
+  if (depth === 8) return bytes;
+  return Uint16Array.from(bytes, (value) => Math.round((value * HOST_MAXIMUM) / 255));
+}
+
+/**
+ * @param {8 | 16} depth
+ * @returns {number} the greatest sample
+ */
+function maximumOf(depth) {
+  return depth === 16 ? HOST_MAXIMUM : 255;
 }
 
 /**
@@ -155,9 +174,11 @@ module.exports = {
   fingerprint,
   fullRangeFromHost,
   hasPaint,
+  hostFromBytes,
   hostFromFullRange,
   intersection,
   isSamePicture,
+  maximumOf,
   paste,
   rgbFromGrey,
 };

@@ -1,15 +1,19 @@
 // @ts-check
 /**
- * The self-test button: reach the server, read 16 x 16 pixels, write them into a new layer, read them back, undo.
- * It tells an artist, and us, which of the host's promises this Photoshop keeps; the document stays as it was.
+ * The self-test button: reach the server, write 16 x 16 pixels into a new layer, keep a recipe with it, mask it from a
+ * selection, read everything back, look at the visible picture, undo.  It tells an artist, and us, which of the host's promises this Photoshop keeps; the document stays as it was.
  */
 
 const { constants } = require("photoshop");
 const { PanelError } = require("./errors.js");
 const { label } = require("./labels.js");
 const layers = require("./layers.js");
+const { maskLayer, selectRectangle } = require("./masks.js");
 const { inModal, rolledBack } = require("./modal.js");
-const { readPixels, writePixels } = require("./pixels.js");
+const { readPixels, readSelection, writePixels } = require("./pixels.js");
+const plans = require("./plan.js");
+const { keepRecord } = require("./records.js");
+const { paste } = require("./samples.js");
 const source = require("./source.js");
 const { connect } = require("./colorize.js");
 
@@ -19,9 +23,13 @@ const { connect } = require("./colorize.js");
  * @typedef {import("./colorize.js").Settings} Settings
  * @typedef {import("./colorize.js").Panel} Panel
  * @typedef {import("./pixels.js").Pixels} Pixels
+ * @typedef {import("./samples.js").Bounds} Bounds
+ * @typedef {import("photoshop").Document} Document
  */
 
 const SIDE = 16;
+/** About as long as recipes are. */
+const RECIPE_BYTES = 250000;
 
 /**
  * @param {Settings} settings
@@ -32,7 +40,7 @@ const SIDE = 16;
 async function selfTest(settings, panel, cancellation) {
   panel.progress(label("step.connect"), 0.1);
   const { address } = await connect(settings, panel, cancellation);
-  const document = source.currentDocument();
+  const document = plans.currentDocument();
   if (document.mode !== constants.DocumentMode.RGB) throw new PanelError("selftest.rgb");
   panel.progress(label("step.selftest"), 0.5);
   const command = label("command.selftest");
@@ -54,14 +62,39 @@ async function readWriteUndo(context, documentID, name) {
   const bounds = { left: 0, top: 0, right: Math.min(SIDE, document.width), bottom: Math.min(SIDE, document.height) };
   const read = await readPixels({ documentID, layerID: null, bounds, profile: profileOf(document) });
   const written = pattern(bounds, read);
-  const again = await rolledBack(context, documentID, name, async () => {
+  await rolledBack(context, documentID, name, async () => {
     const layer = await layers.insertAbove(document, document.layers[0], name, constants.BlendMode.NORMAL);
     await writePixels(documentID, layer.id, written);
-    return readPixels({ documentID, layerID: layer.id, bounds, profile: read.profile });
+    const again = await readPixels({ documentID, layerID: layer.id, bounds, profile: read.profile });
+    if (!isWritten(written, again, bounds, bounds)) throw new PanelError("selftest.pixels");
+    const recipe = Uint8Array.from({ length: RECIPE_BYTES }, (_, i) => (i * 151) % 256);
+    if (!(await keepRecord(document, layer, { kind: "colours", of: 0, recipe }))) throw new PanelError("selftest.recipe");
+    await seeMasked(context, document, layer, read, written);
   });
-  if (!isWritten(written, again)) throw new PanelError("selftest.pixels");
   if (layerIds(document) !== idsBefore || document.activeHistoryState.id !== historyBefore)
     throw new PanelError("selftest.undo");
+}
+
+/**
+ * Mask the layer from a selection of its left half, and look: the left half of the visible picture is the layer, the right
+ * half is what it was.
+ * @param {ExecutionContext} context
+ * @param {Document} document
+ * @param {import("photoshop").Layer} layer
+ * @param {Pixels} before the visible picture without the layer
+ * @param {Pixels} written
+ */
+async function seeMasked(context, document, layer, before, written) {
+  const { bounds, profile } = written;
+  const half = { ...bounds, right: Math.ceil(written.width / 2) };
+  await selectRectangle(half);
+  const canvas = source.canvasOf(document);
+  const mask = await readSelection(document.id, canvas, half);
+  await maskLayer(context, document, layer, mask, written);
+  const seen = await readPixels({ documentID: document.id, layerID: null, bounds, profile });
+  const rest = { ...bounds, left: half.right };
+  const isSeen = isWritten(written, seen, bounds, half) && (rest.left >= rest.right || isWritten(before, seen, bounds, rest));
+  if (!isSeen) throw new PanelError("selftest.mask");
 }
 
 /**
@@ -96,17 +129,25 @@ function pattern(bounds, { depth, profile }) {
 }
 
 /**
- * Whether the colours came back as they were written.
+ * Whether a part of the colours came back as they were written.  What is not covered by one of them is none.
  * @param {Pixels} written
  * @param {Pixels} again
+ * @param {Bounds} whole
+ * @param {Bounds} part
  * @returns {boolean}
  */
-function isWritten(written, again) {
-  if (again.width !== written.width || again.height !== written.height) return false;
-  for (let pixel = 0; pixel < written.width * written.height; pixel++) {
-    for (let channel = 0; channel < 3; channel++) {
-      const was = written.samples[pixel * 3 + channel];
-      if (was !== again.samples[pixel * again.components + channel]) return false;
+function isWritten(written, again, whole, part) {
+  const [one, other] = [written, again].map(({ samples, bounds, components }) => ({
+    samples: paste(samples, bounds, whole, components),
+    components,
+  }));
+  const width = whole.right - whole.left;
+  for (let y = part.top - whole.top; y < part.bottom - whole.top; y++) {
+    for (let x = part.left - whole.left; x < part.right - whole.left; x++) {
+      for (let channel = 0; channel < 3; channel++) {
+        const was = one.samples[(y * width + x) * one.components + channel];
+        if (was !== other.samples[(y * width + x) * other.components + channel]) return false;
+      }
     }
   }
   return true;

@@ -27,7 +27,9 @@ const REFUSALS = ["host_refused", "origin_refused"];
  * @property {number} protocol
  * @property {string} state
  * @property {{active: string | null, device: string | null, reason: string | null}} [backend]
- * @property {{name: string, version: string, sizes: number[], default_size: number} | null} [model]
+ * @property {boolean} [suggestions] whether the model suggests colours for a place
+ * @property {string[]} [features] what protocol version 1 has learned since its first server
+ * @property {{name: string, version: string, sha256: string, sizes: number[], default_size: number} | null} [model]
  * @property {{max_body_bytes: number, max_pixels: number, max_side: number}} [limits]
  * @property {{code: string, message: string, hint: string} | null} [error]
  * @property {string} [proof]

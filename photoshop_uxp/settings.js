@@ -20,6 +20,7 @@ const DEFAULTS = {
   size: 0,
   saturation: 1,
   useHints: false,
+  useTouchUps: true,
   addDoubt: false,
   blend: "color",
   clip: false,

@@ -1,13 +1,15 @@
 // @ts-check
 /**
- * What is to be coloured: refusals before any pixel is touched, reading, and whether the document is still the same.
+ * The source's pixels, hints and selection, and whether the document is still the same when the answer comes.
  */
 
-const { app, constants } = require("photoshop");
+const { constants } = require("photoshop");
 const { PanelError } = require("./errors.js");
 const layers = require("./layers.js");
 const { readPixels, readSelection } = require("./pixels.js");
+const { isNoPhotograph, kindOf } = require("./plan.js");
 const { bytesFromHost, fingerprint, hasPaint, intersection, isSamePicture, paste } = require("./samples.js");
+const { digest, faded } = require("./strokes.js");
 
 /**
  * @typedef {import("photoshop").Document} Document
@@ -17,14 +19,7 @@ const { bytesFromHost, fingerprint, hasPaint, intersection, isSamePicture, paste
  * @typedef {import("./pixels.js").Mask} Mask
  * @typedef {import("./samples.js").Bounds} Bounds
  *
- * @typedef {object} Plan
- * @property {number} documentID
- * @property {string} kind mode, depth and profile
- * @property {boolean} isGrey the document must change to RGB to hold colour
- * @property {number | null} layerID null: everything that is visible
- * @property {boolean} isRendered the source is a group, smart object, text ...: Photoshop must render it alone
- * @property {number | null} hintsID
- * @property {boolean} wantsMask
+ * @typedef {import("./plan.js").Plan} Plan
  *
  * @typedef {object} Snapshot what must not change while the server works
  * @property {number} width
@@ -39,128 +34,14 @@ const { bytesFromHost, fingerprint, hasPaint, intersection, isSamePicture, paste
  * @property {boolean} isForeign the document's profile is none that the server knows: it was read as sRGB
  * @property {Uint8Array | null} hints RGBA, as large as the pixels
  * @property {Mask | null} mask
+ * @property {Uint8Array} print by which the picture is known again after a retouch
+ * @property {string} digest of the picture's samples
  * @property {Snapshot} snapshot
  */
-
-/** Names under which an artist may keep the strokes of colour. */
-const HINTS_NAMES = ["colour hints", "color hints", "farbhinweise"];
-/** How the names of our own layers begin, colours and guesses: they are never a source. */
-const COLOURS_PREFIX = "Colorize (";
-const GUESSES_PREFIX = "Colorize: ";
 
 const SRGB = "sRGB IEC61966-2.1";
 /** @type {Record<string, string>} Photoshop's names of profiles, and PROTOCOL.md's */
 const PROFILES = { [SRGB]: "srgb", "Adobe RGB (1998)": "adobe-rgb", "ProPhoto RGB": "prophoto" };
-
-const { DocumentMode, BitsPerChannelType, LayerKind } = constants;
-
-/** Kinds of layer that hold no pixels but that Photoshop can render; every other kind but NORMAL is an adjustment. */
-const RENDERED_KINDS = [
-  LayerKind.GROUP,
-  LayerKind.SMARTOBJECT,
-  LayerKind.TEXT,
-  LayerKind.SOLIDFILL,
-  LayerKind.GRADIENTFILL,
-  LayerKind.PATTERNFILL,
-  LayerKind.VIDEO,
-  LayerKind.LAYER3D,
-];
-
-/**
- * The active document, if it can be coloured.
- * @returns {Document}
- */
-function currentDocument() {
-  if (app.documents.length === 0 || !app.activeDocument) throw new PanelError("document");
-  const document = app.activeDocument;
-  if (document.mode !== DocumentMode.RGB && document.mode !== DocumentMode.GRAYSCALE) {
-    throw new PanelError("mode", { mode: `@mode.${document.mode}` });
-  }
-  const depth = document.bitsPerChannel;
-  if (depth !== BitsPerChannelType.EIGHT && depth !== BitsPerChannelType.SIXTEEN) throw new PanelError("depth32");
-  return document;
-}
-
-/**
- * Decide what to read; refuses with a sentence and touches no pixel.
- * @param {Document} document
- * @param {{source: "layer" | "visible", useHints: boolean, maskFromSelection: boolean}} settings
- * @returns {Plan}
- */
-function makePlan(document, settings) {
-  const isGrey = document.mode === DocumentMode.GRAYSCALE;
-  const hints = settings.useHints ? findHints(document) : null;
-  if (hints && isGrey) throw new PanelError("hints.grey");
-  const layer = settings.source === "layer" ? sourceLayer(document) : null;
-  const isRendered = layer !== null && layer.kind !== LayerKind.NORMAL;
-  if (isRendered && !RENDERED_KINDS.includes(layer.kind))
-    throw new PanelError("layer.adjustment", { layer: layer.name });
-  return {
-    documentID: document.id,
-    kind: kindOf(document),
-    isGrey,
-    layerID: layer ? layer.id : null,
-    isRendered,
-    hintsID: hints ? hints.id : null,
-    wantsMask: settings.maskFromSelection && Boolean(document.selection.bounds),
-  };
-}
-
-/**
- * The layer that the artist means: the active one, or what lies below it if that is the hints or an earlier result.
- * @param {Document} document
- * @returns {Layer}
- */
-function sourceLayer(document) {
-  const active = Array.from(document.activeLayers);
-  if (active.length === 0) throw new PanelError("layer.none");
-  if (active.length > 1) throw new PanelError("layer.many");
-  const siblings = layers.placeOf(document, active[0]).siblings;
-  // A clipped result lies directly above its photograph; another one above all that is clipped to it.
-  let isAboveStack = false;
-  for (const layer of siblings.slice(siblings.findIndex(({ id }) => id === active[0].id))) {
-    if (isOurs(layer)) isAboveStack = !layer.isClippingMask;
-    else if (!isHints(layer) && !(isAboveStack && layer.isClippingMask)) return layer;
-  }
-  throw new PanelError("layer.photograph");
-}
-
-/**
- * @param {Layer} layer
- * @returns {boolean} whether it is the hints or one of our own layers
- */
-function isNoPhotograph(layer) {
-  return isHints(layer) || isOurs(layer);
-}
-
-/**
- * @param {Layer} layer
- * @returns {boolean} whether an earlier run made it
- */
-function isOurs(layer) {
-  return layer.name.startsWith(COLOURS_PREFIX) || layer.name.startsWith(GUESSES_PREFIX);
-}
-
-/**
- * @param {Layer} layer
- * @returns {boolean}
- */
-function isHints(layer) {
-  return HINTS_NAMES.includes(layer.name.trim().toLowerCase());
-}
-
-/**
- * @param {Document} document
- * @returns {Layer}
- */
-function findHints(document) {
-  for (const layer of layers.everyLayer(document.layers)) {
-    if (!isHints(layer)) continue;
-    if (layer.kind !== LayerKind.NORMAL || layer.isBackgroundLayer) throw new PanelError("hints.kind");
-    return layer;
-  }
-  throw new PanelError("hints.none");
-}
 
 /**
  * Read picture, hints and selection.  Must be called from inside a modal scope.
@@ -171,14 +52,14 @@ function findHints(document) {
 async function take(context, plan) {
   const document = layers.documentById(plan.documentID);
   if (!document) throw new PanelError("changed.closed");
-  const snapshot = snapshotOf(document, plan);
+  const snapshot = await snapshotOf(document, plan);
   // Reading a document of another mode than was refused or asked about may end Photoshop.
   if (snapshot.kind !== plan.kind) throw new PanelError("changed.mode");
   const { pixels, profile, isForeign } = await readSource(context, document, plan);
   const hints = plan.hintsID === null ? null : await readHints(document, plan.hintsID, pixels.bounds);
   const selected = plan.wantsMask ? document.selection.bounds : null;
   const mask = selected ? await readSelection(document.id, canvasOf(document), selected) : null;
-  return { pixels, profile, isForeign, hints, mask, snapshot };
+  return { pixels, profile, isForeign, hints, mask, print: printOf(pixels), digest: digest(pixels.samples), snapshot };
 }
 
 /**
@@ -214,7 +95,7 @@ async function readSource(context, document, plan) {
  */
 async function regionOf(document, layer) {
   const canvas = canvasOf(document);
-  if (layer.kind === LayerKind.NORMAL && (await layers.hasMask(document, layer))) return canvas;
+  if (layer.kind === constants.LayerKind.NORMAL && (await layers.hasMask(document, layer))) return canvas;
   return intersection(layer.boundsNoEffects, canvas);
 }
 
@@ -223,7 +104,7 @@ async function regionOf(document, layer) {
  * @returns {Layer[]} what is shown there, or deeper, and is no photograph
  */
 function shownOthers(level) {
-  return Array.from(layers.everyLayer(level)).filter((layer) => layer.visible && isNoPhotograph(layer));
+  return Array.from(layers.everyLayer(level)).filter((layer) => isNoPhotograph(layer) && layer.visible);
 }
 
 /**
@@ -264,7 +145,7 @@ async function readHints(document, hintsID, bounds) {
   if (!both) throw new PanelError("hints.empty");
   const strokes = await readPixels({ documentID: document.id, layerID: hintsID, bounds: both, profile: SRGB });
   if (strokes.components !== 4) throw new PanelError("hints.kind");
-  const rgba = paste(bytesFromHost(strokes.samples), strokes.bounds, bounds, 4);
+  const rgba = faded(paste(bytesFromHost(strokes.samples), strokes.bounds, bounds, 4), layer ? layer.opacity : 100);
   if (!hasPaint(rgba)) throw new PanelError("hints.empty");
   return rgba;
 }
@@ -279,22 +160,13 @@ function canvasOf(document) {
 
 /**
  * @param {Document} document
- * @returns {string}
- */
-function kindOf(document) {
-  return [document.mode, document.bitsPerChannel, document.colorProfileName].join();
-}
-
-/**
- * @param {Document} document
  * @param {Plan} plan
- * @returns {Snapshot}
+ * @returns {Promise<Snapshot>}
  */
-function snapshotOf(document, plan) {
+async function snapshotOf(document, plan) {
   const layer = plan.layerID === null ? null : layers.layerById(document, plan.layerID);
   const bounds = layer && layer.boundsNoEffects;
-  const shown = plan.layerID === null ? document.layers : (layer && layer.layers) || [];
-  const look = Array.from(layers.everyLayer(shown), (each) => [each.id, each.visible, each.opacity, each.blendMode]);
+  const look = plan.layerID === null || (layer && layer.layers) ? await layers.appearanceOf(document) : "";
   return {
     width: document.width,
     height: document.height,
@@ -316,7 +188,7 @@ async function stillFitting(context, plan, taken) {
   const document = layers.documentById(plan.documentID);
   if (!document) throw new PanelError("changed.closed");
   const before = taken.snapshot;
-  const now = snapshotOf(document, plan);
+  const now = await snapshotOf(document, plan);
   if (now.width !== before.width || now.height !== before.height) throw new PanelError("changed.canvas");
   if (now.kind !== before.kind) throw new PanelError("changed.mode");
   if (plan.layerID !== null && !layers.layerById(document, plan.layerID)) throw new PanelError("changed.layer");
@@ -324,7 +196,7 @@ async function stillFitting(context, plan, taken) {
   if (now.appearance !== before.appearance) {
     const { pixels } = await readSource(context, document, plan);
     const isInPlace = JSON.stringify(pixels.bounds) === JSON.stringify(taken.pixels.bounds);
-    if (!isInPlace || !isSamePicture(printOf(taken.pixels), printOf(pixels))) throw new PanelError("changed.picture");
+    if (!isInPlace || !isSamePicture(taken.print, printOf(pixels))) throw new PanelError("changed.picture");
   }
   return document;
 }
@@ -337,15 +209,4 @@ function printOf(pixels) {
   return fingerprint(pixels.samples, pixels.width, pixels.height, pixels.components);
 }
 
-module.exports = {
-  COLOURS_PREFIX,
-  GUESSES_PREFIX,
-  SRGB,
-  canvasOf,
-  currentDocument,
-  isHints,
-  isOurs,
-  makePlan,
-  stillFitting,
-  take,
-};
+module.exports = { SRGB, canvasOf, regionOf, stillFitting, take };

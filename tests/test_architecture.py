@@ -13,16 +13,18 @@ import pytest
 REPOSITORY = Path(__file__).parents[1]
 
 SERVER = (
-    ("errors", "privacy", "color", "contract"),
+    ("errors", "privacy", "interrupts", "settings", "color", "contract"),
+    ("files", "folders"),
     ("model", "installation"),
     ("backends",),
     ("picture",),
-    ("formats",),
+    ("formats", "provenance"),
     ("samples",),
-    ("settings", "tensorrt"),
+    ("tensorrt",),
     ("inference", "install"),
-    ("daemon",),
+    ("archive", "daemon"),
     ("cli",),
+    ("entry",),
 )
 TRAINING = (
     ("errors", "color"),
@@ -34,6 +36,7 @@ TRAINING = (
     ("loop",),
     ("finetune",),
     ("cli",),
+    ("entry",),
 )
 """From the ground up; a room is a folder, or a file beside the folders; rooms that share one do not know each other."""
 

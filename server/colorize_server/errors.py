@@ -6,7 +6,8 @@
     ├── BadRequestError          bad_parameter, bad_body
     │   ├── PictureError         damaged_picture, picture_too_small, picture_too_large, unsupported_media_type
     │   ├── HintsError           bad_hints
-    │   └── SizeNotOfferedError  size_not_offered
+    │   ├── SizeNotOfferedError  size_not_offered
+    │   └── NoSuggestionsError   no_suggestions
     ├── RefusedError             token_*, host_refused, origin_refused, not_found, ... (see PROTOCOL.md)
     ├── CancelledError           cancelled (never travels: its client has gone)
     ├── BusyError                queue_full, starting, stopping (with retry_after_s)
@@ -91,6 +92,20 @@ class SizeNotOfferedError(BadRequestError):
     def for_size(cls, size: int, offered: Iterable[int], model: str = "The model") -> Self:
         """Return the error for a `size` that is none of the sizes `offered` by `model`, the beginning of a sentence."""
         return cls(f"{model} was not tested at size {size}.", f"Use one of {', '.join(map(str, offered))}.")
+
+
+class NoSuggestionsError(BadRequestError):
+    """The model suggests no colours."""
+
+    default_code = "no_suggestions"
+    default_status = 409
+
+    @classmethod
+    def of_model(cls, model: str) -> Self:
+        """Return the error for a model, by its name and version."""
+        return cls(
+            f"The model {model} suggests no colours.", "Use a model that does, or paint the colours that you know."
+        )
 
 
 class RefusedError(ColorizeError):

@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-import platformdirs
-
 from .contract import (
     CARD_KEY,
     CARD_REQUIRED,
@@ -20,6 +18,7 @@ from .contract import (
     OUTPUT_DOUBT,
 )
 from .errors import ModelError, SizeNotOfferedError
+from .folders import data_folder
 
 MODELS_FOLDER: Final = Path(__file__).parent / "models"
 SHIPPED_MODEL: Final = "colorize-base"
@@ -27,6 +26,8 @@ SHIPPED_MODEL: Final = "colorize-base"
 MAX_SIDE_MULTIPLE: Final = 1024
 _GRAPH_FIELD: Final = 7
 _METADATA_FIELD: Final = 14
+_OUTPUT_FIELD: Final = 12
+_NAME_FIELD: Final = 1
 
 
 @dataclass(frozen=True)
@@ -75,12 +76,14 @@ class Model:
         data: the ONNX file's bytes.
         sha256: of `data`, hexadecimal.
         card: its card.
+        suggests_colours: whether its graph has the contract's optional output `colours`.
     """
 
     path: Path
     data: bytes = field(repr=False)
     sha256: str
     card: ModelCard
+    suggests_colours: bool = False
 
 
 def shipped_model_path() -> Path:
@@ -90,7 +93,7 @@ def shipped_model_path() -> Path:
 
 def own_models_folder() -> Path:
     """Return the folder of a user's own models, found by name: `colorize-train finetune` puts NAME.onnx there."""
-    return Path(platformdirs.user_data_dir("colorize-server", appauthor=False)) / "models"
+    return data_folder() / "models"
 
 
 def load_model(path: Path) -> Model:
@@ -117,16 +120,16 @@ def load_model(path: Path) -> Model:
                 f"The model {path} is damaged: its checksum is not the one in {beside.name}.",
                 "Reinstall colorize-server, or copy the model again.",
             )
-    return Model(path, data, sha256, _card(path, data))
-
-
-def _card(path: Path, data: bytes) -> ModelCard:
     try:
-        texts = _metadata(data)
+        texts, outputs = _metadata_and_outputs(data)
     except (ValueError, IndexError) as error:
         raise ModelError(
             f"The model {path} is damaged or is not an ONNX file.", "Copy or export the model again."
         ) from error
+    return Model(path, data, sha256, _card(path, texts), OUTPUT_COLOURS in outputs)
+
+
+def _card(path: Path, texts: dict[str, str]) -> ModelCard:
     try:
         raw = json.loads(texts[CARD_KEY])
         missing = [k for k in CARD_REQUIRED if k not in raw]
@@ -163,28 +166,30 @@ def _card(path: Path, data: bytes) -> ModelCard:
     return card
 
 
-def _metadata(data: bytes) -> dict[str, str]:
-    """Return the metadata of an ONNX file, without the 70 ms that importing onnx takes from every start.
+def _metadata_and_outputs(data: bytes) -> tuple[dict[str, str], set[str]]:
+    """Return the metadata of an ONNX file and the names of its outputs, without the 70 ms that importing onnx takes.
 
-    Reads the outermost fields of the file only (Protocol Buffers encoding; `ModelProto` of onnx.proto: 7 is the graph,
-    14 a metadata entry with key 1 and value 2).
+    Reads the outermost fields of the file and of its graph (Protocol Buffers encoding; `ModelProto` of onnx.proto: 7 is
+    the graph, 14 a metadata entry with key 1 and value 2; `GraphProto`: 12 is an output with name 1).
 
     Raises:
         ValueError, IndexError: it is no ONNX file, or is cut off.
     """
     texts = {}
-    has_graph = False
-    for number, value in _fields(data):
-        has_graph |= number == _GRAPH_FIELD
-        if number == _METADATA_FIELD:
+    outputs: set[str] | None = None
+    for number, value in _fields(memoryview(data)):
+        if number == _GRAPH_FIELD:
+            found = [dict(_fields(part)) for inner, part in _fields(value) if inner == _OUTPUT_FIELD]
+            outputs = {bytes(output.get(_NAME_FIELD, b"")).decode() for output in found}
+        elif number == _METADATA_FIELD:
             entry = dict(_fields(value))
-            texts[entry.get(1, b"").decode()] = entry.get(2, b"").decode()
-    if not has_graph:
+            texts[bytes(entry.get(1, b"")).decode()] = bytes(entry.get(2, b"")).decode()
+    if outputs is None:
         raise ValueError("there is no graph")
-    return texts
+    return texts, outputs
 
 
-def _fields(data: bytes) -> Iterator[tuple[int, bytes]]:
+def _fields(data: memoryview) -> Iterator[tuple[int, memoryview]]:
     """Yield the number and the bytes of each length-delimited field of a message; others are passed over."""
     at = 0
     while at < len(data):
@@ -202,7 +207,7 @@ def _fields(data: bytes) -> Iterator[tuple[int, bytes]]:
             raise ValueError("ModelProto has no fields of that kind")
 
 
-def _varint(data: bytes, at: int) -> tuple[int, int]:
+def _varint(data: memoryview, at: int) -> tuple[int, int]:
     value = shift = 0
     while shift < 64:
         byte = data[at]

@@ -9,6 +9,8 @@ DEFAULT_HOST: Final = "127.0.0.1"
 DEFAULT_PORT: Final = 47811
 FALLBACK_PORTS: Final = (47812, 47813)
 """Listed in the Photoshop panel's manifest: a panel can reach no other port."""
+OUR_PORTS: Final = (DEFAULT_PORT, *FALLBACK_PORTS)
+"""In the order in which they are tried."""
 
 BACKEND_NAMES: Final = ("auto", "onnxruntime", "tensorrt-rtx", "tensorrt", "cuda", "openvino")
 """What ``--backend`` takes; `colorize_server.backends` knows where each one is."""
@@ -68,6 +70,10 @@ class Limits:
     drain_s: float = 60.0
 
 
+TOLD_OPTIONS: Final = ("allow_remote", "ipv6", "device", "require_gpu", "idle_exit_s")
+"""Fields of `Settings` that the state file tells, so that a second start sees in what it differs."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Everything the daemon is started with.
@@ -87,7 +93,7 @@ class Settings:
     """
 
     host: str = DEFAULT_HOST
-    ports: tuple[int, ...] = (DEFAULT_PORT, *FALLBACK_PORTS)
+    ports: tuple[int, ...] = OUR_PORTS
     allow_remote: bool = False
     ipv6: bool = False
     backend: str = "auto"

@@ -27,7 +27,7 @@ from colorize_server.errors import BackendError
 from colorize_server.installation import packages
 from colorize_server.model import Model
 from colorize_server.tensorrt import classic_library, flavours, rtx_library, rtx_provider
-from conftest import write_nvidia_smi
+from nvidia_smi import write_nvidia_smi
 
 posix = pytest.mark.skipif(os.name != "posix", reason="the nvidia-smi of the test is a shell script")
 

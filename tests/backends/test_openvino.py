@@ -27,17 +27,19 @@ def test_it_is_never_taken_by_itself_and_is_no_gpu(tiny: Model) -> None:
 
 
 @pytest.fixture
-def openvino(shipped: Model) -> Any:
+def openvino(shipped_model: Model) -> Any:
     pytest.importorskip("openvino", reason="OpenVINO is not installed")
-    backend = open_backend("openvino", shipped)
+    backend = open_backend("openvino", shipped_model)
     yield backend
     backend.close()
 
 
-def test_its_colours_are_those_of_onnx_runtime(openvino: Any, shipped: Model) -> None:
+def test_its_colours_are_those_of_onnx_runtime(openvino: Any, shipped_model: Model) -> None:
     """The bars of selftest; in bfloat16, where the processor has it, they are missed."""
-    reference = open_backend("onnxruntime", shipped)
-    inputs = network_inputs(sample_paths(), shipped.card.sizes[0], shipped.card.multiple_of, with_hints=True)
+    reference = open_backend("onnxruntime", shipped_model)
+    inputs = network_inputs(
+        sample_paths(), shipped_model.card.sizes[0], shipped_model.card.multiple_of, with_hints=True
+    )
     pairs = [tuple(b.run(one.luminance, one.hints)[0] for b in (openvino, reference)) for one in inputs]
     difference = chroma_difference(pairs)
     assert difference.mean <= LARGEST_MEAN

@@ -2,8 +2,9 @@
 
 from dataclasses import replace
 
-from benchmarks.training import RATIO_WITH_BFLOAT16, RATIO_WITHOUT, run
 from colorize_training.config import OptimConfig
+
+from benchmarks.training import RATIO_WITH_BFLOAT16, RATIO_WITHOUT, run
 
 
 def test_both_loops_and_each_part_are_measured(tiny_config):

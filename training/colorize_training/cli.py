@@ -1,19 +1,17 @@
 """The command ``colorize-train``: prepare, fit, evaluate, preview, export, finetune, half."""
 
 import argparse
-import contextlib
 import importlib
 import importlib.util
 import io
 import json
 import math
-import os
-import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
+
+from colorize_server.interrupts import STOPPED, leave_at_once, raise_again
 
 from colorize_training.errors import CheckpointError, DataError, StoppedError, TrainingError
 
@@ -27,9 +25,6 @@ _PACKAGES: Final = ("torch", "safetensors", "tensorboard", "onnxscript")
 """What the extra ``train`` installs and every command may need, by the names of the modules."""
 
 _DEFAULT_DATA: Final = Path("shards")
-_STOPPED: Final = 130
-"""Exit code of a run that Ctrl+C ended, as shells have it, so that what follows ``&&`` does not start."""
-
 _STOPPED_TEXT: Final = "colorize-train: Stopped."
 
 
@@ -380,40 +375,23 @@ def _demand_packages() -> None:
         )
 
 
-def _leave(_signal: int, _frame: FrameType | None) -> None:
-    os.write(2, f"{_STOPPED_TEXT}\n".encode())
-    os._exit(_STOPPED)
-
-
-@contextlib.contextmanager
-def _left_at_once_by_ctrl_c() -> Iterator[None]:
-    """End the process without an exception while libraries are being loaded, which takes a second.
-
-    Some of them abort, with a message of C++, when an exception comes then; and there is nothing yet to put away.
-    """
-    former = signal.getsignal(signal.SIGINT)
-    if former is signal.default_int_handler:  # else who started us wants it ignored
-        signal.signal(signal.SIGINT, _leave)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, former)
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; errors are one line on stderr and exit code 1, or 130 after Ctrl+C."""
     try:
-        with _left_at_once_by_ctrl_c():
+        leave_at_once(_STOPPED_TEXT)  # some libraries abort on an exception while they are being loaded
+        try:
             parsed = _parser().parse_args(arguments)
             _demand_packages()
             importlib.import_module("torch")
+        finally:
+            raise_again()
         parsed.run(parsed)
     except KeyboardInterrupt:
         print(_STOPPED_TEXT, file=sys.stderr)  # noqa: T201
-        return _STOPPED
+        return STOPPED
     except TrainingError as error:
         print(f"colorize-train: {error}", file=sys.stderr)  # noqa: T201
-        return _STOPPED if isinstance(error, StoppedError) else 1
+        return STOPPED if isinstance(error, StoppedError) else 1
     return 0
 
 

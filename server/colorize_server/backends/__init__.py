@@ -70,17 +70,20 @@ AUTO_ORDER: Final = (*GPU_BACKENDS, "onnxruntime")
 """What `auto` tries, best first.  Not openvino: in float32 it is no faster than onnxruntime."""
 
 
-def open_backend(name: str, model: Model, *, device: int = 0, require_gpu: bool = False) -> Backend:
+def open_backend(
+    name: str, model: Model, *, device: int = 0, require_gpu: bool = False, threads: int | None = None
+) -> Backend:
     """Load `model` into the backend called `name` ("auto" takes the best that works here).
 
     What was taken, and with "auto" what was not and why, stands in the backend's `reason` and in the log.
+    `threads` bounds those of a backend on the processor; None leaves it the choice.
 
     Raises:
         BackendError: it cannot run here; the message says why and what to install.
         ModelError: the model breaks the contract.
     """
     if name != "auto":
-        return _open(name, model, device, require_gpu=require_gpu)
+        return _open(name, model, device, require_gpu=require_gpu, threads=threads)
     refusals: list[Refusal] = []
     # Asked once, and first: without a GPU nothing of what belongs to one is imported.
     gpus = find_gpus()
@@ -90,7 +93,7 @@ def open_backend(name: str, model: Model, *, device: int = 0, require_gpu: bool 
         if candidate in GPU_BACKENDS and not gpus.gpus:
             continue
         try:
-            backend = _open(candidate, model, device, require_gpu=require_gpu)
+            backend = _open(candidate, model, device, require_gpu=require_gpu, threads=threads)
         except (BackendError, OutOfMemoryError) as error:
             refusals.append(Refusal(candidate, error.message, error.hint))
             continue
@@ -127,9 +130,11 @@ def in_words(refusals: list[Refusal]) -> str:
     return " ".join(f"{', '.join(names)}: {why}" for why, names in names_by_reason.items())
 
 
-def _open(name: str, model: Model, device: int, *, require_gpu: bool) -> Backend:
+def _open(name: str, model: Model, device: int, *, require_gpu: bool, threads: int | None) -> Backend:
     if name not in BACKENDS:
         raise BackendError(f"There is no backend {name}.", f"Use one of auto, {', '.join(BACKENDS)}.")
     module, function = BACKENDS[name].split(":")
-    backend: Backend = getattr(importlib.import_module(module), function)(model, device=device, require_gpu=require_gpu)
+    open_it = getattr(importlib.import_module(module), function)
+    bound = {} if threads is None or name in GPU_BACKENDS else {"threads": threads}
+    backend: Backend = open_it(model, device=device, require_gpu=require_gpu, **bound)
     return backend

@@ -2,12 +2,12 @@
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import onnxruntime
 
-from ..contract import INPUT_HINTS, INPUT_LUMINANCE, OUTPUT_CHROMA, OUTPUT_DOUBT
+from ..contract import INPUT_HINTS, INPUT_LUMINANCE, OUTPUT_CHROMA, OUTPUT_COLOURS, OUTPUT_DOUBT
 from ..errors import BackendError, CancelledError, ModelError, OutOfMemoryError
 from ..model import Model, check_signature
 from . import Tensor
@@ -83,13 +83,33 @@ class OnnxRuntimeBackend:
 
     def run(self, luminance: Tensor, hints: Tensor) -> tuple[Tensor, Tensor]:
         """Run the generator; see `Backend.run`."""
+        chroma, doubt = self._run([OUTPUT_CHROMA, OUTPUT_DOUBT], luminance, hints)
+        return chroma, doubt
+
+    def colours(self, luminance: Tensor, hints: Tensor) -> Tensor:
+        """Run the generator for its suggestions; a model that has none must not be asked.
+
+        Args:
+            luminance: as for `run`.
+            hints: as for `run`.
+
+        Returns:
+            (N, SUGGESTIONS, 3, H / COLOURS_STRIDE, W / COLOURS_STRIDE) float32, see `contract`.
+
+        Raises:
+            As `run`.
+        """
+        (colours,) = self._run([OUTPUT_COLOURS], luminance, hints)
+        return colours
+
+    def _run(self, outputs: list[str], luminance: Tensor, hints: Tensor) -> list[Tensor]:
         options = onnxruntime.RunOptions()
-        options.only_execute_path_to_fetches = True  # suggestions cost nothing while nobody asks for them
+        options.only_execute_path_to_fetches = True  # nothing that was not asked for is computed
         with self._lock:
             self._running = options
         try:
-            chroma, doubt = self._session.run(
-                [OUTPUT_CHROMA, OUTPUT_DOUBT],
+            answer: list[Tensor] = self._session.run(
+                outputs,
                 {INPUT_LUMINANCE: np.ascontiguousarray(luminance), INPUT_HINTS: np.ascontiguousarray(hints)},
                 options,
             )
@@ -106,7 +126,7 @@ class OnnxRuntimeBackend:
         finally:
             with self._lock:
                 self._running = None
-        return chroma, doubt
+        return answer
 
     def cancel(self) -> None:
         """End the run under way, between two of its operators."""
@@ -124,8 +144,10 @@ def _described(nodes: list[onnxruntime.NodeArg]) -> dict[str, tuple[str, list[ob
     return {n.name: (types.get(n.type, n.type), list(n.shape)) for n in nodes}
 
 
-def open_onnxruntime(model: Model, *, device: int = 0, require_gpu: bool = False) -> OnnxRuntimeBackend:
-    """Open the CPU backend; `device` has no meaning here.
+def open_onnxruntime(
+    model: Model, *, device: int = 0, require_gpu: bool = False, threads: int | None = None
+) -> OnnxRuntimeBackend:
+    """Open the CPU backend; `device` has no meaning here.  `threads` of the session: None takes one for each core.
 
     Raises:
         BackendError: a GPU was required.
@@ -133,4 +155,9 @@ def open_onnxruntime(model: Model, *, device: int = 0, require_gpu: bool = False
     del device
     if require_gpu:
         raise BackendError("ONNX Runtime runs on the CPU here, and a GPU was required.", "Leave out --require-gpu.")
-    return OnnxRuntimeBackend(model)
+
+    def bound(options: onnxruntime.SessionOptions) -> None:
+        if threads is not None:
+            options.intra_op_num_threads = threads
+
+    return OnnxRuntimeBackend(model, replace(CPU_PLAN, configure=bound))

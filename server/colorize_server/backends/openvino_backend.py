@@ -27,7 +27,7 @@ class OpenVinoBackend:
     device = "CPU"
     providers: tuple[str, ...] = ()
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, threads: int | None = None) -> None:
         try:
             import openvino
         except ImportError as error:
@@ -38,9 +38,10 @@ class OpenVinoBackend:
             for port in network.outputs:
                 if OUTPUT_COLOURS in port.names:  # it would be computed for every picture
                     network.remove_result(port.node)
-            compiled = core.compile_model(
-                network, "CPU", {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
-            )
+            hints: dict[str, str | int] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
+            if threads is not None:
+                hints["INFERENCE_NUM_THREADS"] = threads
+            compiled = core.compile_model(network, "CPU", hints)
         except RuntimeError as error:
             raise ModelError(
                 f"OpenVINO cannot load the model {model.path}: {error}", "Use --backend onnxruntime."
@@ -100,8 +101,10 @@ class OpenVinoBackend:
         del self._request
 
 
-def open_openvino(model: Model, *, device: int = 0, require_gpu: bool = False) -> OpenVinoBackend:
-    """Open the backend; `device` has no meaning here.
+def open_openvino(
+    model: Model, *, device: int = 0, require_gpu: bool = False, threads: int | None = None
+) -> OpenVinoBackend:
+    """Open the backend; `device` has no meaning here.  `threads` that it may use: None leaves it the choice.
 
     Raises:
         BackendError: a GPU was required, or OpenVINO is not installed.
@@ -109,4 +112,4 @@ def open_openvino(model: Model, *, device: int = 0, require_gpu: bool = False) -
     del device
     if require_gpu:
         raise BackendError("OpenVINO runs on the CPU here, and a GPU was required.", "Leave out --require-gpu.")
-    return OpenVinoBackend(model)
+    return OpenVinoBackend(model, threads)

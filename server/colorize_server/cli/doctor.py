@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import os
 import platform
 import sys
 import tempfile
@@ -16,16 +15,18 @@ from .. import __version__
 from ..backends import AUTO_ORDER, GPU_BACKENDS
 from ..backends.gpu import GpuReport, find_gpus
 from ..backends.try_out import Trial, try_out
-from ..errors import ColorizeError
+from ..errors import ColorizeError, ModelError, OutputError
+from ..files import is_full
+from ..folders import home_folder
 from ..install import gimp, uxp_plugins
 from ..installation.packages import install_command, installed_versions
-from ..installation.probe import find_daemon
-from ..installation.state import StateFolder
-from ..model import load_model, shipped_model_path
-from ..settings import DEFAULT_PORT, FALLBACK_PORTS
-from ..tensorrt.cache import cache_folder
+from ..installation.state import ROOM_BYTES, STATE_DIR_VARIABLE, StateFolder
+from ..model import SHIPPED_MODEL, load_model, shipped_model_path
+from ..settings import DEFAULT_PORT, OUR_PORTS
+from ..tensorrt.cache import CACHE_DIR_VARIABLE, cache_folder
 from .model_option import add_model_option
-from .start import describe_ports
+from .own_models import default_model_path
+from .running import describe_ports, find_running
 
 NEEDED_PACKAGES: Final = (
     "aiohttp",
@@ -94,9 +95,8 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the findings; the exit code is 1 if something must be mended."""
-    model = args.model or shipped_model_path()
     lines: list[Line] = []
-    for line in findings(model, args.device):
+    for line in findings(args.model, args.device):
         lines.append(line)
         if not args.json:
             print(f"{line.status:<5}{line.check}: {line.text}", flush=True)
@@ -112,11 +112,17 @@ def run(args: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
-def findings(model: Path, device: int) -> Iterator[Line]:
-    """Yield one finding after the other; some take seconds."""
+def findings(named: Path | None, device: int) -> Iterator[Line]:
+    """Yield one finding after the other; some take seconds.  The model is the one that is named, else the default."""
     yield check_python(sys.version_info[:3])
     yield from check_packages()
-    yield check_model(model)
+    try:
+        chosen = None if named else default_model_path()
+    except ModelError as error:
+        chosen = None
+        yield Line(Status.FAIL, "default model", error.message, error.hint)
+    model = named or chosen or shipped_model_path()
+    yield check_model(model, is_chosen=chosen is not None)
     gpus = find_gpus()
     yield check_gpus(gpus, device)
     yield check_gpu_packages(gpus)
@@ -125,10 +131,13 @@ def findings(model: Path, device: int) -> Iterator[Line]:
     for trial in (*trials, *(trial_of(name, model, device, gpus) for name in optional)):
         yield check_backend(trial, gpus)
     yield check_auto(trials)
-    yield from check_folders()
-    yield from check_gimp()
-    yield check_photoshop()
-    yield check_server()
+    try:
+        yield from check_folders()
+        yield from check_gimp()
+        yield check_photoshop()
+        yield check_server()
+    except OutputError as error:  # nobody knows where the user's folders are
+        yield Line(Status.FAIL, "home folder", error.message, error.hint)
 
 
 def check_python(version: tuple[int, int, int]) -> Line:
@@ -165,16 +174,16 @@ def check_packages() -> Iterator[Line]:
         yield Line(Status.OK, "ONNX Runtime", shown)
 
 
-def check_model(path: Path) -> Line:
-    """Say which model there is."""
+def check_model(path: Path, *, is_chosen: bool = False) -> Line:
+    """Say which model there is; `is_chosen`: it was made the default by its user."""
     try:
         model = load_model(path)
     except ColorizeError as error:
-        return Line(Status.FAIL, "model", error.message, error.hint)
+        mend = f"Choose another one: colorize-server model use {SHIPPED_MODEL}." if is_chosen else error.hint
+        return Line(Status.FAIL, "model", error.message, mend)
     sizes = ", ".join(map(str, model.card.sizes))
-    return Line(
-        Status.OK, "model", f"{model.card.name} {model.card.version} ({model.sha256[:12]}), network sizes {sizes}"
-    )
+    text = f"{model.card.name} {model.card.version} ({model.sha256[:12]}), network sizes {sizes}"
+    return Line(Status.OK, "model", f"{text}; {path.stem} was chosen as the default" if is_chosen else text)
 
 
 def check_gpus(report: GpuReport, device: int) -> Line:
@@ -232,17 +241,29 @@ def check_auto(trials: list[Trial]) -> Line:
 
 
 def check_folders() -> Iterator[Line]:
-    """Say whether the folders that we write to can be written."""
-    for check, folder in (("state folder", StateFolder().path), ("engine cache", cache_folder())):
-        existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
-        try:
-            with tempfile.TemporaryFile(dir=existing):
-                pass
-        except OSError as error:
-            mend = f"Make {existing} writable for {os.environ.get('USERNAME') or os.environ.get('USER') or 'you'}."
-            yield Line(Status.FAIL, check, f"{folder} cannot be written: {error.strerror or error}", mend)
-        else:
-            yield Line(Status.OK, check, str(folder))
+    """Say whether the folders that we write to can be written, and have room."""
+    yield check_folder("state folder", StateFolder().path, STATE_DIR_VARIABLE)
+    yield check_folder("engine cache", cache_folder(), CACHE_DIR_VARIABLE)
+
+
+def check_folder(check: str, folder: Path, variable: str) -> Line:
+    """Say whether `ROOM_BYTES` can be written to a folder, or to where it will be; `variable` names another."""
+    existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    elsewhere = f"name another folder in the environment variable {variable}"
+    try:
+        with tempfile.TemporaryFile(dir=existing) as file:
+            file.write(bytes(ROOM_BYTES))
+            file.flush()
+    except OSError as error:
+        text = f"{folder} cannot be written: {error.strerror or error}"
+        if is_full(error):
+            return Line(Status.FAIL, check, text, f"Free some space on the disk of {existing}, or {elsewhere}.")
+        home = home_folder()
+        if home.is_relative_to(existing) and not home.is_dir():
+            mend = f"Your home folder, {home}, is not there: set the environment variable HOME to one that is"
+            return Line(Status.FAIL, check, text, f"{mend}, or {elsewhere}.")
+        return Line(Status.FAIL, check, text, f"Make {existing} writable, or {elsewhere}.")
+    return Line(Status.OK, check, str(folder))
 
 
 def check_gimp() -> Iterator[Line]:
@@ -288,18 +309,19 @@ def _check_plug_in_version(check: str, version: str, found: str, command: str) -
 def check_server() -> Line:
     """Say whether the server runs, and if not, whether it could listen."""
     folder = StateFolder()
-    running = find_daemon(folder)
+    try:
+        running = find_running(folder)
+    except ColorizeError as error:
+        return Line(Status.FAIL, "server", error.message, error.hint)
     if running is not None:
         state, found = running
         if found.health.get("ready"):
             return Line(Status.OK, "server", f"runs on port {state.port}")
         reason = (found.health.get("error") or {}).get("message", "it is still starting")
         return Line(Status.WARN, "server", f"runs on port {state.port}, but is not ready: {reason}")
-    known = folder.load()
-    taken = describe_ports("" if known is None else known.token)
-    ports = (DEFAULT_PORT, *FALLBACK_PORTS)
-    if len(taken) == len(ports):
-        mend = f"End the programs that hold the ports {', '.join(map(str, ports))}, or start with --port."
+    taken = describe_ports(folder.known_token() or "")
+    if len(taken) == len(OUR_PORTS):
+        mend = f"End the programs that hold the ports {', '.join(map(str, OUR_PORTS))}, or start with --port."
         return Line(Status.FAIL, "server", " ".join(taken), mend)
     if taken:
         return Line(Status.WARN, "server", f"does not run. {' '.join(taken)} It will take another.")

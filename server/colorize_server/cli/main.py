@@ -12,10 +12,11 @@ from typing import Any, Final, Protocol
 
 from .. import __version__
 from ..errors import ColorizeError
+from ..interrupts import STOPPED, raise_again
 
 Subparsers = Any  # argparse gives its class no public name
 
-COMMANDS: Final = ("start", "stop", "status", "pair", "token", "install", "doctor", "selftest")
+COMMANDS: Final = ("start", "open", "stop", "status", "pair", "token", "model", "install", "doctor", "selftest")
 """Names of the subcommands' modules, in the order of the help page."""
 
 _DESCRIPTION: Final = """\
@@ -44,16 +45,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for command in commands.values():
         if command is not None:
             command.add_parser(subparsers)
-    args = parser.parse_args(words)
-    chosen = commands[args.command]
-    assert chosen is not None  # noqa: S101 - argparse knows only the commands that are there
     try:
+        args = parser.parse_args(words)
+        chosen = commands[args.command]
+        assert chosen is not None  # noqa: S101 - argparse knows only the commands that are there
+        raise_again()
         return chosen.run(args)
     except ColorizeError as error:
         print(f"colorize-server: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        return 130
+        print("colorize-server: stopped.", file=sys.stderr)
+        return STOPPED
 
 
 def _command(name: str) -> Command | None:

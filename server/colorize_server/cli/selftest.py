@@ -10,10 +10,11 @@ import numpy as np
 
 from ..backends import BACKENDS, Backend, open_backend
 from ..errors import ColorizeError
-from ..model import Model, load_model, shipped_model_path
+from ..model import Model, load_model
 from ..samples import NetworkInput, network_inputs, sample_paths
 from ..tensorrt.difference import LARGEST_MEAN, LARGEST_P999, ChromaDifference, chroma_difference
 from .model_option import add_model_option
+from .own_models import model_of
 
 _WARM_UP_RUNS: Final = 3
 """The first compiles, the second records a CUDA graph, the third replays it."""
@@ -64,7 +65,7 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the numbers; the exit code is 0 if the backend passes."""
-    model = load_model(args.model or shipped_model_path())
+    model = load_model(model_of(args))
     if args.backend != "auto" and args.backend not in BACKENDS:
         raise ColorizeError(
             f"There is no backend {args.backend}.", f"Use one of auto, {', '.join(BACKENDS)}.", code="bad_parameter"

@@ -4,9 +4,10 @@ import argparse
 import json
 from typing import Any
 
-from ..installation.probe import find_daemon
+from ..errors import ColorizeError
 from ..installation.state import StateFolder
-from .start import describe_ports
+from .own_models import chosen_name
+from .running import describe_ports, find_running
 
 
 def add_parser(subparsers: Any) -> None:
@@ -20,16 +21,27 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the status; the exit code is 0 if the daemon is ready, 3 if it does not run, 1 otherwise."""
+    """Print the status; the exit code is 0 if the daemon is ready, 3 if it does not run, 1 otherwise.
+
+    Raises:
+        ColorizeError: it runs and does not answer.
+    """
     folder = StateFolder()
-    running = find_daemon(folder)
+    try:
+        running = find_running(folder)
+    except ColorizeError:
+        if not args.json:
+            raise
+        print(json.dumps({"state": "hung"}))
+        return 1
     if running is None and args.json:
         print(json.dumps({"state": "not running"}))
         return 3
     if running is None:
         print("colorize-server does not run.")
-        state = folder.load()
-        for line in describe_ports("" if state is None else state.token):
+        for line in _default_model():
+            print(line)
+        for line in describe_ports(folder.known_token() or ""):
             print(line)
         return 3
     state, found = running
@@ -38,10 +50,16 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps(health, indent=1))
     else:
         print(f"colorize-server {state.version} runs on port {state.port} (process {state.pid}).")
-        for line in _lines(health):
+        for line in [*_lines(health), *_default_model()]:
             print(line)
         print(f"Log: {folder.log_file}")
     return 0 if health.get("ready") else 1
+
+
+def _default_model() -> list[str]:
+    """Name the model that was chosen as the default, which the next start takes."""
+    name = chosen_name()
+    return [] if name is None else [f"Default model: {name}"]
 
 
 def _lines(health: dict[str, Any]) -> list[str]:

@@ -3,9 +3,8 @@
 import argparse
 from typing import Any, Final
 
-from ..installation.probe import find_daemon
 from ..installation.state import StateFolder
-from .start import hung_error, stop_and_wait
+from .running import describe_ports, find_running, stop_and_wait
 
 _TIMEOUT_S: Final = 120.0
 
@@ -20,13 +19,11 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Stop the daemon."""
     folder = StateFolder()
-    running = find_daemon(folder)
+    running = find_running(folder)
     if running is None:
-        if folder.path.is_dir():
-            with folder.lock() as is_free:
-                if not is_free:
-                    raise hung_error(folder)
         print("colorize-server does not run.")
+        for line in describe_ports(folder.known_token() or ""):
+            print(line)
         return 0
     if running[1].health["queue"]["running"]:
         print("Waiting for the picture under way.", flush=True)

@@ -16,6 +16,7 @@ from ..errors import BackendError, BadRequestError, CancelledError, ColorizeErro
 from ..tensorrt.flavours import FLAVOURS, RTX
 from ..tensorrt.graph import Precision
 from .model_option import model_path
+from .own_models import model_of
 
 _DESCRIPTION: Final = """\
 Builds the TensorRT engine of a model, so that colorize-server computes on an NVIDIA graphics card.
@@ -116,13 +117,13 @@ def run(args: argparse.Namespace, cancelled: threading.Event) -> int:
     """
     # Here, so that --help answers at once.
     from ..backends.gpu import choose_gpu
-    from ..model import load_model, shipped_model_path
+    from ..model import load_model
     from ..tensorrt.build import BuildRequest, build_engine, recipe_for
     from ..tensorrt.cache import cached_path, save_engine
     from ..tensorrt.card import EngineCard, read_engine
 
     flavour = FLAVOURS[args.flavour]
-    model = load_model(args.model or shipped_model_path())
+    model = load_model(model_of(args))
     gpu = None
     if flavour.needs_gpu_to_build:
         gpu = choose_gpu(args.device)

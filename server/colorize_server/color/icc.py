@@ -12,11 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .cie import Floats
-from .rgb import RgbSpace, TransferCurve
+from .rgb import D50, RgbSpace, TransferCurve
 
 HEADER_BYTES = 128
 MAX_TAGS = 200
 MAX_CURVE_POINTS = 65536
+PROFILE_POINTS = 4096
+"""Of the curves of profiles that are written."""
 
 
 class UnreadableProfileError(ValueError):
@@ -155,3 +157,34 @@ def _read(profile: bytes) -> RgbSpace | GreyProfile:
         red, green, blue = (_curve(title, tags[t]) for t in wanted[3:])
         return RgbSpace(title, matrix, (red, green, blue))
     raise UnreadableProfileError("it is not of the matrix or the grey kind")
+
+
+def matrix_profile(space: RgbSpace) -> bytes:
+    """Return an ICC profile (version 2.4, matrix and curves) of a space whose three curves are the same."""
+    points = np.clip(space.curves[0].decode(np.linspace(0, 1, PROFILE_POINTS)), 0, 1)
+    curve = b"curv" + bytes(4) + struct.pack(">I", PROFILE_POINTS) + np.rint(points * 65535).astype(">u2").tobytes()
+    name = space.name.encode("ascii", "replace") + b"\0"
+    # After the ASCII text come an empty Unicode one and an empty Macintosh one (ICC.1:2001-04, 6.5.17).
+    title = b"desc" + bytes(4) + struct.pack(">I", len(name)) + name + bytes(78)
+    columns = [_xyz_tag(*space.to_xyz_d50[:, c]) for c in range(3)]
+    wanted = [
+        (b"desc", title),
+        (b"cprt", b"text" + bytes(4) + b"No copyright\0"),
+        (b"wtpt", _xyz_tag(*D50)),
+        *zip((b"rXYZ", b"gXYZ", b"bXYZ"), columns, strict=True),
+        *((tag, curve) for tag in (b"rTRC", b"gTRC", b"bTRC")),
+    ]
+    table, body, places = b"", b"", {}
+    start = HEADER_BYTES + 4 + 12 * len(wanted)
+    for tag, data in wanted:
+        if data not in places:
+            places[data] = start + len(body)
+            body += data + bytes(-len(data) % 4)
+        table += tag + struct.pack(">II", places[data], len(data))
+    header = struct.pack(">I4x4s4s4s4s12x4s28x", start + len(body), b"\2\x40\0\0", b"mntr", b"RGB ", b"XYZ ", b"acsp")
+    header += _xyz_tag(*D50)[8:] + bytes(48)
+    return header + struct.pack(">I", len(wanted)) + table + body
+
+
+def _xyz_tag(x: float, y: float, z: float) -> bytes:
+    return b"XYZ " + bytes(4) + struct.pack(">3i", *(round(v * 65536) for v in (x, y, z)))

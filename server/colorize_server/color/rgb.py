@@ -4,7 +4,7 @@ All matrices are chromatically adapted to D65 (or to D50 where the name says so)
 annex E prescribes, and XYZ are relative to the adapted white: a neutral is (1, 1, 1) times its luminance.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, TypeAlias
@@ -134,26 +134,35 @@ class RgbSpace:
         return self.encoded_from_linear(linear)
 
 
-def _from_primaries(
+def space_of(
     name: str,
-    primaries: tuple[tuple[float, float], tuple[float, float], tuple[float, float]],
+    primaries: Sequence[tuple[float, float]],
     white: tuple[float, float, float],
     curve: TransferCurve,
 ) -> RgbSpace:
+    """Return the space of three primaries (CIE x, y), the XYZ of its white, and one curve for all."""
     xyz = np.array([[x / y, 1.0, (1 - x - y) / y] for x, y in primaries]).T
     matrix = xyz * np.linalg.solve(xyz, np.array(white))
     to_d50 = matrix if white == D50 else adaptation(white, D50) @ matrix
     return RgbSpace(name, to_d50, (curve, curve, curve))
 
 
-_BT709 = ((0.64, 0.33), (0.30, 0.60), (0.15, 0.06))
-SRGB: Final = _from_primaries("srgb", _BT709, D65, SRGB_CURVE)
+BT709_PRIMARIES: Final = ((0.64, 0.33), (0.30, 0.60), (0.15, 0.06))
+"""ITU-R BT.709 and sRGB: CIE x, y of red, green and blue."""
+SRGB: Final = space_of("srgb", BT709_PRIMARIES, D65, SRGB_CURVE)
 """IEC 61966-2-1."""
-LINEAR_SRGB: Final = _from_primaries("linear", _BT709, D65, LINEAR_CURVE)
+LINEAR_SRGB: Final = space_of("linear", BT709_PRIMARIES, D65, LINEAR_CURVE)
 """sRGB primaries without a curve."""
-ADOBE_RGB: Final = _from_primaries("adobe-rgb", ((0.64, 0.33), (0.21, 0.71), (0.15, 0.06)), D65, gamma_curve(563 / 256))
+ADOBE_RGB: Final = space_of("adobe-rgb", ((0.64, 0.33), (0.21, 0.71), (0.15, 0.06)), D65, gamma_curve(563 / 256))
 """Adobe RGB (1998) color image encoding, 2005-05."""
-PROPHOTO: Final = _from_primaries(
-    "prophoto", ((0.7347, 0.2653), (0.1596, 0.8404), (0.0366, 0.0001)), D50, gamma_curve(1.8)
-)
+PROPHOTO: Final = space_of("prophoto", ((0.7347, 0.2653), (0.1596, 0.8404), (0.0366, 0.0001)), D50, gamma_curve(1.8))
 """ProPhoto RGB as its ICC profile has it: ROMM primaries, D50, a pure 1.8 (the profile has no linear toe)."""
+
+
+def lab_d50_from_d65(lab: Floats) -> Floats:
+    """Return L*a*b* relative to D50 (ICC, Photoshop) of the colours that (..., 3) L*a*b* relative to D65 name.
+
+    By way of sRGB's linear light, which both are defined by here; same dtype, new array.
+    """
+    linear = relative_xyz_from_lab(lab) @ np.linalg.inv(SRGB.to_relative_xyz).T.astype(lab.dtype)
+    return lab_from_relative_xyz(linear @ SRGB.to_relative_xyz_d50.T.astype(lab.dtype))

@@ -11,7 +11,8 @@ from aiohttp.typedefs import Handler
 
 from ..errors import BadRequestError, RefusedError
 from ..installation.probe import health_proof, local_address
-from .keys import ACCESS, ACTIVITY, CLIENT, Access
+from .keys import ACCESS, ACTIVITY, CLIENT, PAGE_KEYS, PAGE_SESSION, Access
+from .page.access import WITHOUT_KEY, check_file, check_route, is_file, is_route, page_key, wrong_key
 
 HEALTH_PATH: Final = "/v1/health"
 TOKEN_HEADER: Final = "X-Colorize-Token"  # noqa: S105 - the header's name
@@ -29,11 +30,20 @@ def proof_of(token: str, nonce: str, port: int) -> str:
     Raises:
         BadRequestError: if the nonce is not one.
     """
+    check_nonce(nonce)
+    return health_proof(token, nonce, port)
+
+
+def check_nonce(nonce: str) -> None:
+    """Refuse what is no nonce.
+
+    Raises:
+        BadRequestError: if it is none.
+    """
     if not NONCE_PATTERN.fullmatch(nonce):
         raise BadRequestError(
             "The nonce must be 16 to 128 hexadecimal digits.", "Make a new random one for each question."
         )
-    return health_proof(token, nonce, port)
 
 
 @web.middleware
@@ -41,15 +51,33 @@ async def check_access(request: web.Request, handler: Handler) -> web.StreamResp
     """Refuse a request that a web page, or anyone without the token, could have sent."""
     access = request.app[ACCESS]
     _check_host(request, access)
-    _check_origin(request)
-    if request.path != HEALTH_PATH:
-        _check_token(request, access.token())
-    request[CLIENT] = _client(request)
+    if is_file(request.path):
+        check_file(request)
+    elif is_route(request.path):
+        _check_page(request)
+    else:
+        _check_origin(request)
+        if request.path != HEALTH_PATH:
+            _check_token(request, access.token())
+        request[CLIENT] = _client(request)
     try:
         return await handler(request)
     finally:
-        if request.path != HEALTH_PATH:
+        if request.path != HEALTH_PATH and not is_file(request.path):
             request.app[ACTIVITY].last = time.monotonic()
+
+
+def _check_page(request: web.Request) -> None:
+    """Refuse whoever is not a tab with a key; the two routes by which it gets one need none."""
+    check_route(request)
+    if request.path in WITHOUT_KEY:
+        return
+    key = page_key(request)
+    session = request.app[PAGE_KEYS].holder(key)
+    if session is None:
+        raise wrong_key()
+    request[PAGE_SESSION] = session
+    request[CLIENT] = f"page/{key.partition('.')[0]}"
 
 
 def _check_host(request: web.Request, access: Access) -> None:

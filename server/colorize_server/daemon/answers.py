@@ -1,14 +1,14 @@
 """Answers with pictures: headers, and bytes from shared memory to the socket piece by piece."""
 
 import asyncio
-import secrets
 from typing import Final
 
 from aiohttp import web
 
-from ..inference.task import PNG, RAW, Answer, WorkerInfo
+from ..inference.task import Answer, WorkerInfo
 from ..settings import Limits
 from .failures import HEADERS
+from .framing import Framing
 from .jobs import expired_error
 from .work import Work
 
@@ -30,19 +30,22 @@ async def send_result(request: web.Request, work: Work, info: WorkerInfo, limits
 async def _send(
     request: web.Request, work: Work, answer: Answer, content: memoryview, info: WorkerInfo, limits: Limits
 ) -> web.StreamResponse:
-    content_type, pieces = _framed(work.task.answer_type, answer, content)
+    framing = work.framing(answer)
+    pieces = _framed(framing, answer, content)
     response = web.StreamResponse(headers=HEADERS)
-    response.headers["Content-Type"] = content_type
+    response.headers["Content-Type"] = framing.content_type
     response.content_length = sum(len(piece) for piece in pieces)
     if answer.recipe_bytes:
         response.headers["X-Colorize-Recipe-Bytes"] = str(answer.recipe_bytes)
+    if answer.hinted is not None:
+        response.headers["X-Colorize-Hinted"] = str(answer.hinted)
     if answer.touched is not None:
         response.headers["X-Colorize-Touched"] = str(answer.touched)
+    of_pixels = {"Channels": answer.channels, "Depth": answer.depth} if answer.channels else {}
     for name, value in {
         "Width": answer.width,
         "Height": answer.height,
-        "Channels": answer.channels,
-        "Depth": answer.depth,
+        **of_pixels,
         "Model": f"{info.model['name']} {info.model['version']}",
         "Model-Sha256": info.model["sha256"],
         "Backend": info.backend["active"],
@@ -65,24 +68,11 @@ async def _send(
     return response
 
 
-def _framed(answer_type: str, answer: Answer, content: memoryview) -> tuple[str, list[memoryview]]:
-    """Return Content-Type and the pieces of a body: as it is, or as multipart/mixed if a doubt picture follows."""
-    if not answer.doubt_bytes or answer_type == RAW:
-        return answer_type, [content]
-    boundary = secrets.token_hex(16)
+def _framed(framing: Framing, answer: Answer, content: memoryview) -> list[memoryview]:
+    """Return the pieces of a body."""
     end = answer.picture_bytes
-
-    def head(name: str, media_type: str, lead: str) -> memoryview:
-        disposition = f'Content-Disposition: inline; name="{name}"'
-        return memoryview(f"{lead}--{boundary}\r\n{disposition}\r\nContent-Type: {media_type}\r\n\r\n".encode())
-
-    return f"multipart/mixed; boundary={boundary}", [
-        head("picture", answer_type, ""),
-        content[:end],
-        head("doubt", PNG, "\r\n"),
-        content[end:],
-        memoryview(f"\r\n--{boundary}--\r\n".encode()),
-    ]
+    before, between, after = (memoryview(part) for part in (framing.before, framing.between, framing.after))
+    return [piece for piece in (before, content[:end], between, content[end:], after) if piece]
 
 
 def _printable(text: str) -> str:

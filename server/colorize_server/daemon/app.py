@@ -9,7 +9,7 @@ from aiohttp import web
 from ..inference.process import InferenceProcess
 from ..inference.started import StartedProcess
 from ..settings import Limits, Settings
-from . import handlers
+from . import handlers, records
 from .access import check_access
 from .connections import Connection, Connections
 from .failures import answer_failures
@@ -21,6 +21,7 @@ from .keys import (
     INFERENCE,
     JOBS,
     MEMORY,
+    PAGE_KEYS,
     SCHEDULER,
     SETTINGS,
     SHUTDOWN,
@@ -28,6 +29,9 @@ from .keys import (
     Activity,
     Shutdown,
 )
+from .page.keys import PageKeys
+from .page.routes import page_routes
+from .page.sessions import Session, give_up_idle
 from .scheduler import Scheduler
 from .work import HeldMemory
 
@@ -60,7 +64,8 @@ def create_app(
     app[INFERENCE] = inference
     app[SCHEDULER] = scheduler
     app[JOBS] = Jobs(scheduler, settings.limits)
-    app[MEMORY] = HeldMemory(settings.limits)
+    app[MEMORY] = memory = HeldMemory(settings.limits)
+    app[PAGE_KEYS] = PageKeys(lambda: Session(memory), Session.let_go)
     app[SHUTDOWN] = Shutdown(on_shutdown)
     app.cleanup_ctx.append(_run)
     app.add_routes(
@@ -68,7 +73,9 @@ def create_app(
             web.get("/v1/health", handlers.health),
             web.get("/v1/openapi.json", handlers.openapi),
             web.post("/v1/colorize", handlers.colorize),
+            web.post("/v1/suggest", handlers.suggest),
             web.post("/v1/touchups", handlers.touchups),
+            web.post("/v1/provenance", records.provenance),
             web.post("/v1/jobs", handlers.create_job),
             # Not for HEAD: asking for a job keeps it alive, and a result is sent piece by piece.
             web.get("/v1/jobs/{id}", handlers.show_job, allow_head=False),
@@ -77,6 +84,7 @@ def create_app(
             web.post("/v1/shutdown", handlers.shutdown),
         ]
     )
+    app.add_routes(page_routes())
     return app
 
 
@@ -91,6 +99,7 @@ async def _run(app: web.Application) -> AsyncIterator[None]:
         await sweeper
     await app[SCHEDULER].close()
     app[JOBS].close()
+    app[PAGE_KEYS].close()
     await app[INFERENCE].close()
 
 
@@ -99,6 +108,8 @@ async def _sweep(app: web.Application) -> None:
         await asyncio.sleep(_SWEEP_INTERVAL_S)
         app[JOBS].sweep()
         app[SCHEDULER].expire()
+        app[PAGE_KEYS].sweep()
+        give_up_idle(app[PAGE_KEYS].holders())
 
 
 class Listener:

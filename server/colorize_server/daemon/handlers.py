@@ -10,7 +10,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from .. import PRODUCT, __version__
-from ..errors import BadRequestError, ColorizeError, PictureError, RefusedError
+from ..errors import BadRequestError, ColorizeError, NoSuggestionsError, PictureError, RefusedError
 from ..inference.task import Task
 from .access import proof_of
 from .answers import send_result
@@ -19,13 +19,23 @@ from .failures import HEADERS
 from .jobs import expired_error
 from .keys import ACCESS, CLIENT, INFERENCE, JOBS, MEMORY, SCHEDULER, SETTINGS, SHUTDOWN
 from .openapi import openapi_document
-from .parameters import MAX_WAIT_S, answer_type, single_values, task_from_query, touch_ups_task
+from .parameters import (
+    MAX_WAIT_S,
+    PLACE,
+    answer_type,
+    single_values,
+    suggestions_task,
+    task_from_query,
+    touch_ups_task,
+)
 from .work import State, Work
 
 PROTOCOL: Final = 1
 RECIPE_BYTES: Final = 4 << 20
 """Room that is kept for a recipe's chroma."""
-FEATURES: Final = ("recipe", "touchups")
+SUGGESTIONS_BYTES: Final = 64 << 10
+"""Room that is kept for suggestions; those of 16 places take 12 kB."""
+FEATURES: Final = ("recipe", "touchups", "provenance", "layers")
 """What version 1 has learned since its first server, which names none."""
 
 
@@ -64,6 +74,7 @@ async def health(request: web.Request) -> web.Response:
         "ready": state == "ready",
         "backend": {"requested": settings.backend, **active},
         "model": None if info is None else info.model,
+        "suggestions": info is not None and info.suggests_colours,
         "queue": {
             "length": scheduler.waiting,
             "running": scheduler.running,
@@ -86,6 +97,11 @@ async def health(request: web.Request) -> web.Response:
 async def colorize(request: web.Request) -> web.StreamResponse:
     """Colorize a picture in one exchange; a client that goes away takes its work with it."""
     return await _exchange(request, _task(request))
+
+
+async def suggest(request: web.Request) -> web.StreamResponse:
+    """Tell which colours places of a picture may have."""
+    return await _exchange(request, _suggestions(request))
 
 
 async def touchups(request: web.Request) -> web.StreamResponse:
@@ -118,7 +134,8 @@ async def _answer(request: web.Request, work: Work) -> web.StreamResponse:
 
 async def create_job(request: web.Request) -> web.Response:
     """Take a picture; its client asks for the result later."""
-    async with _received(request, _task(request)) as work:
+    task = _suggestions(request) if PLACE in request.query else _task(request)
+    async with _received(request, task) as work:
         request.app[JOBS].add(work)
     return answer_json(work.as_members(), 202, Location=f"/v1/jobs/{work.id}")
 
@@ -197,11 +214,12 @@ async def _received(request: web.Request, task: Task) -> AsyncIterator[Work]:
                 extra_bytes = task.raw.width * task.raw.height if task.wants_doubt else 0
                 # A recipe takes its strokes with it, packed; at the very worst they are as long as they came.
                 extra_bytes += RECIPE_BYTES + task.raw.body_bytes - task.raw.picture_bytes if task.wants_recipe else 0
-                work.hold(task.raw.answer_bytes + extra_bytes)
+                work.hold(SUGGESTIONS_BYTES if task.places else task.raw.answer_bytes + extra_bytes)
             body = await BodyReader(request, limits, work).read(task)
             work.inputs = body.buffers
             if task.raw is None:
-                chosen = answer_type(body.media_type, request.headers.get("Accept", ""))
+                accept = request.headers.get("Accept", "")
+                chosen = task.answer_type if task.places else answer_type(body.media_type, accept)
                 work.task = replace(task, media_type=body.media_type, answer_type=chosen)
             scheduler.submit(work)
     except BaseException:
@@ -221,6 +239,15 @@ def _task(request: web.Request) -> Task:
         request.app[SETTINGS].limits,
         [] if info is None else info.sizes,
     )
+
+
+def _suggestions(request: web.Request) -> Task:
+    _check_encoding(request)
+    task = suggestions_task(list(request.query.items()), _media_type(request), request.app[SETTINGS].limits)
+    info = request.app[INFERENCE].info
+    if info is not None and not info.suggests_colours:
+        raise NoSuggestionsError.of_model(f"{info.model['name']} {info.model['version']}")
+    return task
 
 
 def _media_type(request: web.Request) -> str:

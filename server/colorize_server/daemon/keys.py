@@ -11,6 +11,8 @@ from ..inference.process import InferenceProcess
 from ..settings import DEFAULT_HOST, Settings
 from .connections import Connections
 from .jobs import Jobs
+from .page.keys import PageKeys
+from .page.sessions import Session
 from .scheduler import Scheduler
 from .work import HeldMemory
 
@@ -62,7 +64,11 @@ SCHEDULER: Final = web.AppKey("scheduler", Scheduler)
 CONNECTIONS: Final = web.AppKey("connections", Connections)
 JOBS: Final = web.AppKey("jobs", Jobs)
 MEMORY: Final = web.AppKey("memory", HeldMemory)
+PAGE_KEYS: Final = web.AppKey("page_keys", PageKeys[Session])
 SHUTDOWN: Final = web.AppKey("shutdown", Shutdown)
 
 CLIENT: Final = web.RequestKey("client", str)
 """Where a request keeps the id of its client, once it was checked."""
+
+PAGE_SESSION: Final = web.RequestKey("page_session", Session)
+"""Where a request of the page keeps what is held for its tab."""

@@ -4,11 +4,12 @@ import re
 from typing import Any, Final
 
 from .. import PRODUCT, __version__
-from ..inference.task import ENCODED, PNG, RAW, TIFF
-from ..picture.options import MIN_SIDE, SATURATION_RANGE, Blend, Host, Output
+from ..contract import SUGGESTIONS
+from ..inference.task import ENCODED, PNG, PSD, RAW, TIFF, XMP
+from ..picture.options import MIN_SIDE, MOST_PLACES, SATURATION_RANGE, Blend, Host, Output
 from ..settings import Limits
 from .access import CLIENT_HEADER, CLIENT_PATTERN, NONCE_PATTERN, TOKEN_HEADER
-from .parameters import MAX_WAIT_S, MULTIPART, PROFILES
+from .parameters import MAX_WAIT_S, MULTIPART, PLACE, PROFILES
 from .work import State
 
 Members = dict[str, Any]
@@ -29,7 +30,9 @@ def openapi_document(limits: Limits) -> Members:
         limits: the daemon's, which bound sizes of pictures.
     """
     body = _picture_body()
-    query = _picture_query(limits)
+    shape = _shape_query(limits)
+    query = [*shape, *_layer_options(), _client()]
+    places = _parameter(PLACE, _places_schema(), required=True)
     job = {"application/json": {"schema": {"$ref": "#/components/schemas/Job"}}}
     job_id = _parameter("id", _STRING, where="path", required=True)
     wait = _parameter("wait", {"type": "number", "minimum": 0, "maximum": MAX_WAIT_S, "default": 0})
@@ -57,6 +60,15 @@ def openapi_document(limits: Limits) -> Members:
             "/v1/colorize": {
                 "post": _operation("colorize", query, {200: _picture_answer()}, _PICTURE_ERRORS, body=body)
             },
+            "/v1/suggest": {
+                "post": _operation(
+                    "suggest",
+                    [*shape, places, _client()],
+                    {200: _json_schema("Suggestions")},
+                    _PICTURE_ERRORS,
+                    body=body,
+                )
+            },
             "/v1/touchups": {
                 "post": _operation(
                     "touchUps",
@@ -66,13 +78,31 @@ def openapi_document(limits: Limits) -> Members:
                     body={"required": True, "content": {RAW: {"schema": _BINARY}}},
                 )
             },
-            "/v1/jobs": {"post": _operation("createJob", query, {202: job}, _PICTURE_ERRORS, body=body)},
+            "/v1/provenance": {
+                "post": _operation(
+                    "provenance",
+                    _record_query(),
+                    {200: {XMP: {"schema": _BINARY}}},
+                    (400, 401, 403, 408, 413, 415, 431, 503),
+                    body={"required": False, "content": {XMP: {"schema": _BINARY}}},
+                )
+            },
+            "/v1/jobs": {
+                "post": _operation(
+                    "createJob", [*query, {**places, "required": False}], {202: job}, _PICTURE_ERRORS, body=body
+                )
+            },
             "/v1/jobs/{id}": {
                 "get": _operation("showJob", [job_id, wait], {200: job}, _JOB_ERRORS),
                 "delete": _operation("deleteJob", [job_id], {204: None}, _JOB_ERRORS),
             },
             "/v1/jobs/{id}/result": {
-                "get": _operation("fetchResult", [job_id], {200: _picture_answer()}, (*_JOB_ERRORS, 409))
+                "get": _operation(
+                    "fetchResult",
+                    [job_id],
+                    {200: {**_picture_answer(), **_json_schema("Suggestions")}},
+                    (*_JOB_ERRORS, 409),
+                )
             },
             "/v1/shutdown": {
                 "post": _operation(
@@ -82,7 +112,12 @@ def openapi_document(limits: Limits) -> Members:
         },
         "components": {
             "securitySchemes": {"token": {"type": "apiKey", "in": "header", "name": TOKEN_HEADER}},
-            "schemas": {"Error": _error_schema(), "Job": _job_schema(), "Health": _health_schema()},
+            "schemas": {
+                "Error": _error_schema(),
+                "Job": _job_schema(),
+                "Health": _health_schema(),
+                "Suggestions": _suggestions_schema(),
+            },
         },
     }
 
@@ -95,31 +130,57 @@ def _matching(pattern: re.Pattern[str]) -> Members:
     return {"type": "string", "pattern": f"^{pattern.pattern}$"}
 
 
-def _picture_query(limits: Limits) -> list[Members]:
-    side = {"type": "integer", "minimum": MIN_SIDE, "maximum": limits.max_side}
-    low, high = SATURATION_RANGE
+def _side(limits: Limits) -> Members:
+    return {"type": "integer", "minimum": MIN_SIDE, "maximum": limits.max_side}
+
+
+def _client() -> Members:
+    return _parameter(CLIENT_HEADER, _matching(CLIENT_PATTERN), where="header")
+
+
+def _shape_query(limits: Limits) -> list[Members]:
+    """Return what tells how to read a raw body."""
     return [
-        _parameter("width", side),
-        _parameter("height", side),
+        _parameter("width", _side(limits)),
+        _parameter("height", _side(limits)),
         _parameter("channels", {"type": "integer", "enum": [1, 2, 3, 4]}),
         _parameter("depth", {"type": "integer", "enum": [8, 16], "default": 8}),
         _parameter("profile", {"type": "string", "enum": list(PROFILES), "default": "srgb"}),
+        _parameter("hints", {"type": "string", "enum": ["rgba8"]}),
+    ]
+
+
+def _layer_options() -> list[Members]:
+    low, high = SATURATION_RANGE
+    return [
         _parameter("output", {"type": "string", "enum": list(Output), "default": Output.LAYER}),
         _parameter("host", {"type": "string", "enum": list(Host), "default": Host.NONE}),
         _parameter("blend", {"type": "string", "enum": list(Blend), "default": Blend.COLOR}),
         _parameter("size", _INTEGER),
         _parameter("saturation", {"type": "number", "minimum": low, "maximum": high, "default": 1}),
-        _parameter("hints", {"type": "string", "enum": ["rgba8"]}),
         _parameter("include", {"type": "string", "enum": ["doubt", "recipe", "doubt,recipe", "recipe,doubt"]}),
         _parameter("recipe", {"type": "integer", "minimum": 1}),
-        _parameter(CLIENT_HEADER, _matching(CLIENT_PATTERN), where="header"),
     ]
 
 
+def _places_schema() -> Members:
+    place = {"type": "string", "pattern": "^[0-9]{1,9},[0-9]{1,9}$"}
+    return {"type": "array", "items": place, "minItems": 1, "maxItems": MOST_PLACES}
+
+
 def _layer_query(limits: Limits) -> list[Members]:
-    side = {"type": "integer", "minimum": MIN_SIDE, "maximum": limits.max_side}
-    client = _parameter(CLIENT_HEADER, _matching(CLIENT_PATTERN), where="header")
-    return [_parameter("width", side, required=True), _parameter("height", side, required=True), client]
+    side = _side(limits)
+    return [_parameter("width", side, required=True), _parameter("height", side, required=True), _client()]
+
+
+def _record_query() -> list[Members]:
+    low, high = SATURATION_RANGE
+    return [
+        _parameter("size", _INTEGER),
+        _parameter("saturation", {"type": "number", "minimum": low, "maximum": high}),
+        _parameter("hints", {"type": "string", "enum": ["painted"]}),
+        _client(),
+    ]
 
 
 def _picture_body() -> Members:
@@ -135,7 +196,26 @@ def _picture_body() -> Members:
 
 
 def _picture_answer() -> Members:
-    return {kind: {"schema": _BINARY} for kind in (RAW, PNG, TIFF, "multipart/mixed")}
+    return {kind: {"schema": _BINARY} for kind in (RAW, PNG, TIFF, PSD, "multipart/mixed")}
+
+
+def _suggestions_schema() -> Members:
+    def numbers(of: Members) -> Members:
+        return {"type": "array", "items": of, "minItems": 3, "maxItems": 3}
+
+    colour = _object(
+        {
+            "lab": numbers(_NUMBER),
+            "srgb": numbers({"type": "integer", "minimum": 0, "maximum": 255}),
+            "share": {"type": "number", "minimum": 0, "maximum": 1},
+            "used": {"type": "boolean"},
+        },
+        optional=("used",),
+    )
+    colours = {"type": "array", "items": colour, "maxItems": SUGGESTIONS}
+    place = _object({"x": _INTEGER, "y": _INTEGER, "lightness": _NUMBER, "colours": colours})
+    places = {"type": "array", "items": place, "minItems": 1, "maxItems": MOST_PLACES}
+    return _object({"model": _STRING, "places": places})
 
 
 def _json_schema(name: str) -> Members:
@@ -185,8 +265,9 @@ def _job_schema() -> Members:
             "depth": _INTEGER,
             "content_type": _STRING,
             "recipe_bytes": _INTEGER,
+            "hinted": _INTEGER,
         },
-        optional=("recipe_bytes",),
+        optional=("recipe_bytes", "hinted"),
     )
     return _object(
         {
@@ -222,6 +303,7 @@ def _health_schema() -> Members:
                 }
             ),
             "model": {"type": ["object", "null"]},
+            "suggestions": {"type": "boolean"},
             "queue": _object({"length": _INTEGER, "running": _INTEGER, "limit": _INTEGER}),
             "limits": _object({"max_body_bytes": _INTEGER, "max_pixels": _INTEGER, "max_side": _INTEGER}),
             "error": {"$ref": "#/components/schemas/Error"},

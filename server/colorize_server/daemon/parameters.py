@@ -6,8 +6,8 @@ from enum import StrEnum
 from typing import Final, TypeVar
 
 from ..errors import BadRequestError, PictureError, SizeNotOfferedError
-from ..inference.task import ENCODED, PNG, RAW, TIFF, RawPicture, Task
-from ..picture.options import MIN_SIDE, SATURATION_RANGE, Blend, Host, Options, Output
+from ..inference.task import ENCODED, JSON, PNG, PSD, RAW, TIFF, RawPicture, Task
+from ..picture.options import MIN_SIDE, MOST_PLACES, SATURATION_RANGE, Blend, Host, Options, Output, check_places
 from ..settings import Limits
 
 MULTIPART: Final = "multipart/form-data"
@@ -24,6 +24,8 @@ PROFILES: Final = {
 
 RAW_ONLY: Final = ("width", "height", "channels", "depth", "profile", "hints", "recipe")
 COMMON: Final = ("output", "host", "blend", "size", "saturation", "include")
+PLACE: Final = "at"
+"""The one parameter that may stand in a query more than once."""
 _LIST: Final = "PROTOCOL.md lists what each parameter may be."
 _Choice = TypeVar("_Choice", bound=StrEnum)
 
@@ -61,19 +63,9 @@ def task_from_query(
         BadRequestError: if a parameter is missing, unknown, repeated or out of its range.
         SizeNotOfferedError: if the network size is none of `sizes`.
     """
-    is_raw = content_type == RAW
-    if not is_raw and content_type not in ENCODED and content_type != MULTIPART:
-        raise PictureError(
-            f"A body of the type {_shown(content_type)} cannot be colorized.",
-            "Send a PNG, JPEG, TIFF or WebP picture, or raw pixels as application/octet-stream.",
-            code="unsupported_media_type",
-            status=415,
-        )
+    is_raw = _is_raw(content_type)
     values = single_values(pairs, COMMON + RAW_ONLY)
-    if not is_raw:
-        for name in RAW_ONLY:
-            if name in values:
-                raise BadRequestError(f"The parameter {name} is for raw pixels only.", _LIST)
+    _check_raw_only(values, is_raw=is_raw)
     include = _include(values, is_raw=is_raw)
     if "recipe" in values:
         for name in ("hints", "size", "include"):
@@ -81,16 +73,82 @@ def task_from_query(
                 raise BadRequestError(
                     f"The parameter {name} makes no sense with a recipe.", "The recipe says what the network said."
                 )
+    chosen = RAW if is_raw else answer_type(content_type, accept)
+    if chosen == PSD:
+        for name in ("output", "host", "blend"):
+            if name in values:
+                raise BadRequestError(
+                    f"The parameter {name} makes no sense with a layered file.", "It is made for all programs."
+                )
     return Task(
         options=_options(values, sizes),
         media_type=content_type,
         raw=_raw_picture(values, limits) if is_raw else None,
         wants_doubt="doubt" in include,
         wants_recipe="recipe" in include,
-        answer_type=RAW if is_raw else answer_type(content_type, accept),
+        answer_type=chosen,
         max_pixels=limits.max_pixels,
         max_side=limits.max_side,
     )
+
+
+def suggestions_task(pairs: Sequence[tuple[str, str]], content_type: str, limits: Limits) -> Task:
+    """Read what ``POST /v1/suggest`` is asked: a picture and places on it.
+
+    Raises:
+        PictureError, BadRequestError: as `task_from_query`; also if there is no place, or one outside a raw picture.
+    """
+    is_raw = _is_raw(content_type)
+    places = tuple(place(value) for name, value in pairs if name == PLACE)
+    if not 1 <= len(places) <= MOST_PLACES:
+        raise BadRequestError(
+            "No place is named." if not places else f"{len(places)} places are more than can be asked about at once.",
+            f"Name 1 to {MOST_PLACES} places, each as {PLACE}=X,Y in pixels from the left and the top.",
+        )
+    rest = [pair for pair in pairs if pair[0] != PLACE]
+    values = single_values(rest, tuple(name for name in RAW_ONLY if name != "recipe"))
+    _check_raw_only(values, is_raw=is_raw)
+    raw = _raw_picture(values, limits) if is_raw else None
+    if raw is not None:
+        check_places(places, raw.width, raw.height)
+    return Task(
+        options=Options(),
+        media_type=content_type,
+        raw=raw,
+        wants_doubt=False,
+        places=places,
+        answer_type=JSON,
+        max_pixels=limits.max_pixels,
+        max_side=limits.max_side,
+    )
+
+
+def _is_raw(content_type: str) -> bool:
+    """Tell whether a body is raw pixels; refuse what is no picture."""
+    if content_type != RAW and content_type not in ENCODED and content_type != MULTIPART:
+        raise PictureError(
+            f"A body of the type {_shown(content_type)} cannot be colorized.",
+            "Send a PNG, JPEG, TIFF or WebP picture, or raw pixels as application/octet-stream.",
+            code="unsupported_media_type",
+            status=415,
+        )
+    return content_type == RAW
+
+
+def _check_raw_only(values: Mapping[str, str], *, is_raw: bool) -> None:
+    if not is_raw:
+        for name in RAW_ONLY:
+            if name in values:
+                raise BadRequestError(f"The parameter {name} is for raw pixels only.", _LIST)
+
+
+def place(text: str) -> tuple[int, int]:
+    """Read a place, ``X,Y``."""
+    parts = text.split(",")
+    if len(parts) != 2:
+        raise BadRequestError(f"The parameter {PLACE} must be two whole numbers X,Y, not {_shown(text)}.", _LIST)
+    x, y = (_integer({PLACE: part}, PLACE) for part in parts)
+    return x, y
 
 
 def touch_ups_task(pairs: Sequence[tuple[str, str]], content_type: str, limits: Limits) -> Task:
@@ -120,6 +178,21 @@ def touch_ups_task(pairs: Sequence[tuple[str, str]], content_type: str, limits: 
     )
 
 
+def record_settings(pairs: Sequence[tuple[str, str]]) -> tuple[dict[str, str], bool]:
+    """Read what ``POST /v1/provenance`` is told of a run: its settings as they are written, and whether it had hints.
+
+    Raises:
+        BadRequestError: as `task_from_query`.
+    """
+    values = single_values(pairs, ("size", "saturation", "hints"))
+    settings = {}
+    if "size" in values:
+        settings["size"] = str(_integer(values, "size"))
+    if "saturation" in values:
+        settings["saturation"] = f"{number(values, 'saturation', *SATURATION_RANGE, default=1.0):g}"
+    return settings, one_of(values, "hints", ("", "painted"), "") == "painted"
+
+
 def _include(values: Mapping[str, str], *, is_raw: bool) -> set[str]:
     """Return what is to come with the picture."""
     if "include" not in values:
@@ -138,7 +211,7 @@ def answer_type(content_type: str, accept: str) -> str:
     """Choose the format of an encoded answer: what Accept names, else that of the picture, else PNG."""
     for choice in accept.split(","):
         wanted = choice.split(";")[0].strip().lower()
-        if wanted in (PNG, TIFF):
+        if wanted in (PNG, TIFF, PSD):
             return wanted
     return TIFF if content_type == TIFF else PNG
 
@@ -173,7 +246,7 @@ def _options(values: Mapping[str, str], sizes: Sequence[int]) -> Options:
         host=_choice(values, "host", Host, Host.NONE),
         blend=_choice(values, "blend", Blend, Blend.COLOR),
         size=size,
-        saturation=_number(values, "saturation", *SATURATION_RANGE, default=1.0),
+        saturation=number(values, "saturation", *SATURATION_RANGE, default=1.0),
     )
 
 
@@ -182,8 +255,8 @@ def _raw_picture(values: Mapping[str, str], limits: Limits) -> RawPicture:
         if name not in values:
             raise BadRequestError(f"The parameter {name} is missing.", "Raw pixels need width, height and channels.")
     width, height = _integer(values, "width"), _integer(values, "height")
-    channels = int(_one_of(values, "channels", ("1", "2", "3", "4"), ""))
-    profile = _one_of(values, "profile", tuple(PROFILES), "srgb")
+    channels = int(one_of(values, "channels", ("1", "2", "3", "4"), ""))
+    profile = one_of(values, "profile", tuple(PROFILES), "srgb")
     if channels not in PROFILES[profile]:
         raise BadRequestError(f"The profile {profile} is not for pictures of {channels} channels.", _LIST)
     check_shape(width, height, limits)
@@ -191,9 +264,9 @@ def _raw_picture(values: Mapping[str, str], limits: Limits) -> RawPicture:
         width=width,
         height=height,
         channels=channels,
-        depth=int(_one_of(values, "depth", ("8", "16"), "8")),
+        depth=int(one_of(values, "depth", ("8", "16"), "8")),
         profile=profile,
-        has_hints=_one_of(values, "hints", ("", "rgba8"), "") == "rgba8",
+        has_hints=one_of(values, "hints", ("", "rgba8"), "") == "rgba8",
         recipe_bytes=_recipe_bytes(values),
     )
 
@@ -212,7 +285,12 @@ def _integer(values: Mapping[str, str], name: str) -> int:
     return int(text)
 
 
-def _number(values: Mapping[str, str], name: str, low: float, high: float, *, default: float) -> float:
+def number(values: Mapping[str, str], name: str, low: float, high: float, *, default: float) -> float:
+    """Return a parameter that is a number in a range, or its default.
+
+    Raises:
+        BadRequestError: if it is none.
+    """
     if name not in values:
         return default
     try:
@@ -226,7 +304,12 @@ def _number(values: Mapping[str, str], name: str, low: float, high: float, *, de
     return number
 
 
-def _one_of(values: Mapping[str, str], name: str, choices: Sequence[str], default: str) -> str:
+def one_of(values: Mapping[str, str], name: str, choices: Sequence[str], default: str) -> str:
+    """Return a parameter that is one of some words, or its default.
+
+    Raises:
+        BadRequestError: if it is none of them.
+    """
     if name not in values:
         return default
     if not values[name] or values[name] not in choices:
@@ -236,7 +319,7 @@ def _one_of(values: Mapping[str, str], name: str, choices: Sequence[str], defaul
 
 
 def _choice(values: Mapping[str, str], name: str, kind: type[_Choice], default: _Choice) -> _Choice:
-    return kind(_one_of(values, name, tuple(kind), default))
+    return kind(one_of(values, name, tuple(kind), default))
 
 
 def _shown(text: str) -> str:

@@ -16,13 +16,13 @@ from .. import PRODUCT, __version__
 from ..errors import ColorizeError
 from ..inference.started import StartedProcess
 from ..installation.state import DaemonState, StateFolder
-from ..settings import Settings
+from ..settings import TOLD_OPTIONS, Settings
 from .app import Listener, create_app
 from .handlers import PROTOCOL
 from .keys import ACTIVITY, JOBS, SCHEDULER
 
 _LOG = logging.getLogger(__name__)
-_TOKEN_CHECK_INTERVAL_S = 1.0
+_FOLDER_CHECK_INTERVAL_S = 1.0
 _FETCH_GRACE_S = 10.0
 
 
@@ -49,6 +49,11 @@ class Token:
             return False
         self._value = token
         return True
+
+    def keep(self) -> None:
+        """Write it again where its file was deleted."""
+        if self._folder.known_token() is None:
+            self._folder.keep_token(self._value)
 
 
 class Daemon:
@@ -86,7 +91,7 @@ class Daemon:
             await self._tell(listener.port)
             on_listening(listener.port)
             _LOG.info("version %s listens on %s, port %d", __version__, self._settings.host, listener.port)
-            watches.append(asyncio.create_task(self._watch_token(listener.port)))
+            watches.append(asyncio.create_task(self._watch_folder(listener.port)))
             watches.append(asyncio.create_task(self._watch_idle(app)))
             await self._stop.wait()
             _LOG.info("stopping: %d under way, %d waiting", app[SCHEDULER].running, app[SCHEDULER].waiting)
@@ -132,6 +137,7 @@ class Daemon:
             port=port,
             pid=os.getpid(),
             token=self._token(),
+            options={name: getattr(self._settings, name) for name in TOLD_OPTIONS},
         )
         await asyncio.to_thread(self._folder.save, state)
 
@@ -147,16 +153,31 @@ class Daemon:
             else:
                 loop.add_signal_handler(number, stop)
 
-    async def _watch_token(self, port: int) -> None:
-        """Take over a token that was rotated."""
+    async def _watch_folder(self, port: int) -> None:
+        """Take over a token that was rotated, and make again what was deleted, so that clients find us."""
+        complaint = ""
         while True:
-            await asyncio.sleep(_TOKEN_CHECK_INTERVAL_S)
-            if await asyncio.to_thread(self._token.reload):
-                _LOG.info("the token was renewed")
-                try:
+            await asyncio.sleep(_FOLDER_CHECK_INTERVAL_S)
+            try:
+                if await asyncio.to_thread(self._is_to_be_told_anew):
                     await self._tell(port)
-                except ColorizeError as error:
-                    _LOG.error("the new token could not be told to clients: %s", error)
+                    complaint = ""
+            except ColorizeError as error:
+                if str(error) != complaint:  # once, not every second
+                    _LOG.error("clients cannot be told where the server is: %s", error)
+                complaint = str(error)
+
+    def _is_to_be_told_anew(self) -> bool:
+        """Whether the state file does not say what it should: the token was renewed, or somebody cleaned up."""
+        if self._token.reload():
+            _LOG.info("the token was renewed")
+            return True
+        if self._folder.load() is not None:
+            return False
+        if not self._folder.regain():
+            raise ColorizeError(f"Another server has taken {self._folder.path} over.")
+        self._token.keep()
+        return True
 
     async def _watch_idle(self, app: web.Application) -> None:
         """End a daemon that was started with --idle-exit and has had nothing to do for so long."""

@@ -13,6 +13,7 @@ from ..errors import BusyError, ColorizeError, OutOfMemoryError
 from ..inference.memory import SharedBuffer
 from ..inference.task import Answer, Task
 from ..settings import Limits
+from .framing import Framing, framing_of
 
 
 class State(enum.StrEnum):
@@ -198,6 +199,10 @@ class Work:
         self.memory.give_back(self._output_bytes)
         self._output_bytes = 0
 
+    def framing(self, answer: Answer) -> Framing:
+        """Return what stands around the answer's bytes; the same each time that it is fetched."""
+        return framing_of(answer, self.task.answer_type, f"colorize-{self.id}")
+
     def as_members(self) -> dict[str, Any]:
         """Return the job of PROTOCOL.md."""
         members: dict[str, Any] = {
@@ -208,16 +213,19 @@ class Work:
             "timings": {f"{step}_ms": value for step, value in self.timings_ms().items()},
         }
         if self.answer is not None:
+            answer, framing = self.answer, self.framing(self.answer)
             members["result"] = {
-                "bytes": self.answer.picture_bytes + self.answer.doubt_bytes + self.answer.recipe_bytes,
-                "width": self.answer.width,
-                "height": self.answer.height,
-                "channels": self.answer.channels,
-                "depth": self.answer.depth,
-                "content_type": self.task.answer_type,
+                "bytes": answer.picture_bytes + answer.doubt_bytes + answer.recipe_bytes + framing.n_bytes,
+                "width": answer.width,
+                "height": answer.height,
+                "channels": answer.channels,
+                "depth": answer.depth,
+                "content_type": framing.content_type,
             }
-            if self.answer.recipe_bytes:
-                members["result"]["recipe_bytes"] = self.answer.recipe_bytes
+            if answer.recipe_bytes:
+                members["result"]["recipe_bytes"] = answer.recipe_bytes
+            if answer.hinted is not None:
+                members["result"]["hinted"] = answer.hinted
         if self.error is not None:
             members["error"] = self.error.as_dict()
         return members

@@ -23,9 +23,11 @@ _DAMAGED: Final = (struct.error, ValueError, OverflowError)
 
 _ORIENTATION: Final = 274
 _EXIF, _GPS, _INTEROP = 34665, 34853, 40965
-_TEXTS_OF_TIFF: Final = frozenset({270, 271, 272, 305, 306, 315, 33432})
-"""ImageDescription, Make, Model, Software, DateTime, Artist, Copyright.  The other tags of a TIFF's main directory are
-those of its pixels."""
+_XP_TEXTS: Final = frozenset(range(40091, 40096))
+"""XPTitle, XPComment, XPAuthor, XPKeywords, XPSubject: what Windows shows of a picture."""
+_TEXTS_OF_TIFF: Final = frozenset({269, 270, 271, 272, 285, 305, 306, 315, 33432}) | _XP_TEXTS
+"""DocumentName, ImageDescription, Make, Model, PageName, Software, DateTime, Artist, Copyright, Windows' texts.  The
+other tags of a TIFF's main directory are those of its pixels."""
 _OF_PIXELS: Final = frozenset({273, 279, 324, 325, 330, 513, 514})
 """Tags that lead to pixels, such as the thumbnail's (which would show the grey picture): none of them comes along."""
 
@@ -81,12 +83,27 @@ def clean_block(block: bytes | memoryview) -> bytes | None:
     return _cleaned(block, None)
 
 
-def block_from_tiff(data: bytes | memoryview) -> bytes | None:
-    """Return what a TIFF file (or BigTIFF) says about its first picture as an EXIF block; None as in `clean_block`.
+def block_from_tiff(data: bytes | memoryview, directory: int | None = None) -> bytes | None:
+    """Return what a TIFF file (or BigTIFF) says about a picture as an EXIF block; None as in `clean_block`.
+
+    Args:
+        data: the file.
+        directory: offset of the picture's directory; None for the first.
 
     Of the main directory that are the texts; the directories of EXIF and GPS are taken whole.
     """
-    return _cleaned(data, _TEXTS_OF_TIFF)
+    return _cleaned(data, _TEXTS_OF_TIFF, directory)
+
+
+def tag_of_tiff(data: bytes | memoryview, tag: int, directory: int | None = None) -> bytes | None:
+    """Return the bytes of a tag of a TIFF's directory (None: the first), in the file's order; None if there is none."""
+    try:
+        for entry in _entries(data, directory or _first_directory(data)):
+            if entry.tag == tag and entry.n_bytes <= _MAX_BYTES:
+                return bytes(data[entry.at : entry.at + entry.n_bytes])
+    except _DAMAGED:
+        return None
+    return None
 
 
 def add_to_tiff(stream: io.BytesIO, block: bytes) -> None:
@@ -110,9 +127,9 @@ def add_to_tiff(stream: io.BytesIO, block: bytes) -> None:
     stream.write(appended)
 
 
-def _cleaned(data: bytes | memoryview, wanted: frozenset[int] | None) -> bytes | None:
+def _cleaned(data: bytes | memoryview, wanted: frozenset[int] | None, directory: int | None = None) -> bytes | None:
     try:
-        directories = _read(data, wanted)
+        directories = _read(data, wanted, directory)
     except _DAMAGED:
         return None
     if not any(directories):
@@ -125,13 +142,13 @@ def _cleaned(data: bytes | memoryview, wanted: frozenset[int] | None) -> bytes |
     return bytes(block)
 
 
-def _read(data: bytes | memoryview, wanted: frozenset[int] | None) -> _Directories:
+def _read(data: bytes | memoryview, wanted: frozenset[int] | None, directory: int | None = None) -> _Directories:
     """Read the directories; of the main one only the tags that are wanted, None for all.
 
     Raises:
         ValueError, struct.error, OverflowError: the main one is damaged, or all are too long.
     """
-    main = {entry.tag: entry for entry in _entries(data, _first_directory(data))}
+    main = {entry.tag: entry for entry in _entries(data, directory or _first_directory(data))}
     exif = _entries_of(data, main.get(_EXIF))
     gps = _entries_of(data, main.get(_GPS))
     interop = _entries_of(data, exif.get(_INTEROP))

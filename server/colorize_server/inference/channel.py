@@ -207,6 +207,7 @@ def start_process(command: Sequence[str]) -> tuple[subprocess.Popen[bytes], Chan
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             pass_fds=[theirs.fileno()],
+            process_group=0,  # Ctrl+C in a terminal is for the daemon, which lets it finish
         )
     return process, SocketChannel(ours)
 

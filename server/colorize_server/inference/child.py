@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -59,7 +59,7 @@ def main(
     parser.add_argument("--model", type=Path, default=None)
     options = parser.parse_args(arguments)
     channel = open_inherited(options.channel)
-    _end_with_parent()
+    end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C goes to the daemon too, which lets us finish
     faulthandler.enable()
     messages = _Messages(channel)
@@ -70,9 +70,9 @@ def main(
         info = worker.describe()
         give_back_unused()  # loading needs more than working
     except ColorizeError as error:
-        channel.send({"is": "failed", "error": error.as_dict()})
+        messages.tell({"is": "failed", "error": error.as_dict()})
         os._exit(1)
-    channel.send({"is": "ready", "backend": info.backend, "model": info.model})
+    messages.tell({"is": "ready", "info": asdict(info)})
     messages.work(worker)
 
 
@@ -126,11 +126,11 @@ class _Messages:
     def _take(self, parcel: Parcel) -> None:
         """Take a task on; from now on it is lost if this process is."""
         run_id = parcel.message["id"]
-        self._send({"is": "taken", "id": run_id})
+        self.tell({"is": "taken", "id": run_id})
         try:
             inputs = parcel.open_buffers()
         except OutOfMemoryError as error:
-            self._send({"is": "error", "id": run_id, "error": _described(error)})
+            self.tell({"is": "error", "id": run_id, "error": _described(error)})
             return
         control = Control(self._reporter(run_id))
         run = _Run(run_id, Task.from_members(parcel.message["task"]), inputs, control)
@@ -138,7 +138,8 @@ class _Messages:
             self._current = run
         self._waiting.put(run)
 
-    def _send(self, message: Message, buffers: Sequence[SharedBuffer] = ()) -> None:
+    def tell(self, message: Message, buffers: Sequence[SharedBuffer] = ()) -> None:
+        """Send a message to the daemon."""
         with contextlib.suppress(OSError):  # the daemon is gone; the reader of messages ends us
             self._channel.send(message, buffers)
 
@@ -173,7 +174,7 @@ class _Messages:
             now = time.monotonic()
             if now - last_report >= _PROGRESS_INTERVAL_S:
                 last_report = now
-                self._send({"is": "progress", "id": run_id, "fraction": fraction})
+                self.tell({"is": "progress", "id": run_id, "fraction": fraction})
 
         return report
 
@@ -182,7 +183,7 @@ class _Messages:
             self._current = None
         for buffer in run.inputs:
             buffer.close()
-        self._send(message, buffers)
+        self.tell(message, buffers)
 
     def _close_untaken(self) -> None:
         with self._lock:
@@ -215,7 +216,7 @@ def _described(error: ColorizeError) -> Message:
     return {**error.as_dict(), "status": error.status, "retry_after_s": error.retry_after_s, "cancelled": cancelled}
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """Have the kernel end us with the daemon, even if native code never lets our other thread run; Linux only.
 
     Also offer ourselves first when memory runs out: the daemon replaces us, and nobody replaces the daemon.

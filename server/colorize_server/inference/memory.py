@@ -61,6 +61,17 @@ class SharedBuffer:
         return cls(n_bytes, handle, "")
 
     @classmethod
+    def of(cls, content: bytes | memoryview) -> Self:
+        """Make a buffer with a copy of some bytes.
+
+        Raises:
+            OutOfMemoryError: if the system refuses.
+        """
+        buffer = cls.create(len(content))
+        buffer.view[:] = content
+        return buffer
+
+    @classmethod
     def attach(cls, n_bytes: int, handle: int, name: str) -> Self:
         """Open a buffer that the other process made; takes `handle` over."""
         return cls(n_bytes, handle, name)

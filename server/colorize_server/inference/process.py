@@ -304,8 +304,8 @@ class InferenceProcess:
         message = parcel.message
         kind = message["is"]
         if kind == "ready":
-            self.info = WorkerInfo(backend=message["backend"], model=message["model"])
-            _LOG.info("computes with %(active)s on %(device)s: %(reason)s", message["backend"])
+            self.info = WorkerInfo(**message["info"])
+            _LOG.info("computes with %(active)s on %(device)s: %(reason)s", self.info.backend)
             child.is_ready.set()
             return
         if kind == "failed":

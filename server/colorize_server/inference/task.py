@@ -3,22 +3,43 @@
 Also what the process needs to do it with: a worker.
 """
 
+import enum
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
 
 from ..picture.control import Control
-from ..picture.options import Blend, Host, Options, Output
+from ..picture.options import Options
 from .memory import SharedBuffer
 
 RAW: Final = "application/octet-stream"
 PNG: Final = "image/png"
 TIFF: Final = "image/tiff"
+XMP: Final = "application/rdf+xml"
+"""A record of where colours came from."""
+PSD: Final = "image/vnd.adobe.photoshop"
+"""A layered file; only ever an answer."""
+JSON: Final = "application/json"
 ENCODED: Final = (PNG, "image/jpeg", TIFF, "image/webp")
 """Kinds of encoded pictures that are taken; nothing else reaches a decoder."""
 
 Members = dict[str, Any]
+
+
+class PageStep(enum.StrEnum):
+    """What the page asks for."""
+
+    OPEN = "open"
+    """Input: an encoded photograph.  Answer: its size, and packed planes `proof`, `low`, `own`, `strokes`, `doubt`."""
+    COLOURS = "colours"
+    """Inputs: the photograph's `width`, `height` and plane `low`, packed; strokes as JSON.
+
+    Answer: packed planes `own`, `strokes`, `doubt`."""
+    SUGGEST = "suggest"
+    """Inputs as of `COLOURS`, and one of `places`, in pixels of the photograph.  Answer as of ``POST /v1/suggest``."""
+    EXPORT = "export"
+    """Inputs: an encoded photograph, strokes as JSON.  Answer: the encoded picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +97,9 @@ class Task:
         wants_recipe: whether the recipe is wanted too.
         lifts_touch_ups: nothing is colorized: the raw picture is a layer as it was laid, what follows it (as its hints)
             is the layer as it is now, and the strokes painted on it are wanted.
-        answer_type: Content-Type of the answer's picture.
+        places: if there are any, nothing is colorized: likely colours of these places, x and y in pixels, are wanted.
+        page: what the page asks for; None for whoever is not the page.
+        answer_type: Content-Type of the answer.
         max_pixels: limit on width x height, for decoders.
         max_side: limit on width and height, for decoders.
     """
@@ -87,6 +110,8 @@ class Task:
     wants_doubt: bool
     wants_recipe: bool = False
     lifts_touch_ups: bool = False
+    places: tuple[tuple[int, int], ...] = ()
+    page: PageStep | None = None
     answer_type: str
     max_pixels: int
     max_side: int
@@ -98,21 +123,16 @@ class Task:
     @classmethod
     def from_members(cls, members: Members) -> "Task":
         """Read a task from a message."""
-        options = members["options"]
         raw = members["raw"]
         return cls(
-            options=Options(
-                output=Output(options["output"]),
-                host=Host(options["host"]),
-                blend=Blend(options["blend"]),
-                size=options["size"],
-                saturation=options["saturation"],
-            ),
+            options=Options.from_members(members["options"]),
             media_type=members["media_type"],
             raw=None if raw is None else RawPicture(**raw),
             wants_doubt=members["wants_doubt"],
             wants_recipe=members["wants_recipe"],
             lifts_touch_ups=members["lifts_touch_ups"],
+            places=tuple((x, y) for x, y in members["places"]),
+            page=None if members["page"] is None else PageStep(members["page"]),
             answer_type=members["answer_type"],
             max_pixels=members["max_pixels"],
             max_side=members["max_side"],
@@ -126,12 +146,13 @@ class Answer:
     Attributes:
         width: of the picture.
         height: of the picture.
-        channels: of the picture.
-        depth: bits of a sample.
-        size: the network's short side that was used.
-        picture_bytes: length of the picture, which comes first.
+        channels: of the picture; 0 where the answer is none.
+        depth: bits of a sample; 0 likewise.
+        size: the network's short side that was used; 0 where it was not asked.
+        picture_bytes: length of the picture (or of the JSON that is the answer), which comes first.
         doubt_bytes: length of the doubt picture, which follows; 0 without one.
         recipe_bytes: length of the recipe, which comes last; 0 without one.
+        hinted: number of pixels that hints cover; None where none were sent.
         touched: number of pixels that touch-ups cover; None where none were looked for.
         timings_ms: milliseconds of the steps decode, network, picture, encode.
     """
@@ -144,6 +165,7 @@ class Answer:
     picture_bytes: int
     doubt_bytes: int
     recipe_bytes: int = 0
+    hinted: int | None = None
     touched: int | None = None
     timings_ms: dict[str, float]
 
@@ -159,10 +181,12 @@ class WorkerInfo:
     Attributes:
         backend: active backend, its device, providers, and why this one.
         model: name, version, sha256, multiple_of, sizes, default_size.
+        suggests_colours: whether the model suggests colours.
     """
 
     backend: Members
     model: Members
+    suggests_colours: bool = False
 
     @property
     def sizes(self) -> list[int]:

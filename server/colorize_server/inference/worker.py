@@ -1,9 +1,12 @@
 """The product's worker: model, backend and picture path, over pixels that lie in shared memory."""
 
+import io
+import json
 import math
 import time
 from collections.abc import Sequence
-from typing import Any, Final
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +17,18 @@ from ..model import load_model, shipped_model_path
 from ..picture.colorizer import Colorizer
 from ..picture.control import Control
 from ..picture.hints import Rgba
-from ..picture.photograph import Photograph, profile_by_name
+from ..picture.photograph import Photograph, Pixels, profile_by_name
 from ..picture.recipe import unpack
 from .memory import SharedBuffer
-from .task import Answer, RawPicture, Task, WorkerInfo, WorkerRequest
+from .page_worker import colours, opened, read_strokes, suggestions
+from .task import PSD, Answer, PageStep, RawPicture, Task, WorkerInfo, WorkerRequest
+
+if TYPE_CHECKING:
+    from ..formats.decode import PictureLimits
 
 _SAMPLE_TYPES: Final[dict[int, np.dtype[Any]]] = {8: np.dtype("u1"), 16: np.dtype("<u2")}
+_BYTES_PER_LAYERED_PIXEL: Final = 48
+"""Likewise for a layered file, which holds the photograph, its colours, and the picture of both."""
 _BYTES_PER_ENCODED_PIXEL: Final = 24
 """Memory for decoding, colorizing and encoding: 4 bytes a pixel twice (8 bits, alpha), and as much again and more
 for what decoders and encoders hold meanwhile.  A few kilobytes can decode to gigabytes, so this is checked first."""
@@ -59,12 +68,15 @@ class PictureWorker:
                 "sizes": list(card.sizes),
                 "default_size": card.default_size,
             },
+            suggests_colours=self._model.suggests_colours,
         )
 
     def run(self, task: Task, inputs: Sequence[SharedBuffer], control: Control) -> tuple[Answer, SharedBuffer]:
         """See `Worker.run`."""
         if task.raw is not None:
             return self._run_raw(task, task.raw, inputs[0], control)
+        if task.page is not None and task.page is not PageStep.EXPORT:
+            return self._run_page(task, inputs, control)
         return self._run_encoded(task, inputs, control)
 
     def _run_raw(
@@ -80,6 +92,8 @@ class PictureWorker:
             return self._lift(raw, pixels, hints, control)
         began = time.perf_counter()
         photograph = Photograph(pixels, profile_by_name(raw.profile, raw.channels))
+        if task.places:
+            return self._suggest(task, photograph, hints, control)
         if raw.recipe_bytes:
             recipe = unpack(body.view[raw.picture_bytes : raw.body_bytes], raw.width, raw.height)
             generated = self._colorizer.recall(photograph, recipe, control=control)
@@ -110,6 +124,7 @@ class PictureWorker:
             picture_bytes=raw.answer_bytes,
             doubt_bytes=doubt_bytes,
             recipe_bytes=len(packed),
+            hinted=_painted(hints),
             timings_ms={
                 "network": generated.network_ms,
                 "picture": 1e3 * (time.perf_counter() - began) - generated.network_ms,
@@ -133,45 +148,116 @@ class PictureWorker:
             size=0,
             picture_bytes=strokes.nbytes,
             doubt_bytes=0,
-            touched=int(np.count_nonzero(strokes[..., 3])),
+            touched=_painted(strokes),
             timings_ms={"picture": 1e3 * (time.perf_counter() - began)},
         )
         return answer, buffer
 
-    def _run_encoded(self, task: Task, inputs: Sequence[SharedBuffer], control: Control) -> tuple[Answer, SharedBuffer]:
-        """Decode, colorize, encode."""
+    def _suggest(
+        self, task: Task, photograph: Photograph, hints: Rgba | None, control: Control, decode_ms: float = 0.0
+    ) -> tuple[Answer, SharedBuffer]:
+        """Ask the model which colours places may have; the answer is JSON."""
+        from ..picture.suggestions import as_members
+
+        places, timings = self._colorizer.suggest(photograph, task.places, hints=hints, control=control)
+        card = self._model.card
+        members = {"model": f"{card.name} {card.version}", "places": as_members(places)}
+        content = json.dumps(members).encode()
+        buffer = SharedBuffer.create(len(content))
+        buffer.view[:] = content
+        answer = Answer(
+            width=photograph.width,
+            height=photograph.height,
+            channels=0,
+            depth=0,
+            size=card.default_size,
+            picture_bytes=len(content),
+            doubt_bytes=0,
+            timings_ms={"decode": decode_ms, "network": timings.network_ms, "picture": timings.picture_ms},
+        )
+        return answer, buffer
+
+    def _run_page(self, task: Task, inputs: Sequence[SharedBuffer], control: Control) -> tuple[Answer, SharedBuffer]:
+        """Look at a photograph for the page, or answer its strokes."""
+        from ..picture.suggestions import as_members
+
+        began = time.perf_counter()
+        if task.page is PageStep.OPEN:
+            content = opened(self._colorizer, self._decoded(task, inputs[0], control)[0], control)
+        elif task.page is PageStep.SUGGEST:
+            places = suggestions(self._colorizer, task.places, inputs, control)
+            content = json.dumps({"places": as_members(places)}).encode()
+        else:
+            content = colours(self._colorizer, inputs, control)
+        buffer = SharedBuffer.of(content)
+        answer = Answer(
+            width=0,
+            height=0,
+            channels=0,
+            depth=0,
+            size=self._model.card.default_size,
+            picture_bytes=len(content),
+            doubt_bytes=0,
+            timings_ms={"picture": 1e3 * (time.perf_counter() - began)},
+        )
+        return answer, buffer
+
+    def _decoded(self, task: Task, encoded: SharedBuffer, control: Control) -> tuple[Photograph, "PictureLimits"]:
+        """Decode a photograph, if the memory for it is there.
+
+        Returns:
+            the photograph, and the limits that it was decoded with.
+        """
         # Here, so that a server that is only asked for raw pixels starts without the decoders.
         import psutil
 
-        from ..formats.decode import PictureLimits, decode_hints, decode_picture
-        from ..formats.encode import encode_grey, encode_picture
+        from ..formats.decode import PictureLimits, decode_picture
 
-        began = time.perf_counter()
-        affordable = psutil.virtual_memory().available // _BYTES_PER_ENCODED_PIXEL
+        is_layered = task.answer_type == PSD
+        bytes_per_pixel = _BYTES_PER_LAYERED_PIXEL if is_layered else _BYTES_PER_ENCODED_PIXEL
+        affordable = psutil.virtual_memory().available // bytes_per_pixel
         limits = PictureLimits(min(task.max_pixels, affordable), task.max_side)
         try:
             with control.alive():
-                photograph = decode_picture(inputs[0].view, task.media_type, limits)
+                return decode_picture(encoded.view, task.media_type, limits), limits
         except PictureError as error:
             if error.code == "picture_too_large" and affordable < task.max_pixels:
                 raise OutOfMemoryError(
                     "The picture needs more memory than is left.", "Close other programs, or use a smaller picture."
                 ) from error
             raise
-        hints = decode_hints(inputs[1].view, limits) if len(inputs) > 1 else None
+
+    def _run_encoded(self, task: Task, inputs: Sequence[SharedBuffer], control: Control) -> tuple[Answer, SharedBuffer]:
+        """Decode, colorize, encode."""
+        from ..formats.decode import decode_hints
+        from ..formats.layered import in_document_space, layer_options
+
+        began = time.perf_counter()
+        is_layered = task.answer_type == PSD
+        photograph, limits = self._decoded(task, inputs[0], control)
+        hints = None
+        if task.page is not None:
+            hints = read_strokes(inputs[1], photograph.height, photograph.width, control)
+        elif len(inputs) > 1:
+            hints = decode_hints(inputs[1].view, limits)
         decode_ms = 1e3 * (time.perf_counter() - began)
         control.check()
+        if task.places:
+            return self._suggest(task, photograph, hints, control, decode_ms)
         doubt: NDArray[np.uint8] | None = None
         if task.wants_doubt:
             doubt = np.empty((photograph.height, photograph.width), np.uint8)
+        options = task.options
+        if is_layered:
+            photograph, _ = in_document_space(photograph)
+            options = layer_options(options)
         pixels, timings = self._colorizer.colorize(
-            photograph, task.options, hints=hints, doubt_out=doubt, control=control, keep_profile=False
+            photograph, options, hints=hints, doubt_out=doubt, control=control, keep_profile=is_layered
         )
         began = time.perf_counter()
         control.check()
         with control.alive():
-            picture = encode_picture(pixels, photograph.metadata, task.answer_type)
-            doubt_picture = b"" if doubt is None else encode_grey(doubt)
+            picture, doubt_picture = self._encode(task, photograph, pixels, hints, doubt)
         buffer = SharedBuffer.create(len(picture) + len(doubt_picture))
         buffer.view[: len(picture)] = picture
         buffer.view[len(picture) :] = doubt_picture
@@ -183,6 +269,7 @@ class PictureWorker:
             size=self._model.card.check_size(task.options.size),
             picture_bytes=len(picture),
             doubt_bytes=len(doubt_picture),
+            hinted=_painted(hints),
             timings_ms={
                 "decode": decode_ms,
                 "network": timings.network_ms,
@@ -191,6 +278,32 @@ class PictureWorker:
             },
         )
         return answer, buffer
+
+    def _encode(
+        self, task: Task, photograph: Photograph, pixels: Pixels, hints: Rgba | None, doubt: NDArray[np.uint8] | None
+    ) -> tuple[bytes | memoryview, bytes]:
+        """Return the answer's file with its record, and the doubt picture unless the file has it as a layer."""
+        from ..formats.encode import encode_grey, encode_picture
+        from ..formats.layered import layered_document
+        from ..formats.psd import write_psd
+        from ..provenance.of_run import record_of
+        from ..provenance.record import merge
+
+        is_layered = task.answer_type == PSD
+        record = record_of(self._model, task.options, with_hints=hints is not None, is_layered=is_layered)
+        xmp = merge(photograph.metadata.xmp, record, task.answer_type).packet
+        metadata = replace(photograph.metadata, xmp=xmp)
+        if is_layered:
+            stream = io.BytesIO()
+            write_psd(stream, layered_document(photograph, pixels, metadata, doubt=doubt, hints=hints))
+            return stream.getbuffer(), b""
+        doubt_picture = b"" if doubt is None else encode_grey(doubt)
+        return encode_picture(pixels, metadata, task.answer_type), doubt_picture
+
+
+def _painted(strokes: Rgba | None) -> int | None:
+    """Return how many pixels of (height, width, 4) are not wholly transparent; None for none."""
+    return None if strokes is None else int(np.count_nonzero(strokes[..., 3]))
 
 
 def _array(buffer: SharedBuffer, samples: np.dtype[Any], offset_bytes: int, shape: tuple[int, ...]) -> NDArray[Any]:

@@ -15,6 +15,7 @@ from typing import Final
 
 from .. import PRODUCT, __version__
 from ..errors import OutputError
+from ..folders import home_folder
 from ..installation.state import StateFolder
 
 NAME: Final = "colorize"
@@ -89,7 +90,7 @@ def _all_profiles() -> list[Profile]:
     named = os.environ.get(PROFILE_VARIABLE)
     if named:
         # As GIMP does: a relative name is one in the home folder.
-        return [Profile(Path.home() / named, NEEDED)]
+        return [Profile(home_folder() / named, NEEDED)]
     found = []
     for parent in _profile_parents():
         with contextlib.suppress(OSError):
@@ -103,7 +104,7 @@ def _all_profiles() -> list[Profile]:
 
 def _profile_parents() -> Iterator[Path]:
     """Yield the folders in which GIMPs keep a profile for each version."""
-    home = Path.home()
+    home = home_folder()
     if sys.platform == "win32":
         yield Path(os.environ.get("APPDATA") or home / "AppData" / "Roaming") / "GIMP"
     elif sys.platform == "darwin":

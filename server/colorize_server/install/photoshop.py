@@ -2,7 +2,6 @@
 
 import argparse
 import contextlib
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -11,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import platformdirs
-
 from .. import __version__
 from ..errors import OutputError
+from ..files import refusal, write_whole
+from ..folders import downloads_folder
 from . import ccx
 
 PANEL_NAME: Final = "colorize-server"
@@ -83,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
     installer = find_installer()
     if args.uninstall:
         return _uninstall(installer)
-    package = write_package(args.folder or Path(platformdirs.user_downloads_path()))
+    package = write_package(args.folder or downloads_folder())
     print(f"The Photoshop panel is in {package}")  # noqa: T201
     if installer is None or args.no_run:
         print(BY_HAND, end="")  # noqa: T201
@@ -156,20 +155,15 @@ def write_package(folder: Path) -> Path:
     """Copy the panel's .ccx into `folder`; returns the file.
 
     Raises:
-        OutputError: the folder cannot be written.
+        OutputError: the folder cannot be written; no cut-off file is left there.
     """
     target = folder / ccx.PACKAGE_NAME
+    elsewhere = "name another folder with --folder"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         with _package() as package:
-            shutil.copyfile(package, target)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise OutputError(
-            f"The panel could not be written to {target}: {reason}.",
-            "Name another folder with --folder.",
-            code="not_writable",
-        ) from error
+            write_whole(target, package.read_bytes(), elsewhere)
+    except OSError as error:  # where it is packed first
+        raise refusal(target, error, elsewhere) from error
     return target
 
 

@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from ..folders import home_folder
+
 PANEL_ID: Final = "org.colorize-server.panel"
 """``id`` in the panel's manifest."""
 _LIST: Final = Path("PluginsInfo", "v1", "PS.json")
@@ -24,7 +26,7 @@ def uxp_folders() -> list[Path]:
         return [Path(root, "Adobe", "UXP") for root in roots if root]
     if sys.platform == "darwin":
         library = Path("Library", "Application Support", "Adobe", "UXP")
-        return [Path.home() / library, Path("/") / library]
+        return [home_folder() / library, Path("/") / library]
     return []
 
 

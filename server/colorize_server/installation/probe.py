@@ -1,4 +1,4 @@
-"""Who listens on a port: our daemon, another one, a stranger, nobody (stdlib only).
+"""Who listens on a port: our daemon, another one, a stranger, nobody.
 
 The token is sent to nobody who has not shown that they know it.
 """
@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from .. import PRODUCT
+from ..settings import DEFAULT_HOST, OUR_PORTS
 from .state import DaemonState, StateFolder
 
 _MAX_ANSWER_BYTES: Final = 1 << 20
@@ -71,12 +72,49 @@ def probe(host: str, port: int, token: str, timeout_s: float = 3.0) -> Found:
 
 
 def find_daemon(folder: StateFolder, timeout_s: float = 3.0) -> tuple[DaemonState, Found] | None:
-    """Return the daemon that the state file tells of, if it is there and is ours."""
+    """Return the daemon of a folder: the one that its state file tells of, else the one that holds its lock."""
     state = folder.load()
     if state is None:
-        return None
+        return _find_without_state_file(folder, timeout_s)
     found = probe(local_address(state.host), state.port, state.token, timeout_s)
     return (state, found) if found.who is Who.OURS else None
+
+
+def _find_without_state_file(folder: StateFolder, timeout_s: float) -> tuple[DaemonState, Found] | None:
+    """Look for a daemon whose state file was deleted or could not be written: on its process's ports, and on ours."""
+    holder, token = folder.holder(), folder.known_token()
+    if holder is None or token is None:
+        return None
+    addresses = dict.fromkeys([*_listens_on(holder), *((DEFAULT_HOST, port) for port in OUR_PORTS)])
+    for host, port in addresses:
+        found = probe(local_address(host), port, token, timeout_s)
+        if found.who is Who.OURS:
+            version, protocol = str(found.health.get("version")), int(found.health.get("protocol", 0))
+            return DaemonState(PRODUCT, version, protocol, host, port, holder, token), found
+    return None
+
+
+def _listens_on(pid: int) -> list[tuple[str, int]]:
+    """Return the addresses and ports that a process listens on, as far as we may know; none if it has ended."""
+    import psutil  # here, because it is seldom needed
+
+    try:
+        connections = psutil.Process(pid).net_connections("tcp")
+    except psutil.Error:
+        return []
+    return [(c.laddr.ip, c.laddr.port) for c in connections if c.status == psutil.CONN_LISTEN]
+
+
+def listener_of(port: int) -> int | None:
+    """Return the process that listens on a port of this computer, or None if we may not know."""
+    import psutil  # likewise
+
+    try:
+        connections = psutil.net_connections("tcp")
+    except psutil.Error:  # macOS tells administrators only
+        return None
+    found = (c.pid for c in connections if c.status == psutil.CONN_LISTEN and c.laddr.port == port)
+    return next(found, None)
 
 
 def ask_to_stop(state: DaemonState) -> None:
@@ -87,6 +125,17 @@ def ask_to_stop(state: DaemonState) -> None:
     """
     headers = {"X-Colorize-Token": state.token, "X-Colorize-Client": "command-line"}
     _exchange(local_address(state.host), state.port, "POST", "/v1/shutdown", headers, 10.0)
+
+
+def ask_for_page_code(state: DaemonState) -> str:
+    """Ask a daemon that has proved to be ours for a one-time code that opens its page.
+
+    Raises:
+        OSError: if it cannot be reached any more.
+        ValueError, KeyError: if it does not answer with a code.
+    """
+    headers = {"X-Colorize-Token": state.token, "X-Colorize-Client": "command-line"}
+    return str(_exchange(local_address(state.host), state.port, "POST", "/v1/pages", headers, 10.0)["code"])
 
 
 def local_address(host: str) -> str:

@@ -13,18 +13,21 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Any, Final
 
-import platformdirs
-
+from .. import files, folders
 from ..errors import OutputError
 
 STATE_DIR_VARIABLE: Final = "COLORIZE_STATE_DIR"
 """Environment variable that names another folder, for a second installation or for tests."""
 
 TOKEN_BYTES: Final = 32
+ROOM_BYTES: Final = 1 << 20
+"""What the files of the folder and a few lines of log need."""
+_PID_OFFSET: Final = 1
+"""Where the lock's process stands in its file: Windows lets nobody else read the byte that is locked, the first."""
 _O_NOFOLLOW: Final = getattr(os, "O_NOFOLLOW", 0)  # Windows has neither the flag nor links that users may make
 _O_BINARY: Final = getattr(os, "O_BINARY", 0)
 
@@ -41,6 +44,7 @@ class DaemonState:
         port: port it listens on.
         pid: its process.
         token: the token of this installation.
+        options: what it was started with, as far as nothing else tells, by the names of `Settings`; empty if unknown.
     """
 
     product: str
@@ -50,14 +54,17 @@ class DaemonState:
     port: int
     pid: int
     token: str
+    options: dict[str, Any] = field(default_factory=dict)
 
 
 def state_dir() -> Path:
-    """Return the folder of this user's daemon; it need not exist."""
+    """Return the folder of this user's daemon; it need not exist.
+
+    Raises:
+        OutputError: nobody knows where the user's folders are.
+    """
     named = os.environ.get(STATE_DIR_VARIABLE)
-    if named:
-        return Path(named)
-    return Path(platformdirs.user_state_dir("colorize-server", appauthor=False))
+    return Path(named) if named else folders.state_folder()
 
 
 class StateFolder:
@@ -74,6 +81,7 @@ class StateFolder:
         self.lock_file = self.path / "lock"
         self.log_file = self.path / "server.log"
         self.start_log_file = self.path / "start.log"
+        self._held: IO[bytes] | None = None
 
     def prepare(self) -> None:
         """Create the folder, private to its user.
@@ -114,53 +122,49 @@ class StateFolder:
         Raises:
             OutputError: if the disk is full or the folder cannot be written.
         """
-        temporary = file.with_name(f".{file.name}.{os.getpid()}.{secrets.token_hex(4)}")
         try:
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _O_NOFOLLOW | _O_BINARY, 0o600)
-            try:
-                with os.fdopen(descriptor, "wb") as stream:
-                    stream.write(content)
-                    stream.flush()
-                    os.fsync(stream.fileno())
-                temporary.replace(file)  # replaces a link itself, never the file it points to
-            except BaseException:
-                with contextlib.suppress(OSError):
-                    temporary.unlink()
-                raise
+            with files.replacing(file, mode=0o600) as stream:
+                stream.write(content)
         except OSError as error:
-            raise OutputError(
-                f"{file} cannot be written ({error.strerror}).",
-                "Free some space on that disk and make the folder writable, then try again.",
-            ) from error
+            raise refusal(file, error) from error
 
-    def read(self, file: Path) -> bytes | None:
-        """Return a private file's content, or None if there is none, it is a link, or it is not this user's alone."""
+    def read(self, file: Path, offset: int = 0) -> bytes | None:
+        """Return a private file's content from a byte on.
+
+        None if there is no such file, it is a link or a folder, or it is not this user's alone.
+        """
         try:
-            descriptor = os.open(file, os.O_RDONLY | _O_NOFOLLOW | _O_BINARY)
+            stream = open(file, "rb", opener=_open_no_link)  # noqa: SIM115 - Path.open takes no opener
         except OSError:
             return None
-        with os.fdopen(descriptor, "rb") as stream:
+        with stream:
             status = os.fstat(stream.fileno())
             if not stat.S_ISREG(status.st_mode):
                 return None
             if sys.platform != "win32" and (status.st_uid != os.getuid() or stat.S_IMODE(status.st_mode) & 0o077):
                 return None
+            stream.seek(offset)
             return stream.read(1 << 16)
 
-    def token(self) -> str:
-        """Return the token of this installation, made when there is none yet or when others could have read it."""
+    def known_token(self) -> str | None:
+        """Return the token of this installation, or None if there is none yet or others could have read it."""
         content = self.read(self.token_file)
-        if content is not None:
-            token = content.decode("ascii", "replace").strip()
-            if len(token) >= TOKEN_BYTES and token.isalnum():
-                return token
-        return self.rotate_token()
+        token = "" if content is None else content.decode("ascii", "replace").strip()
+        return token if len(token) >= TOKEN_BYTES and token.isalnum() else None
+
+    def token(self) -> str:
+        """Return the token of this installation, made when there is none that is secret."""
+        return self.known_token() or self.rotate_token()
 
     def rotate_token(self) -> str:
         """Make and keep a new token."""
         token = secrets.token_hex(TOKEN_BYTES)
-        self.write(self.token_file, token.encode() + b"\n")
+        self.keep_token(token)
         return token
+
+    def keep_token(self, token: str) -> None:
+        """Write a token to its file."""
+        self.write(self.token_file, token.encode() + b"\n")
 
     def save(self, state: DaemonState) -> None:
         """Tell clients where the daemon is."""
@@ -178,7 +182,11 @@ class StateFolder:
             return None
         strings = (state.product, state.version, state.host, state.token)
         numbers = (state.protocol, state.port, state.pid)
-        if not all(isinstance(value, str) for value in strings) or not all(type(value) is int for value in numbers):
+        if (
+            not isinstance(state.options, dict)
+            or not all(isinstance(value, str) for value in strings)
+            or not all(type(value) is int for value in numbers)
+        ):
             return None
         return state if 0 < state.port < 65536 else None
 
@@ -195,19 +203,66 @@ class StateFolder:
 
         The operating system drops the lock with its process, however that ends, so that none is ever left behind.
         """
+        if not self._take_lock():
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            self._close_lock()
+
+    def regain(self) -> bool:
+        """Make sure that we still hold the lock, also where the folder was deleted meanwhile; False if another has it.
+
+        Raises:
+            OutputError: the folder cannot be made again.
+        """
+        if self._held is not None:
+            with contextlib.suppress(OSError):
+                if os.path.samestat(os.fstat(self._held.fileno()), self.lock_file.stat()):
+                    return True
+        self.prepare()
+        return self._take_lock()
+
+    def _take_lock(self) -> bool:
         try:
             descriptor = os.open(self.lock_file, os.O_RDWR | os.O_CREAT | _O_NOFOLLOW, 0o600)
         except OSError as error:
-            raise OutputError(
-                f"{self.lock_file} cannot be written ({error.strerror}).",
-                f"Make the folder writable, or name another one in the environment variable {STATE_DIR_VARIABLE}.",
-                code="not_writable",
-            ) from error
-        with os.fdopen(descriptor, "r+b") as stream:
-            yield _try_lock(stream)
+            raise refusal(self.lock_file, error) from error
+        stream = os.fdopen(descriptor, "r+b", buffering=0)
+        if not try_lock(stream):
+            stream.close()
+            return False
+        self._close_lock()
+        self._held = stream
+        with contextlib.suppress(OSError):  # it only helps to find us; a full disk is told by who needs it
+            stream.truncate(0)
+            stream.seek(_PID_OFFSET)
+            stream.write(str(os.getpid()).encode())
+        return True
+
+    def _close_lock(self) -> None:
+        if self._held is not None:
+            self._held.close()
+            self._held = None
+
+    def holder(self) -> int | None:
+        """Return the process that held the lock last, or None if nobody knows; it may have ended since."""
+        digits = self.read(self.lock_file, _PID_OFFSET) or b""
+        return int(digits) if digits.isdigit() else None
 
 
-def _try_lock(stream: IO[bytes]) -> bool:
+def refusal(file: Path, error: OSError) -> OutputError:
+    """Return what to tell when a file of the folder cannot be written."""
+    return files.refusal(file, error, f"name another folder in the environment variable {STATE_DIR_VARIABLE}")
+
+
+def _open_no_link(path: str, flags: int) -> int:
+    return os.open(path, flags | _O_NOFOLLOW | _O_BINARY)
+
+
+def try_lock(stream: IO[bytes]) -> bool:
+    """Hold the lock of an open file until it is closed; return False if another process holds it."""
     try:
         if sys.platform == "win32":
             import msvcrt

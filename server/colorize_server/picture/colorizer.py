@@ -6,29 +6,33 @@ by the network's planes and a strip per thread, whatever the size of the scan.
 
 import os
 import time
+from collections.abc import Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Final, TypeAlias
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..backends import Backend
-from ..color.cie import lab_from_relative_xyz, relative_xyz_from_lab
-from ..color.rgb import SRGB
-from ..contract import CHROMA_SCALE, LIGHTNESS_SCALE
+from ..color.rgb import lab_d50_from_d65
+from ..contract import CHROMA_SCALE, COLOURS_STRIDE, LIGHTNESS_SCALE
+from ..errors import NoSuggestionsError
 from ..model import Model
 from .control import Control
-from .geometry import NetworkPlan, pad_by_reflection, plan_network
+from .exchange import Generated, Planes, Question, Seen, Timings
+from .geometry import pad_by_reflection, plan_network
 from .hints import Rgba, anchor_at_network_size, anchor_rows, check_hints, network_hints, without_faint_strokes
 from .join import Joiner, output_space
-from .options import Options
+from .options import Options, check_places
 from .photograph import Photograph, Pixels
 from .recipe import Recipe, quantized
 from .reduce import reduce_area
+from .suggestions import Place, swatches, used_colours
 from .upsample import JointUpsampler, enlarge_linear
 
-Planes: TypeAlias = NDArray[np.float32]
+if TYPE_CHECKING:
+    from ..backends.onnxruntime_backend import OnnxRuntimeBackend
 
 DOUBT_FULL_SCALE: Final = 40.0
 """C*; doubt of this size is white in the doubt picture (PROTOCOL.md)."""
@@ -40,36 +44,9 @@ _SHARE_REDUCE, _SHARE_NETWORK = 0.1, 0.5
 """Where the progress stands after the reduction and after the network."""
 
 
-@dataclass(frozen=True, slots=True)
-class Timings:
-    """Milliseconds that the steps of one picture took.
-
-    Attributes:
-        network_ms: the generator's forward pass.
-        picture_ms: everything else, from pixels to pixels.
-    """
-
-    network_ms: float
-    picture_ms: float
-
-
-@dataclass(frozen=True, slots=True)
-class Generated:
-    """What the network said about one photograph.
-
-    Attributes:
-        recipe: its chroma, and the strokes that it was given.
-        lightness: (h, w) float32, L* of the photograph at network size.
-        hint_planes: the strokes at network size, see `network_hints`; None for none.
-        doubt: (h, w) float32, C* at network size.
-        network_ms: milliseconds of the generator's forward pass.
-    """
-
-    recipe: Recipe
-    lightness: Planes
-    hint_planes: Planes | None
-    doubt: Planes
-    network_ms: float
+def usable_cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Colorizer:
@@ -78,14 +55,17 @@ class Colorizer:
     Args:
         backend: runs the generator.
         model: its card says which sizes may be used.
+        threads: strip workers; None takes one for each core, up to `MAX_THREADS`.
+
+    Attributes:
+        model: that it colours with.
     """
 
-    def __init__(self, backend: Backend, model: Model) -> None:
+    def __init__(self, backend: Backend, model: Model, *, threads: int | None = None) -> None:
         self._backend = backend
+        self.model = model
         self._card = model.card
-        self._threads = min(
-            len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, MAX_THREADS
-        )
+        self._threads = min(threads or usable_cores(), MAX_THREADS)
         self._executor: Executor = ThreadPoolExecutor(self._threads, thread_name_prefix="strips")
 
     def close(self) -> None:
@@ -151,26 +131,146 @@ class Colorizer:
             See `colorize`.
         """
         control = control or Control()
-        height, width = photograph.height, photograph.width
-        size = self._card.check_size(options.size)
-        plan = plan_network(height, width, size, self._card.multiple_of)
+        seen = self.look(photograph, options.size, control)
         if hints is not None:
-            check_hints(hints, height, width)
-            if not hints[..., 3].any():
-                hints = None
-        low = self._network_lightness(photograph, (plan.network_height, plan.network_width), control)
-        hint_planes = self._hint_planes(hints, low.shape, control)
+            check_hints(hints, photograph.height, photograph.width)
         control.report(_SHARE_REDUCE)
+        return self.react(seen, hints, control)
+
+    def look(self, photograph: Photograph, size: int | None, control: Control) -> Seen:
+        """Look at a photograph as the network does.
+
+        Args:
+            photograph: the photograph.
+            size: the network's short side in pixels; None takes the model's default.
+            control: cancellation.
+
+        Raises:
+            PictureError, SizeNotOfferedError, CancelledError: see `colorize`.
+        """
+        plan = plan_network(photograph.height, photograph.width, self._card.check_size(size), self._card.multiple_of)
+        return Seen(plan, self.lightness_at(photograph, (plan.network_height, plan.network_width), control))
+
+    def react(self, seen: Seen, hints: Rgba | None, control: Control) -> Generated:
+        """Ask the network about a photograph that it has looked at.
+
+        Args:
+            seen: from `look`.
+            hints: (any height, any width, 4) uint8 of the photograph's shape, strokes of colour; None for none.
+            control: cancellation.
+
+        Raises:
+            CancelledError, BackendError, OutOfMemoryError: see `colorize`.
+        """
+        asked = self._question(seen, hints, control)
+        control.on_cancel(self._backend.cancel)
+        control.check()
         began = time.perf_counter()
-        chroma, doubt = self._run(low, hint_planes, plan, control)
+        padded_chroma, padded_doubt = self._backend.run(asked.luminance, asked.network_hints)
         network_ms = 1000 * (time.perf_counter() - began)
-        chroma = quantized(chroma * np.float32(CHROMA_SCALE * self._card.saturation))
-        return Generated(Recipe(width, height, size, chroma, hints), low, hint_planes, doubt, network_ms)
+        control.check()
+        h, w = asked.lightness.shape
+        chroma = quantized(padded_chroma[0, :, :h, :w] * np.float32(CHROMA_SCALE * self._card.saturation))
+        doubt = padded_doubt[0, 0, :h, :w] * np.float32(CHROMA_SCALE)
+        recipe = Recipe(seen.plan.width, seen.plan.height, seen.plan.size, chroma, asked.hints)
+        return Generated(recipe, asked.lightness, asked.hint_planes, doubt, network_ms)
+
+    def suggest(
+        self,
+        photograph: Photograph,
+        places: Sequence[tuple[int, int]],
+        *,
+        hints: Rgba | None = None,
+        control: Control | None = None,
+    ) -> tuple[list[Place], Timings]:
+        """Ask the network which colours places of a photograph may have.
+
+        Args:
+            photograph: the photograph.
+            places: x and y in pixels.
+            hints: see `colorize`; the network takes them into account, and the colours used in them come first.
+            control: progress and cancellation.
+
+        Returns:
+            One entry for each place, and how long it took.
+
+        Raises:
+            NoSuggestionsError: the model suggests no colours.
+            BadRequestError: a place is outside the photograph.
+            ModelError: ONNX Runtime, which is asked whatever the backend, cannot load the model.
+            See `colorize` for the rest.
+        """
+        control = control or Control()
+        began = time.perf_counter()
+        seen = self.look(photograph, None, control)
+        if hints is not None:
+            check_hints(hints, photograph.height, photograph.width)
+        control.report(_SHARE_REDUCE)
+        found, network_ms = self.suggest_for(seen, places, hints, control)
+        return found, Timings(network_ms, 1000 * (time.perf_counter() - began) - network_ms)
+
+    def suggest_for(
+        self, seen: Seen, places: Sequence[tuple[int, int]], hints: Rgba | None, control: Control
+    ) -> tuple[list[Place], float]:
+        """Ask the network which colours places may have of a photograph that it has looked at.
+
+        Args:
+            seen: from `look`.
+            places: see `suggest`.
+            hints: see `react`.
+            control: cancellation.
+
+        Returns:
+            One entry for each place, and the milliseconds of the forward pass.
+
+        Raises:
+            NoSuggestionsError, BadRequestError, ModelError: see `suggest`.
+        """
+        if not self.model.suggests_colours:
+            raise NoSuggestionsError.of_model(f"{self._card.name} {self._card.version}")
+        check_places(places, seen.plan.width, seen.plan.height)
+        asked = self._question(seen, hints, control)
+        backend = self._suggesting
+        control.on_cancel(backend.cancel)
+        control.check()
+        network_began = time.perf_counter()
+        colours = backend.colours(asked.luminance, asked.network_hints)[0]
+        network_ms = 1000 * (time.perf_counter() - network_began)
+        control.check()
+        used = used_colours(asked.hints)
+        found = []
+        for x, y in places:
+            row = int((y + 0.5) * seen.plan.network_height / seen.plan.height)
+            column = int((x + 0.5) * seen.plan.network_width / seen.plan.width)
+            lightness = float(asked.lightness[row, column])
+            cell = colours[..., row // COLOURS_STRIDE, column // COLOURS_STRIDE]
+            found.append(Place(x, y, lightness, swatches(cell, lightness, used)))
+        return found, network_ms
+
+    @cached_property
+    def _suggesting(self) -> "OnnxRuntimeBackend":
+        from ..backends.suggesting import suggesting_backend  # what only asks a GPU need not load ONNX Runtime
+
+        return suggesting_backend(self._backend, self.model)
+
+    def _question(self, seen: Seen, hints: Rgba | None, control: Control) -> Question:
+        """Return what the network is shown of a photograph and its strokes."""
+        if hints is not None and not hints[..., 3].any():
+            hints = None
+        low, plan = seen.lightness, seen.plan
+        hint_planes = self._hint_planes(hints, low.shape, control)
+        padded = (plan.padded_height, plan.padded_width)
+        luminance = pad_by_reflection(low / np.float32(LIGHTNESS_SCALE) - 1, *padded)[None, None]
+        if hint_planes is None:
+            told = np.zeros((1, 3, *padded), np.float32)
+        else:
+            told = pad_by_reflection(without_faint_strokes(hint_planes), *padded)[None]
+        return Question(plan, hints, low, hint_planes, luminance, told)
 
     def recall(self, photograph: Photograph, recipe: Recipe, *, control: Control | None = None) -> Generated:
         """Return what the network said about a photograph (which may have been mended since), from its recipe."""
         control = control or Control()
-        low = self._network_lightness(photograph, recipe.chroma.shape[1:], control)
+        low = self.lightness_at(photograph, recipe.chroma.shape[1:], control)
         return Generated(recipe, low, self._hint_planes(recipe.hints, low.shape, control), np.zeros_like(low), 0.0)
 
     def lay(
@@ -223,7 +323,9 @@ class Colorizer:
             return None
         return network_hints(hints, (shape[0], shape[1]), executor=self._executor, control=control)
 
-    def _network_lightness(self, photograph: Photograph, small: tuple[int, ...], control: Control) -> Planes:
+    def lightness_at(self, photograph: Photograph, small: tuple[int, ...], control: Control) -> Planes:
+        """Return a photograph's L* reduced to (h, w), float32; transparent places count as middle grey."""
+
         def read(start: int, stop: int) -> Planes:
             lightness = photograph.lightness(start, stop)
             alpha = photograph.alpha(start, stop)
@@ -234,22 +336,6 @@ class Colorizer:
         shape = (photograph.height, photograph.width)
         reduced: Planes = reduce_area(read, shape, (small[0], small[1]), 1, executor=self._executor, control=control)[0]
         return reduced
-
-    def _run(
-        self, low: Planes, hint_planes: Planes | None, plan: NetworkPlan, control: Control
-    ) -> tuple[Planes, Planes]:
-        padded = (plan.padded_height, plan.padded_width)
-        luminance = pad_by_reflection(low / np.float32(LIGHTNESS_SCALE) - 1, *padded)[None, None]
-        if hint_planes is None:
-            hints = np.zeros((1, 3, *padded), np.float32)
-        else:
-            hints = pad_by_reflection(without_faint_strokes(hint_planes), *padded)[None]
-        control.on_cancel(self._backend.cancel)
-        control.check()
-        chroma, doubt = self._backend.run(luminance, hints)
-        control.check()
-        h, w = plan.network_height, plan.network_width
-        return chroma[0, :, :h, :w].copy(), doubt[0, 0, :h, :w] * np.float32(CHROMA_SCALE)
 
     def _finish(
         self,
@@ -295,7 +381,5 @@ class Colorizer:
 
 def _chroma_for_d50(lightness: Planes, chroma: Planes) -> Planes:
     """Return (2, h, w) a*b* relative to D50 of the colours that (L*, a*b*) relative to D65 name, by way of sRGB."""
-    lab = np.stack([lightness, *chroma], axis=-1)
-    linear = relative_xyz_from_lab(lab) @ np.linalg.inv(SRGB.to_relative_xyz).T.astype(np.float32)
-    d50 = lab_from_relative_xyz(linear @ SRGB.to_relative_xyz_d50.T.astype(np.float32))
+    d50 = lab_d50_from_d65(np.stack([lightness, *chroma], axis=-1))
     return np.ascontiguousarray(np.moveaxis(d50[..., 1:], -1, 0))

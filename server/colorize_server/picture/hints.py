@@ -48,6 +48,17 @@ def check_hints(hints: NDArray[np.generic], height: int, width: int) -> None:
         )
 
 
+def check_strokes(hints: Rgba) -> None:
+    """Raise HintsError where hints of (height, width, 4) cannot be meant as strokes: none at all, or no ground."""
+    alpha = hints[..., 3]
+    if not alpha.any():
+        raise HintsError("They are all transparent.", "Paint strokes of colour on them, or leave --hints out.")
+    if alpha.all():
+        raise HintsError(
+            "They cover the whole photograph.", "Save the strokes alone, on a transparent ground, not flattened."
+        )
+
+
 def stroke_chroma(hints: Rgba, *, white: str = "D65") -> tuple[Plane, Plane, Plane]:
     """Return a*, b* and coverage of strokes.
 
@@ -117,6 +128,24 @@ def anchor_at_network_size(chroma: Plane, hints: Plane, lightness: Plane) -> Pla
     Returns:
         (2, h, w) float32, a*b*; new array.
     """
+    rows, columns = _within_reach(hints[2])
+    corrected = chroma.copy()
+    near = (slice(None), rows, columns)
+    corrected[near] = _anchored(chroma[near], hints[near], lightness[rows, columns])
+    return corrected
+
+
+def _within_reach(coverage: Plane) -> tuple[slice, slice]:
+    """Return the rows and columns that a correction can reach: a step of the diffusion moves it by one pixel."""
+    spans = []
+    for axis in (1, 0):
+        touched = np.flatnonzero(coverage.any(axis=axis))
+        first, last = (touched[0], touched[-1]) if touched.size else (0, -SPREAD_STEPS - 1)
+        spans.append(slice(max(0, first - SPREAD_STEPS), max(0, last + SPREAD_STEPS + 1)))
+    return spans[0], spans[1]
+
+
+def _anchored(chroma: Plane, hints: Plane, lightness: Plane) -> Plane:
     coverage, strength = hints[2:]
     # A stroke narrower than a network pixel still says what the object is: a quarter of the pixel is enough.
     covered = coverage / np.maximum(strength, np.float32(1e-6))

@@ -23,7 +23,7 @@ from ..color.gamut import chroma_in_gamut, is_in_gamut, linear_from_lab_rows
 from ..color.icc import GreyProfile
 from ..color.rgb import LINEAR_SRGB, LUMA_WEIGHTS, SRGB, RgbSpace
 from .options import Blend, Host, Options, Output
-from .photograph import RGB_PROFILES, Photograph
+from .photograph import Photograph
 
 Plane: TypeAlias = NDArray[np.float32]
 
@@ -50,7 +50,7 @@ def output_space(photograph: Photograph, *, keep_profile: bool) -> RgbSpace:
         return SRGB
     if isinstance(photograph.profile, GreyProfile):
         return LINEAR_SRGB if photograph.profile.name == "linear" else SRGB
-    return RGB_PROFILES.get(photograph.profile.name, SRGB)
+    return photograph.profile
 
 
 class Joiner:

@@ -1,8 +1,9 @@
 """What a caller may ask of the picture path, as plain values (stdlib only)."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final, Self
 
 from ..errors import BadRequestError
 
@@ -11,6 +12,14 @@ MIN_SIDE: Final = 8
 
 SATURATION_RANGE: Final = (0.0, 2.0)
 """Lowest and highest factor on the model's chroma."""
+
+
+MOST_PLACES: Final = 16
+"""Places of a photograph that may be asked about at once."""
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
 
 
 class Host(StrEnum):
@@ -54,6 +63,13 @@ class Options:
     size: int | None = None
     saturation: float = 1.0
 
+    @classmethod
+    def from_members(cls, members: dict[str, Any]) -> Self:
+        """Read options from the members of a message, as `dataclasses.asdict` gives them."""
+        enums: dict[str, Callable[[Any], Any]] = {"output": Output, "host": Host, "blend": Blend}
+        values: dict[str, Any] = {name: enums.get(name, _as_it_is)(value) for name, value in members.items()}
+        return cls(**values)
+
     def __post_init__(self) -> None:
         """Check what only goes together.
 
@@ -62,3 +78,17 @@ class Options:
         """
         if self.blend is Blend.MULTIPLY and self.output is not Output.LAYER:
             raise BadRequestError("Only a layer can be made for Multiply.", "Ask for a layer (--as layer) as well.")
+
+
+def check_places(places: Sequence[tuple[int, int]], width: int, height: int) -> None:
+    """Refuse places that are not on a photograph of `width` by `height` pixels.
+
+    Raises:
+        BadRequestError: the message names the first of them.
+    """
+    for x, y in places:
+        if not (0 <= x < width and 0 <= y < height):
+            raise BadRequestError(
+                f"The place {x},{y} is not on the photograph, which has {width} by {height} pixels.",
+                "A place is its distance from the left and from the top edge, in pixels, counted from 0.",
+            )

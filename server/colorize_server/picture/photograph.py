@@ -48,10 +48,16 @@ class Metadata:
     Attributes:
         dpi: horizontal and vertical resolution in pixels per inch, or None.
         exif: an EXIF block ("Exif\\0\\0" not included) with Orientation reset to 1 and no thumbnail, or None.
+        xmp: an XMP packet; in a photograph as its file has it, in an output as it is written; or None.
+        iptc: IPTC-IIM records, or None.
+        icc: the profile of the file's colours (RGB) that the photograph's profile was read from, or None.
     """
 
     dpi: tuple[float, float] | None = None
     exif: bytes | None = None
+    xmp: bytes | None = None
+    iptc: bytes | None = None
+    icc: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -63,11 +69,15 @@ class Photograph:
             4 RGB + alpha; alpha straight. Not copied, never written to.
         profile: an RgbSpace for 3 or 4 channels, a GreyProfile for 1 or 2.
         metadata: what the file carried besides.
+        pages: how many pictures its file holds, smaller copies not counted.
+        remarks: what a painter should know of how it was read, one sentence each.
     """
 
     pixels: Pixels
     profile: Profile
     metadata: Metadata = field(default_factory=Metadata)
+    pages: int = 1
+    remarks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.pixels.ndim != 3 or not 1 <= self.pixels.shape[2] <= 4:

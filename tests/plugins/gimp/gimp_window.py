@@ -13,10 +13,14 @@ from PIL import Image
 SCREEN = (1280, 860)
 TITLE_BAR_PX = 30
 SHORTCUTS = {
+    "plug-in-colorize-start-server": "<Primary>F8",
     "plug-in-colorize-photograph": "<Primary>F9",
     "plug-in-colorize-again": "<Primary>F10",
     "plug-in-colorize-doctor": "<Primary>F11",
+    "dialogs-palettes": "<Primary>F12",
 }
+PALETTE_FILE, CHOOSE_FILE, IMPORT = ("38", "188"), ("276", "188"), ("598", "436")
+"""Places in the window “Import a New Palette”."""
 WAIT_S = 30
 T = TypeVar("T")
 
@@ -105,6 +109,35 @@ class Window:
         """Press keys, one after the other."""
         self.tool("key", "--delay", "60", *keys)
 
+    def import_palette(self, file: Path) -> list[list]:
+        """Import a palette as the artist does, with the Palettes dock's own menu; returns names and R'G'B'."""
+        before = set(self.gimp.call("palettes"))
+        self.main_window()
+        self.key("ctrl+F12")
+        time.sleep(1)
+        width, _height = SCREEN
+        self.tool("mousemove", str(width - 150), "180", "click", "3")
+        time.sleep(1)
+        self.key("i")
+        dialog = self.wait_for("Import a New Palette")
+        time.sleep(1)
+        self.tool("mousemove", "--window", dialog, *PALETTE_FILE, "click", "1")
+        time.sleep(1)
+        self.tool("mousemove", "--window", dialog, *CHOOSE_FILE, "click", "1")
+        self.wait_for("Select Palette File")
+        self.key("ctrl+l")
+        time.sleep(1)
+        self.key("ctrl+a")
+        self.tool("type", "--delay", "40", self.session.inside(file))
+        time.sleep(1)
+        self.key("Return")
+        wait_until(lambda: not self.find("Select Palette File"), "the file was not taken")
+        dialog = self.wait_for("Import a New Palette")
+        time.sleep(1)
+        self.tool("mousemove", "--window", dialog, *IMPORT, "click", "1")
+        new = wait_until(lambda: set(self.gimp.call("palettes")) - before, f"GIMP did not import {file.name}")
+        return self.gimp.call("palette", name=new.pop())
+
     def screenshot(self, file: Path, box: tuple[int, int, int, int] | None = None) -> None:
         """Save what is on the screen, or in a part of it (left, top, right, bottom)."""
         shot = self.session.folder / "screen.png"
@@ -126,6 +159,13 @@ class Window:
         # Few colours keep the picture small in the repository.
         shown = Image.open(shot).convert("RGB").crop(box or (0, 0, *SCREEN))
         shown.quantize(96, dither=Image.Dither.NONE).save(file, optimize=True)
+
+    def progress_bar(self) -> Image.Image:
+        """Return the foot of the window, where progress is told, in shades of grey."""
+        file = self.session.folder / "progress.png"
+        width, height = SCREEN
+        self.screenshot(file, (width // 4, height - TITLE_BAR_PX - 15, width - 220, height - 10))
+        return Image.open(file).convert("L")
 
     def close(self) -> None:
         """End everything."""

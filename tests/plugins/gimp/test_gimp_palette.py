@@ -1,12 +1,17 @@
 """In a real GIMP: suggested colours as a palette, from a server that suggests some, and from one that does not."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import faults
+import numpy as np
 import pytest
 from actions import Opened
+from colorize_server.color.cie import lightness_from_y
+from colorize_server.color.rgb import SRGB
 from gimp_root import Gimp, Session
 from real_daemon import Daemon
+from tiny_model import SUGGESTED_SHARE, write_tiny_model
 
 pytestmark = pytest.mark.gimp
 
@@ -36,6 +41,52 @@ def test_colours_of_the_selected_place_become_a_palette(gimp: Gimp, small: Opene
         ["41 %", [50, 0, 30]],
         ["41 %", [70, 0, 50]],
     ]
+
+
+@pytest.fixture
+def suggesting(session: Session, daemon: Daemon, tmp_path: Path) -> Iterator[Daemon]:
+    """The real server with a small model that suggests colours."""
+    real = Daemon(session.folder / "suggesting", write_tiny_model(tmp_path / "suggests.onnx", suggests=True))
+    session.use_state(real.state_file)
+    yield real
+    real.close()
+
+
+def test_the_real_server_suggests_colours_for_the_selected_place(
+    gimp: Gimp, session: Session, small: Opened, suggesting: Daemon
+) -> None:
+    """At the photograph's lightness, the likeliest first; with the colour of a stroke before all others."""
+    image, layer = small
+    x, y = 30, 30
+    gimp.call("select", image=image, x=x, y=y, width=5, height=5)
+    result = ask(gimp, image, layer)
+    assert (result["status"], result["text"]) == ("success", NAME), result["error"]
+    first = gimp.call("palette", name=NAME)
+    assert 3 <= len(first) <= 7
+    shares = [int(label.split()[0]) for label, _ in first]
+    assert shares == sorted(shares, reverse=True)
+    assert shares[0] >= round(100 * SUGGESTED_SHARE)
+    width, height = gimp.call("describe", image=image)["layers"][0]["size"]
+    gimp.call("dump", drawable=layer, path=session.inside(session.folder / "grey"), pixel_format="Y u8")
+    grey = np.fromfile(session.folder / "grey", np.uint8).reshape(height, width)
+    around = lightness_of(grey[y - 8 : y + 8, x - 8 : x + 8].mean() / 255)
+    for _, rgb in first:
+        assert abs(SRGB.lab_from_encoded(np.array(rgb) / 255)[0] - around) < 6
+
+    strokes = gimp.call("add_layer", image=image, name="Colour hints", width=width, height=height)
+    gimp.call("select_none", image=image)
+    gimp.call("draw_line", layer=strokes, rgb=[40, 60, 200], points=[10, 10, 40, 10], width=9)
+    gimp.call("select", image=image, x=x, y=y, width=5, height=5)
+    assert ask(gimp, image, layer)["text"] == NAME
+    second = gimp.call("palette", name=NAME)
+    assert second[0][0] == "used here"
+    red, green, blue = second[0][1]
+    assert blue > max(red, green)
+    assert [label for label, _ in second].count("used here") == 1
+
+
+def lightness_of(luminance: float) -> float:
+    return float(lightness_from_y(np.array([luminance]))[0])
 
 
 def test_a_model_that_suggests_nothing_is_told(gimp: Gimp, small: Opened, daemon: Daemon) -> None:

@@ -1,6 +1,10 @@
 """In the real window of GIMP: the dialog, remembered values, one undo step, Cancel, an image closed meanwhile."""
 
+import shutil
+import subprocess
+import sys
 import time
+import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +13,9 @@ import pytest
 from actions import GIRL
 from gimp_root import Session
 from gimp_window import Window, wait_until
+from PIL import Image
 from real_daemon import Daemon
+from tiny_model import write_tiny_model
 
 pytestmark = pytest.mark.gimp
 
@@ -188,6 +194,57 @@ def test_the_doctor_shows_its_report(window: Window, image: int) -> None:
     wait_until(lambda: not window.gimp.plug_in_processes(), "the plug-in stayed")
 
 
+def test_nothing_is_said_to_be_looked_for_while_a_report_is_open(window: Window, image: int) -> None:
+    """The foot of the window is as it was before, without “Looking for the colorize server”."""
+    window.tool("mousemove", "20", "400")
+    time.sleep(1)
+    before = np.asarray(window.progress_bar(), int)
+    window.key("ctrl+F8")
+    window.wait_for("^Colorize Server$")
+    time.sleep(1)
+    changed = np.abs(np.asarray(window.progress_bar(), int) - before) > 30
+    assert changed.mean() < 0.01
+    window.key("Escape")
+    wait_until(lambda: not window.gimp.plug_in_processes(), "the plug-in stayed")
+
+
+@pytest.fixture
+def opened_pages(session: Session) -> Iterator[Path]:
+    """A web browser that only writes down what it is asked to open."""
+    applications = session.folder / ".local" / "share" / "applications"
+    applications.mkdir(parents=True)
+    pages, program = session.folder / "pages", session.folder / "browser"
+    program.write_text(f'#!/bin/sh\necho "$1" >> {session.inside(pages)}\n')
+    program.chmod(0o755)
+    kinds = ("text/html", "x-scheme-handler/file", "x-scheme-handler/https")
+    (applications / "browser.desktop").write_text(
+        f"[Desktop Entry]\nType=Application\nName=Browser\nExec={session.inside(program)} %u\n"
+        f"MimeType={';'.join(kinds)};\n"
+    )
+    lines = ["[Default Applications]", *(f"{kind}=browser.desktop" for kind in kinds), ""]
+    (applications / "mimeapps.list").write_text("\n".join(lines))
+    yield pages
+    shutil.rmtree(applications)
+
+
+def test_the_help_button_opens_the_plug_ins_own_page(
+    window: Window, session: Session, image: int, opened_pages: Path
+) -> None:
+    window.key("ctrl+F9")
+    window.wait_for(TITLE)
+    time.sleep(1)
+    window.key("alt+h")
+    wait_until(opened_pages.exists, "no page was opened")
+    address = urllib.parse.urlsplit(opened_pages.read_text().strip())
+    assert (address.scheme, address.fragment) == ("file", "photograph")
+    page = session.root / address.path.lstrip("/")
+    assert page == session.plug_in / "help" / "en" / "index.html"
+    assert 'id="photograph"' in page.read_text("utf-8")
+    window.wait_for(TITLE)
+    window.key("Escape")
+    wait_until(lambda: not window.gimp.plug_in_processes(), "the plug-in stayed")
+
+
 def test_cancel_in_the_dialog_changes_nothing(window: Window, image: int) -> None:
     before = window.gimp.call("describe", image=image)
     window.key("ctrl+F9")
@@ -252,3 +309,24 @@ def test_a_layer_that_is_deleted_meanwhile_is_told_once(window: Window, large: i
     assert layers_of(window, large) == []
     window.key("Escape")
     assert "Traceback" not in window.gimp.tail()
+
+
+@pytest.mark.parametrize("ending", [".gpl", ".aco", ".ase"])
+def test_a_palette_of_the_command_line_is_imported(
+    window: Window, session: Session, image: int, tmp_path: Path, ending: str
+) -> None:
+    """With the colours that the command printed, of both places."""
+    photograph = tmp_path / "photo.png"
+    Image.fromarray(np.tile(np.linspace(20, 230, 90).astype(np.uint8), (60, 1))).save(photograph)
+    model = write_tiny_model(tmp_path / "suggests.onnx", suggests=True)
+    palette = session.folder / f"colours{ending}"
+    argv = [sys.executable, "-P", "-m", "colorize_server.cli.colorize", "palette", photograph, "--model", model]
+    printed = subprocess.run(
+        [*argv, "--at", "20,20", "--at", "70,30", "-o", palette], check=True, capture_output=True, text=True
+    )
+    lines = [line.split("  ", 1) for line in printed.stdout.splitlines() if line.startswith("#")]
+    assert len(lines) > 7
+    found = window.import_palette(palette)
+    assert [rgb for _, rgb in found] == [list(bytes.fromhex(colour[1:])) for colour, _ in lines]
+    if ending != ".aco":  # GIMP does not read the names of those
+        assert [name for name, _ in found] == [name for _, name in lines]

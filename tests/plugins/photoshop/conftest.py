@@ -41,7 +41,7 @@ def evidence(tools: None, request: pytest.FixtureRequest, tmp_path_factory: pyte
     }
     folder = tmp_path_factory.mktemp("photoshop")
     prepare(folder)
-    write_tiny_model(folder / "tiny.onnx")
+    write_tiny_model(folder / "tiny.onnx", suggests=True)
     run = subprocess.run(
         ["node", "scenarios/run.mjs", "--out", str(folder), *sorted(wanted)],
         cwd=HERE,

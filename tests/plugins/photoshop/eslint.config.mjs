@@ -26,6 +26,7 @@ const browser = {
   document: "readonly",
   localStorage: "readonly",
   HTMLElement: "readonly",
+  MutationObserver: "readonly",
   customElements: "readonly",
   CustomEvent: "readonly",
   btoa: "readonly",

@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.photoshop, pytest.mark.timeout(900)]
 WITH_PSD = [
     "plain", "masked photograph", "clipping stack", "doubt", "hints", "selection to mask", "multiply", "visible",
     "transparency and offset", "background", "inside a group", "group", "smart object, clipped", "greyscale",
-    "strong colours, sRGB", "strong colours, Adobe RGB (1998)",
+    "strong colours, sRGB", "strong colours, Adobe RGB (1998)", "the touch-up loop",
 ]  # fmt: skip
 WITH_REFERENCE = [
     "plain", "masked photograph", "doubt", "selection to mask", "transparency and offset", "background",
@@ -108,24 +108,43 @@ def test_hints_are_met(evidence: Any, scenario: str) -> None:
         assert error.max() <= MAX_HINT_DELTA_E
 
 
-@pytest.mark.parametrize("photograph", WHOLE)
-@pytest.mark.parametrize("scenario", ["thin strokes on six photographs"])
-def test_thin_strokes_are_met(evidence: Any, scenario: str, photograph: str) -> None:
+@pytest.mark.parametrize("scenario", [f"thin strokes, {photograph}" for photograph in WHOLE])
+def test_thin_strokes_are_met(evidence: Any, scenario: str) -> None:
     """Three pixels of a colour that the model does not choose by itself are enough."""
     folder = evidence.of(scenario)
-    facts = facts_of(folder, photograph)
+    facts = facts_of(folder)
     height, width = facts["document"]["height"], facts["document"]["width"]
-    without = np.frombuffer((folder / f"{photograph}-without.raw").read_bytes(), np.uint8)
+    without = np.frombuffer((folder / "without.raw").read_bytes(), np.uint8)
     without = without.reshape(height, width, 4)[..., :3] / 255.0
-    by_itself = under_strokes(folder / f"{photograph}.psd", facts, without)
+    by_itself = under_strokes(folder / "result.psd", facts, without)
     for (rgb, got, wanted), (_, unhinted, _) in zip(
-        under_strokes(folder / f"{photograph}.psd", facts), by_itself, strict=True
+        under_strokes(folder / "result.psd", facts), by_itself, strict=True
     ):
         error = ciede2000(got, wanted)
         print(f"{rgb}: CIEDE2000 mean {error.mean():.2f}, max {error.max():.2f}, {len(error)} pixels")
         assert error.max() <= MAX_NEAR_WHITE_DELTA_E
         assert error[wanted[:, 0] <= NEAR_WHITE].max() <= MAX_HINT_DELTA_E
         assert ciede2000(unhinted, wanted).mean() > MAX_HINT_DELTA_E, "the model would have chosen this colour"
+
+
+@pytest.mark.parametrize("scenario", ["the touch-up loop"])
+def test_no_stroke_is_lost(evidence: Any, scenario: str) -> None:
+    """After the last run psd-tools finds every stroke on Touch-ups, in mode Color above all colours."""
+    folder = evidence.of(scenario)
+    facts = facts_of(folder)
+    psd = PSDImage.open(folder / "result.psd")
+    top, *colours = [layer for layer in reversed(list(psd)) if layer.name.startswith(("Touch-ups", "Colorize ("))]
+    assert (top.name, top.blend_mode.name, top.visible) == ("Touch-ups", "COLOR", True)
+    assert len(colours) == 5
+    assert [layer.blend_mode.name for layer in colours] == ["COLOR"] * 5
+    painted = np.zeros((psd.height, psd.width, 4))
+    left, upper, right, lower = top.bbox
+    painted[upper:lower, left:right] = top.numpy()
+    for x, y, width, height, rgb in facts["strokes"]:
+        core = painted[y + 2 : y + height - 2, x + 2 : x + width - 2]
+        assert core[..., 3].min() >= 250 / 255, rgb
+        assert np.abs(core[..., :3] * 255 - rgb).max() <= 4, rgb
+    assert (painted[..., 3] > 0).mean() < 0.06, "nothing else is on it"
 
 
 Strokes = list[tuple[tuple[int, int, int], np.ndarray, np.ndarray]]
@@ -161,7 +180,7 @@ def test_multiply_colours_paper_and_keeps_lines(evidence: Any, scenario: str) ->
     """In Multiply mode white paper takes the colour that Color mode could not give it, and black lines stay black."""
     folder = evidence.of(scenario)
     document = facts_of(folder)["document"]
-    colour, drawing = document["layers"]
+    _touch_ups, colour, drawing = document["layers"]
     assert colour["blendMode"] == "multiply"
     art = samples_of(drawing["pixels"], 4)[..., :3]
     composed = composite_of(PSDImage.open(folder / "result.psd"))

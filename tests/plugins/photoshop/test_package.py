@@ -256,7 +256,16 @@ def test_on_macos_the_command_is_shown(
 def test_a_folder_that_cannot_be_written(tmp_path: Path, capsys: Any) -> None:
     (tmp_path / "file").touch()
     assert install("--folder", str(tmp_path / "file" / "below")) == 1
-    assert "could not be written" in capsys.readouterr().err
+    assert "cannot be written" in capsys.readouterr().err
+
+
+def test_a_full_disk_gets_no_half_of_it(full_disk: Path, capsys: Any) -> None:
+    """Adobe's installer would call a cut-off file damaged; the disk and what to do are named."""
+    before = sorted(full_disk.iterdir())
+    assert install("--folder", str(full_disk)) == 1
+    said = capsys.readouterr().err
+    assert f"There is no room left on the disk of {full_disk}: colorize-panel.ccx was not written." in said
+    assert sorted(full_disk.iterdir()) == before
 
 
 def test_names_agree() -> None:

@@ -5,7 +5,18 @@
 
 const { dump } = require("./dump.js");
 const { closeDocument } = require("./modal.js");
-const { documentOf, find, noteEdit, state, tightBounds, transfer, widthOf } = require("./state.js");
+const {
+  contentOf,
+  copyOfLayer,
+  documentOf,
+  find,
+  maximumOf,
+  noteEdit,
+  state,
+  tightBounds,
+  transfer,
+  widthOf,
+} = require("./state.js");
 const { bytesFrom, secureStorage } = require("./uxp.js");
 const { setTheme } = require("./widgets.js");
 
@@ -60,6 +71,36 @@ function makeLayer(spec, document) {
   return layer;
 }
 
+/** Grow a layer's pixels to the canvas, paint one rectangle, and trim them again. */
+function paintStroke(document, layer, { left, top, width, height, rgb, alpha = 1, erases = false, isSoft = false }) {
+  const own = layer.pixels ? layer.pixels.bounds : { left: 0, top: 0, right: 1, bottom: 1 };
+  const whole = {
+    left: Math.min(own.left, left - 2),
+    top: Math.min(own.top, top - 2),
+    right: Math.max(own.right, left + width + 2),
+    bottom: Math.max(own.bottom, top + height + 2),
+  };
+  const empty = document.bits === 16 ? new Uint16Array(0) : new Uint8Array(0);
+  const data = transfer(layer.pixels ? layer.pixels.data : empty, layer.pixels ? own : { ...own, right: 0 }, whole, 4);
+  const maximum = maximumOf(document.bits);
+  const margin = isSoft ? 2 : 0;
+  for (let y = top - margin; y < top + height + margin; y++) {
+    for (let x = left - margin; x < left + width + margin; x++) {
+      const outside = Math.max(left - x, x - left - width + 1, top - y, y - top - height + 1, 0);
+      const cover = alpha * (1 - outside / 3);
+      const i = ((y - whole.top) * widthOf(whole) + x - whole.left) * 4;
+      const below = (data[i + 3] / maximum) * (1 - cover);
+      const total = erases ? below : below + cover;
+      if (!erases)
+        for (let c = 0; c < 3; c++)
+          data[i + c] = Math.round(((cover * rgb[c] * maximum) / 255 + below * data[i + c]) / (total || 1));
+      data[i + 3] = Math.round(total * maximum);
+    }
+  }
+  const tight = tightBounds(data, whole, 4);
+  layer.pixels = tight && { bounds: tight, data: transfer(data, whole, tight, 4) };
+}
+
 const host = {
   /** Another version of Photoshop: see `rules` in state.js. */
   setRule(name, isOn) {
@@ -79,6 +120,8 @@ const host = {
       layers: [],
       selectedIDs: [],
       selection: null,
+      isQuickMask: Boolean(spec.isQuickMask),
+      samplers: spec.samplers || [],
       history: [{ id: state.nextID++, name: "Open" }],
       suspension: null,
     };
@@ -170,6 +213,38 @@ const host = {
       for (let x = 0; x < side; x++) pixels.data.fill(0, (y * width + x) * 4, (y * width + x) * 4 + 3);
     noteEdit(documentOf(id), "Healing Brush");
   },
+  /**
+   * Strokes of the brush in mode Normal, on the layer's own pixels: {left, top, width, height, rgb, alpha} each, alpha 0..1;
+   * `erases` for the eraser.  A stroke has a soft edge of two pixels if it `isSoft`.
+   */
+  paint(id, name, strokes) {
+    host.paintByID(id, host.layerNamed(id, name).layer.id, strokes);
+  },
+  paintByID(id, layerID, strokes) {
+    whileIdle();
+    const document = documentOf(id);
+    const { layer } = find(document.layers, layerID);
+    for (const stroke of strokes) paintStroke(document, layer, stroke);
+    noteEdit(document, "Brush Tool");
+  },
+  setOpacity(id, name, opacity) {
+    whileIdle();
+    host.layerNamed(id, name).layer.opacity = opacity;
+    noteEdit(documentOf(id), "Opacity");
+  },
+  /** Image > Duplicate, or saved, closed and opened again: as PSD keeps it, with other ids in the first case only. */
+  reopen(id, newIDs) {
+    whileIdle();
+    const document = documentOf(id);
+    const copy = { ...contentOf(document), id: state.nextID++, name: document.name, suspension: null };
+    copy.layers = document.layers.map((layer) => copyOfLayer(layer, newIDs));
+    copy.history = [{ id: state.nextID++, name: "Open" }];
+    copy.selectedIDs = copy.layers.slice(0, 1).map((layer) => layer.id);
+    closeDocument(document);
+    state.documents.push(copy);
+    state.activeID = copy.id;
+    return copy.id;
+  },
   /** Image > Mode; samples stay as they are, because nothing may read them any more. */
   setMode(id, mode) {
     whileIdle();
@@ -215,14 +290,16 @@ const host = {
   storeToken: (token) => secureStorage.setItem("colorize.token", token),
   /** What a test asserts on. */
   report(hasDocuments = true) {
-    const { undisposed, violations, isCrashed, calls } = state;
+    const { undisposed, violations, isCrashed, calls, getters } = state;
     return {
+      getters,
       undisposed,
       violations,
       isCrashed,
       calls,
       isModal: state.modal !== null,
       activeID: state.activeID,
+      foreground: state.foreground && { base: state.foreground.base, ...state.foreground[state.foreground.base] },
       documents: hasDocuments ? state.documents.map(dump) : [],
     };
   },

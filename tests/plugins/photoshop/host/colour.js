@@ -4,7 +4,7 @@
  * Independent of the server's own colour code on purpose.
  */
 
-const { componentsOf, heightOf, maximumOf, widthOf } = require("./state.js");
+const { componentsOf, heightOf, maximumOf, state, widthOf } = require("./state.js");
 
 const srgbDecode = (v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
 const srgbEncode = (v) => (v <= 0.0031308 ? v * 12.92 : 1.055 * v ** (1 / 2.4) - 0.055);
@@ -122,7 +122,7 @@ function paint(canvas, document, layer, clip) {
       const i = ((y - bounds.top) * widthOf(bounds) + x - bounds.left) * 4;
       const at = y * document.width + x;
       let alpha = ((data[i + 3] / maximum) * layer.opacity) / 100;
-      if (layer.mask) alpha *= layer.mask.data[at] / 255;
+      if (layer.mask && !state.rules.masksHideNothing) alpha *= layer.mask.data[at] / 255;
       alphas[at] = alpha;
       if (clip) alpha *= clip[at];
       if (alpha === 0) continue;
@@ -142,6 +142,14 @@ function paint(canvas, document, layer, clip) {
   return alphas;
 }
 
+/** The one adjustment layer of this host: it inverts what lies below, or its clipping base. */
+function invert(canvas, clip) {
+  for (let at = 0; at < canvas.length / 4; at++) {
+    const share = clip ? clip[at] : 1;
+    for (let i = at * 4; i < at * 4 + 3; i++) canvas[i] += share * (1 - 2 * canvas[i]);
+  }
+}
+
 function paintAll(canvas, document, layers) {
   let clip = null;
   let isBaseShown = true;
@@ -151,7 +159,8 @@ function paintAll(canvas, document, layers) {
       isBaseShown = layer.isVisible;
     }
     if (!layer.isVisible || (layer.isClipped && !isBaseShown)) continue;
-    if (layer.children) paintAll(canvas, document, layer.children);
+    if (layer.kind === "inversion") invert(canvas, layer.isClipped ? clip : null);
+    else if (layer.children) paintAll(canvas, document, layer.children);
     else if (layer.pixels) {
       const alphas = paint(canvas, document, layer, layer.isClipped ? clip : null);
       if (!layer.isClipped) clip = alphas;

@@ -70,7 +70,13 @@ class Layer {
   get name() {
     return this.#found.layer.name;
   }
+  set name(name) {
+    this.#set("name", (layer) => {
+      layer.name = name;
+    });
+  }
   get kind() {
+    state.getters++;
     return this.#found.layer.kind;
   }
   get isBackgroundLayer() {
@@ -88,6 +94,7 @@ class Layer {
   }
 
   get visible() {
+    state.getters++;
     return this.#found.layer.isVisible;
   }
   set visible(isVisible) {
@@ -96,11 +103,16 @@ class Layer {
     this.#found.layer.isVisible = isVisible;
   }
 
+  get allLocked() {
+    return Boolean(this.#found.layer.isLocked);
+  }
   get opacity() {
+    state.getters++;
     return this.#found.layer.opacity;
   }
 
   get blendMode() {
+    state.getters++;
     return this.#found.layer.blendMode;
   }
   set blendMode(blendMode) {
@@ -138,6 +150,8 @@ class Layer {
     else if (wrong) from.document.layers.unshift(from.layer);
     else to.list.splice(placement === "placeBefore" ? to.index : to.index + 1, 0, from.layer);
     // By other reports a layer that is moved leaves its clipping stack.
+    const { parent } = find(from.document.layers, from.layer.id);
+    if (parent && parent.isLocked) throw new Error("Could not complete the command because the layer is locked.");
     if (!state.rules.joinsStack) from.layer.isClipped = false;
     noteEdit(from.document, "Move Layer");
   }
@@ -175,6 +189,15 @@ class Document {
   get activeLayers() {
     return this.#it.selectedIDs.filter((id) => find(this.#it.layers, id)).map((id) => new Layer(this.id, id));
   }
+  get artboards() {
+    return this.layers.filter((layer) => find(this.#it.layers, layer.id).layer.isArtboard);
+  }
+  get colorSamplers() {
+    return this.#it.samplers.map((position) => ({ position: { ...position } }));
+  }
+  get quickMaskMode() {
+    return Boolean(this.#it.isQuickMask);
+  }
   get activeHistoryState() {
     return { ...this.#it.history[this.#it.history.length - 1] };
   }
@@ -204,6 +227,8 @@ class Document {
       mask: null,
     };
     const above = document.selectedIDs.map((id) => find(document.layers, id)).find(Boolean);
+    if (document.isQuickMask || (above && above.parent && above.parent.isLocked))
+      throw new Error("The command “Make” is not currently available.");
     const joins = above && above.index > 0 && above.list[above.index - 1].isClipped;
     if (joins && state.rules.joinsStack) layer.isClipped = true;
     if (above) above.list.splice(above.index, 0, layer);
@@ -225,6 +250,7 @@ class Document {
       selection: document.selection,
       history: [{ id: state.nextID++, name: "Duplicate Image" }],
       suspension: null,
+      samplers: document.samplers,
     };
     copy.selectedIDs = copy.layers.slice(0, 1).map((layer) => layer.id);
     state.documents.push(copy);
@@ -238,7 +264,34 @@ class Document {
   }
 }
 
+/** A colour in Lab or RGB; which of them was set last is what it is. */
+class SolidColor {
+  constructor() {
+    const keep = (kind, names) =>
+      new Proxy(Object.fromEntries(names.map((name) => [name, 0])), {
+        set: (target, name, value) => {
+          const [low, high] = kind === "rgb" ? [0, 255] : name === "l" ? [0, 100] : [-128, 127];
+          if (!names.includes(name) || !(value >= low && value <= high)) throw new RangeError(`${kind}.${name}: ${value}`);
+          this.base = kind;
+          target[name] = value;
+          return true;
+        },
+      });
+    this.rgb = keep("rgb", ["red", "green", "blue"]);
+    this.lab = keep("lab", ["l", "a", "b"]);
+  }
+}
+
 const app = {
+  SolidColor,
+  get foregroundColor() {
+    return state.foreground;
+  },
+  set foregroundColor(colour) {
+    enter("set foregroundColor");
+    if (!(colour instanceof SolidColor)) throw new TypeError("foregroundColor must be a SolidColor");
+    state.foreground = colour;
+  },
   get documents() {
     return state.documents.map((document) => new Document(document.id));
   },

@@ -29,6 +29,7 @@ function dumpLayer(layer) {
     isBackground,
     pixels: picture(layer.pixels),
     mask: picture(layer.mask),
+    xmp: layer.xmp || "",
     children: layer.children ? layer.children.map(dumpLayer) : null,
   };
 }

@@ -10,7 +10,7 @@ const { imaging } = require("./imaging.js");
 const { core } = require("./modal.js");
 const { state } = require("./state.js");
 const { makeFetch, removeBrowser, uxpModule } = require("./uxp.js");
-const { defineWidgets, setTheme } = require("./widgets.js");
+const { defineWidgets, forgetLateControls, setTheme } = require("./widgets.js");
 
 /**
  * @param {{domains: string[], panels: string[], locale: string, modules: Record<string, (m: object, e: object, r: unknown) => void>}} panel
@@ -43,6 +43,7 @@ function install({ domains, panels, locale, modules }) {
     setTheme(window.__theme || "dark");
     // UXP scrolls containers that say so, never the page.
     for (const element of [document.documentElement, document.body]) element.style.overflow = "hidden";
+    forgetLateControls();
     if (document.querySelector("title")) state.violations.push("a title may be drawn as text");
   });
   defineWidgets();

@@ -28,6 +28,10 @@ const state = {
   /** whether a move lands one place too low, as is reported of moves between groups */
   movesWrongly: 0,
   isCrashed: false,
+  /** how often a property of a layer was asked for, each of which costs a call of the real host */
+  getters: 0,
+  /** the foreground colour, once the panel has set one */
+  foreground: null,
   /**
    * Rules in which sources disagree or versions differ, by name; a scenario lifts or tightens one.  On here is what
    * documents and reports say.
@@ -45,6 +49,12 @@ const state = {
     zerosBecomeWhite: false,
     /** every get answers with an error descriptor */
     getFails: false,
+    /** a mask is there and hides nothing: it is not enabled, or linked to nothing */
+    masksHideNothing: false,
+    /** layers hold no metadata */
+    metadataFails: false,
+    /** multiGet answers with an error descriptor */
+    multiGetFails: false,
     /** a change of mode loses what is no pixel layer, whatever was asked */
     convertLoses: false,
   },

@@ -63,6 +63,7 @@ class StandIn extends HTMLElement {
   }
   draw() {
     this.shadowRoot.innerHTML = `<style>${LOOK}</style>${this.content()}`;
+    for (const part of this.isLate ? [this, ...this.shadowRoot.querySelectorAll("input")] : []) part.tabIndex = -1;
   }
   content() {
     return "<slot></slot>";
@@ -170,9 +171,26 @@ class Progressbar extends StandIn {
   }
 }
 
+/** Milliseconds until a dropdown has taken its items in; what is chosen earlier is forgotten then. */
+const SETTLING_MS = 60;
+
 class Dropdown extends StandIn {
   static isFocusable = true;
   #index = -1;
+  connectedCallback() {
+    super.connectedCallback();
+    const settle = () => {
+      this.isSettled = false;
+      const before = this.items.length;
+      setTimeout(() => {
+        if (this.items.length !== before) return;
+        this.selectedIndex = -1;
+        this.isSettled = true;
+      }, SETTLING_MS);
+    };
+    new MutationObserver(settle).observe(this, { childList: true, subtree: true });
+    settle();
+  }
   get items() {
     return [...this.querySelectorAll("sp-menu-item")];
   }
@@ -233,6 +251,15 @@ class Menu extends StandIn {
   }
 }
 
+/** The Tab key does not reach controls that were hidden when the panel was made. */
+function forgetLateControls() {
+  for (const control of document.querySelectorAll("[tabindex], sp-textfield")) {
+    if (control.offsetParent) continue;
+    control.isLate = true;
+    control.draw();
+  }
+}
+
 /** @param {"darkest" | "dark" | "light" | "lightest"} theme */
 function setTheme(theme) {
   for (const [name, value] of Object.entries(THEMES[theme])) document.documentElement.style.setProperty(name, value);
@@ -256,4 +283,4 @@ function defineWidgets() {
   for (const [tag, widget] of Object.entries(tags)) customElements.define(tag, widget);
 }
 
-module.exports = { defineWidgets, setTheme };
+module.exports = { defineWidgets, forgetLateControls, setTheme };

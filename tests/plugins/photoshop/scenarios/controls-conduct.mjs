@@ -14,6 +14,22 @@ export const conductControls = {
     patches: [{ file: "settings.js", find: "else if (await loadToken()) await", replace: "else await" }],
     fails: /waited in vain for German/,
   },
+  "choosing once more when a dropdown has its items": {
+    scenario: "dropdowns that take their items in late",
+    patches: [{ file: "main.js", find: "  for (const milliseconds of SETTLED_MS) setTimeout(chosen, milliseconds);\n", replace: "  void SETTLED_MS;\n" }],
+    fails: /waited in vain for the choices/,
+  },
+  "what holds while a dropdown does not say": {
+    scenario: "dropdowns that take their items in late",
+    patches: [
+      {
+        file: "main.js",
+        find: 'return item ? item.getAttribute("data-value") || "" : otherwise;',
+        replace: 'return item ? item.getAttribute("data-value") || "" : otherwise.slice(0, 0);',
+      },
+    ],
+    fails: /deep-equal/,
+  },
   "doing without AbortController": {
     scenario: "a host without AbortController",
     patches: [{ file: "server.js", find: 'typeof AbortController === "function" ?', replace: "true ?" }],
@@ -132,10 +148,10 @@ export const conductControls = {
     ],
     fails: /Done in/,
   },
-  "selecting the artist's layers again": {
-    scenario: "plain",
-    patches: [{ file: "colorize.js", find: "  await layers.selectLayers(selected);\n", replace: "  void selected;\n" }],
-    fails: /the same layers are selected/,
+  "selecting the layer of touch-ups": {
+    scenario: "again",
+    patches: [{ file: "insert.js", find: "  await layers.selectLayers([touchUps.id]);\n", replace: "" }],
+    fails: /the layer to go on painting on is selected/,
   },
   "the proof before the token": {
     scenario: "a stranger who passes for the server",
@@ -194,7 +210,7 @@ export const conductControls = {
   "checking an answer's length": {
     scenario: "an answer that does not fit",
     patches: [
-      { file: "client.js", find: "reply.bytes.byteLength !== length + (options.doubt ? pixels : 0)", replace: "false" },
+      { file: "client.js", find: "if (!isAsSent || !isWhole) throw", replace: "if (!isAsSent) throw" },
     ],
     fails: /did not match/,
   },
@@ -259,7 +275,7 @@ export const conductControls = {
   "the artist's document in front after a failure": {
     scenario: "another document in front, and Photoshop refuses",
     patches: [
-      { file: "colorize.js", find: "if (!context.isCancelled) layers.activate(inFront);", replace: "void inFront;" },
+      { file: "insert.js", find: "if (!context.isCancelled) layers.activate(inFront);", replace: "void inFront;" },
     ],
     fails: /the same document is in front/,
   },

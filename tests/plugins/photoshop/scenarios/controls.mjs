@@ -5,6 +5,7 @@
 
 import { conductControls } from "./controls-conduct.mjs";
 import { strictControls } from "./controls-strict.mjs";
+import { touchUpControls } from "./controls-touchups.mjs";
 
 export const controls = {
   "the modal scope around the read": {
@@ -12,8 +13,8 @@ export const controls = {
     patches: [
       {
         file: "colorize.js",
-        find: 'await inModal(label("command.read"), cancellation, (context) => source.take(context, plan), onBusy)',
-        replace: "await source.take({ isCancelled: false }, plan, onBusy)",
+        find: 'await inModal(label("command.read"), cancellation, (context) => take(context, plan), waiting(0.03))',
+        replace: "await take({ isCancelled: false }, plan)",
       },
     ],
     fails: /only allowed from inside a modal scope/,
@@ -31,9 +32,9 @@ export const controls = {
     patches: [
       {
         file: "colorize.js",
-        find: 'await inModal(label("command.read"), cancellation, (context) => source.take(context, plan), onBusy)',
+        find: 'await inModal(label("command.read"), cancellation, (context) => take(context, plan), waiting(0.03))',
         replace:
-          'await inModal("", cancellation, async (context) => { const t = await source.take(context, plan); await connect(settings, panel, cancellation); return t; }, onBusy)',
+          'await inModal("", cancellation, async (context) => { const t = await take(context, plan); await connect(settings, panel, cancellation); return t; })',
       },
       { file: "modal.js", find: "{ commandName },", replace: '{ commandName: commandName || "x" },' },
     ],
@@ -54,9 +55,9 @@ export const controls = {
     scenario: "sixteen bits",
     patches: [
       {
-        file: "colorize.js",
-        find: "if (pixels.depth === 8) return bytes;\n  return hostFromFullRange(new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 2));",
-        replace: "return bytes.filter((_, index) => index % 2 === 1 || pixels.depth === 8);",
+        file: "touchups.js",
+        find: "if (depth === 8) return bytes;\n  return hostFromFullRange(new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 2));",
+        replace: "return bytes.filter((_, index) => index % 2 === 1 || depth === 8);",
       },
     ],
     fails: /component size does not match/,
@@ -66,8 +67,8 @@ export const controls = {
     patches: [
       {
         file: "samples.js",
-        find: "full[i] = Math.round((host[i] * FULL_MAXIMUM) / HOST_MAXIMUM);",
-        replace: "full[i] = host[i];",
+        find: "samples[i] = Math.round((samples[i] * FULL_MAXIMUM) / HOST_MAXIMUM);",
+        replace: "void FULL_MAXIMUM;",
       },
     ],
     fails: /every sample is the server's|more than 8 bits/,
@@ -77,8 +78,8 @@ export const controls = {
     patches: [
       {
         file: "samples.js",
-        find: "host[i] = Math.round((full[i] * HOST_MAXIMUM) / FULL_MAXIMUM);",
-        replace: "host[i] = Math.floor((full[i] * HOST_MAXIMUM) / FULL_MAXIMUM);",
+        find: "samples[i] = Math.round((samples[i] * HOST_MAXIMUM) / FULL_MAXIMUM);",
+        replace: "samples[i] = Math.floor((samples[i] * HOST_MAXIMUM) / FULL_MAXIMUM);",
       },
     ],
     fails: /every sample is the server's/,
@@ -138,10 +139,9 @@ export const controls = {
     scenario: "Escape during the write",
     patches: [
       {
-        file: "colorize.js",
-        find: "      insert(context, document, plan, taken, answer, settings, cancellation),\n    );",
-        replace:
-          "      insert(context, document, plan, taken, answer, settings, cancellation),\n    ).catch(() => {});",
+        file: "insert.js",
+        find: "insertion.again ? resaturate(insertion, document, insertion.again) : edit(insertion, document),\n    );",
+        replace: "edit(insertion, document),\n    ).catch(() => true);",
       },
     ],
     fails: /Done in/,
@@ -150,16 +150,16 @@ export const controls = {
     scenario: "Cancel during the write",
     patches: [
       {
-        file: "colorize.js",
-        find: "await layers.selectLayers(selected);\n  cancellation.check();",
-        replace: "await layers.selectLayers(selected);",
+        file: "insert.js",
+        find: "await layers.selectLayers([touchUps.id]);\n  cancellation.check();",
+        replace: "await layers.selectLayers([touchUps.id]);",
       },
     ],
     fails: /Done in/,
   },
   "RGB before colour": {
     scenario: "greyscale",
-    patches: [{ file: "colorize.js", find: "if (plan.isGrey) await layers.convertToRgb(document);\n", replace: "" }],
+    patches: [{ file: "insert.js", find: "if (plan.isGrey) await layers.convertToRgb(document);\n", replace: "" }],
     fails: /blend mode is not possible/,
   },
   "the mode that was looked at": {
@@ -170,9 +170,9 @@ export const controls = {
   "the base of a clipping stack": {
     scenario: "clipping stack",
     patches: [
-      { file: "source.js", find: "!(isAboveStack && layer.isClippingMask)", replace: "true" },
+      { file: "plan.js", find: "!(isAboveStack && layer.isClippingMask)", replace: "true" },
     ],
-    fails: /the new one lies above the first/,
+    fails: /deep-equal/,
   },
   "a converted copy for greyscale": {
     scenario: "greyscale",
@@ -189,7 +189,7 @@ export const controls = {
     scenario: "CMYK document",
     patches: [
       {
-        file: "source.js",
+        file: "plan.js",
         find: "if (document.mode !== DocumentMode.RGB && document.mode !== DocumentMode.GRAYSCALE)",
         replace: "if (false)",
       },
@@ -200,7 +200,7 @@ export const controls = {
     scenario: "32 bits",
     patches: [
       {
-        file: "source.js",
+        file: "plan.js",
         find: "if (depth !== BitsPerChannelType.EIGHT && depth !== BitsPerChannelType.SIXTEEN)",
         replace: "if (false)",
       },
@@ -216,7 +216,7 @@ export const controls = {
         replace:
           "  layer.isClippingMask = true;\n  layer.move(below, constants.ElementPlacement.PLACEBEFORE);\n  if (!isPlaced()) {\n    const top =",
       },
-      { file: "colorize.js", find: "if (isClipped) layers.clip(colour);", replace: "" },
+      { file: "insert.js", find: "if (isClipped) layers.clip(colours);", replace: "" },
     ],
     fails: /false !== true|strictly equal/,
   },
@@ -331,4 +331,5 @@ export const controls = {
   },
   ...conductControls,
   ...strictControls,
+  ...touchUpControls,
 };

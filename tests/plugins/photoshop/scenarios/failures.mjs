@@ -227,12 +227,12 @@ export const failures = {
     await assertRefused(panel, before, await panel.colorize(), /^Cancelled/);
   },
   "Escape during the write": (kit) =>
-    cancelDuring(kit, ["createPixelLayer", "putPixels", "batchPlay", "resumeHistory"], (panel, call) =>
+    cancelDuring(kit, ["createPixelLayer", "putPixels", "batchPlay", "select", "resumeHistory"], (panel, call) =>
       panel.artist("escapeDuring", call),
     ),
   // The panel's own button, which Photoshop knows nothing of.
   "Cancel during the write": (kit) =>
-    cancelDuring(kit, ["createPixelLayer", "putPixels", "batchPlay"], (panel, call) =>
+    cancelDuring(kit, ["createPixelLayer", "putPixels", "batchPlay", "select"], (panel, call) =>
       panel.artist("pressDuring", call, "cancel"),
     ),
   async "Photoshop refuses in the middle"(kit) {
@@ -260,7 +260,7 @@ export const failures = {
     const document = await assertDone(panel, await panel.colorize(), id);
     assert.deepEqual(
       layerNamed(document, "Group").children.map((layer) => layer.name.slice(0, 10)),
-      ["Colorize (", "Tone", "Photograph"],
+      ["Touch-ups", "Colorize (", "Tone", "Photograph"],
     );
   },
   async "a move that always goes wrong"(kit) {

@@ -92,7 +92,7 @@ export const meanwhileChanged = {
     assert.match(status, /^Done/);
     const { documents } = await panel.orderlyReport();
     const order = documents.find((document) => document.id === id).layers.map((layer) => layer.name.slice(0, 10));
-    assert.deepEqual(order, ["Colorize (", "Photograph", "Title", "Background"]);
+    assert.deepEqual(order, ["Touch-ups", "Colorize (", "Photograph", "Title", "Background"]);
   },
   async "another document in front meanwhile"(kit) {
     let other = 0;

@@ -17,6 +17,7 @@ import {
 import { assertDone, colourLayer, layerNamed, saveReference, saveWrong } from "./kit.mjs";
 
 export const names = (layers) => layers.map((layer) => layer.name);
+export const TOUCH_UPS = "Touch-ups";
 const RESULT = /^Colorize \(.+, \d+ px, 100 %\)$/;
 
 /** Colour a document and look at what every run promises. */
@@ -26,7 +27,9 @@ export async function colorized(kit, spec, choices = {}, prepare = async () => {
   await prepare(panel, id);
   const [before] = (await panel.report()).documents;
   const document = await assertDone(panel, await panel.colorize(choices), id);
-  assert.deepEqual(document.selectedIDs, before.selectedIDs, "the same layers are selected");
+  const touchUps = layerNamed(document, TOUCH_UPS);
+  assert.deepEqual(document.selectedIDs, [touchUps.id], "the layer to go on painting on is selected");
+  assert.equal(touchUps.pixels, null, "it is empty");
   const colour = colourLayer(document);
   assert.ok(colour, "there is a colour layer");
   assert.match(colour.name, RESULT);
@@ -62,9 +65,10 @@ async function assertSameAgain(panel, document, colour) {
   await panel.artist("select", document.id, [colour.name]);
   assert.match(await panel.colorize(), /^Done/);
   const [second] = (await panel.orderlyReport()).documents;
-  assert.deepEqual(names(second.layers), [colour.name, ...names(document.layers)]);
-  assert.equal(second.layers[1].id, colour.id, "the new one lies above the first");
-  assert.equal(second.layers[0].pixels.data, colour.pixels.data, "the same colours from the same source");
+  assert.deepEqual(names(second.layers), [TOUCH_UPS, colour.name, ...names(document.layers.slice(1))]);
+  assert.equal(second.layers[0].id, document.layers[0].id, "there is one layer of touch-ups");
+  assert.equal(second.layers[2].id, colour.id, "the new one lies above the first");
+  assert.equal(second.layers[1].pixels.data, colour.pixels.data, "the same colours from the same source");
 }
 
 /** The photograph that was sent, of the size of `pixels`, is grey: neither strokes nor earlier results are in it. */
@@ -80,7 +84,7 @@ export const pictures = {
   async plain(kit) {
     const photograph = kit.photographs.girl;
     const { panel, id, before, document, colour } = await colorized(kit, simpleDocument(photograph));
-    assert.deepEqual(names(document.layers), [colour.name, "Photograph", "Background"]);
+    assert.deepEqual(names(document.layers), [TOUCH_UPS, colour.name, "Photograph", "Background"]);
     assert.equal(colour.isClipped, false);
     const { left, top, width, height } = layerNamed(document, "Photograph").pixels;
     assert.deepEqual(
@@ -108,9 +112,11 @@ export const pictures = {
     assert.equal(posts(), 1);
     assert.match(await panel.colorize(), /^Done/);
     const [document] = (await panel.orderlyReport()).documents;
-    assert.deepEqual(document.layers.slice(2), first.layers, "the first results are below the new ones");
-    assert.deepEqual(names(document.layers.slice(0, 2)), names(first.layers.slice(0, 2)));
-    assert.equal(document.layers[1].pixels.data, colour.pixels.data, "the same colours from the same source");
+    assert.deepEqual(document.layers.slice(3), first.layers.slice(1), "the first results are below the new ones");
+    assert.equal(document.layers[0].id, first.layers[0].id, "and the layer of touch-ups above all");
+    assert.deepEqual(document.selectedIDs, [document.layers[0].id], "the layer to go on painting on is selected");
+    assert.deepEqual(names(document.layers.slice(1, 3)), names(first.layers.slice(1, 3)));
+    assert.equal(document.layers[2].pixels.data, colour.pixels.data, "the same colours from the same source");
   },
 
   async "masked photograph"(kit) {
@@ -126,8 +132,9 @@ export const pictures = {
     spec.layers = [tone, earlier, layerOf("Photograph", photograph, { left: 13, top: 9, mask }), spec.layers[1]];
     spec.active = [2];
     const { before, document, colour } = await colorized(kit, spec);
-    assert.deepEqual(names(document.layers), ["Tone", colour.name, earlier.name, "Photograph", "Background"]);
+    assert.deepEqual(names(document.layers), ["Tone", TOUCH_UPS, colour.name, earlier.name, "Photograph", "Background"]);
     assert.equal(colour.isClipped, true);
+    assert.equal(layerNamed(document, TOUCH_UPS).isClipped, true);
     assertOthersUntouched(before, document);
     const others = ["Tone", earlier.name];
     kit.savePsd("result", document, { blend: "color", clipped: others, hidden: others, within });
@@ -142,7 +149,7 @@ export const pictures = {
     spec.layers.unshift(tone);
     spec.active = [1];
     const { panel, before, document, colour } = await colorized(kit, spec);
-    assert.deepEqual(names(document.layers), [colour.name, "Tone", "Photograph", "Background"]);
+    assert.deepEqual(names(document.layers), [TOUCH_UPS, colour.name, "Tone", "Photograph", "Background"]);
     assert.equal(colour.isClipped, false);
     assertOthersUntouched(before, document);
     kit.savePsd("result", document, { blend: "color", clipped: ["Tone"] });
@@ -155,6 +162,7 @@ export const pictures = {
     const { document, colour } = await colorized(kit, simpleDocument(photograph), { addDoubt: true, clip: true });
     assert.deepEqual(names(document.layers), [
       "Colorize: guesses (bright = unsure)",
+      TOUCH_UPS,
       colour.name,
       "Photograph",
       "Background",
@@ -226,7 +234,7 @@ export const pictures = {
       useHints: true,
       clip: true,
     });
-    assert.deepEqual(names(document.layers), [colour.name, ...names(before.layers)]);
+    assert.deepEqual(names(document.layers), [TOUCH_UPS, colour.name, ...names(before.layers)]);
     assert.equal(colour.isClipped, false, "there is nothing to clip to");
     assert.deepEqual([colour.pixels.width, colour.pixels.height], [document.width, document.height]);
     assertOthersUntouched(before, document);
@@ -268,7 +276,7 @@ export const pictures = {
       layers: [layerOf("Background", photograph, { isBackground: true })],
     };
     const { panel, document, colour } = await colorized(kit, spec, { clip: true });
-    assert.deepEqual(names(document.layers), [colour.name, "Background"]);
+    assert.deepEqual(names(document.layers), [TOUCH_UPS, colour.name, "Background"]);
     const posted = panel.requests.find((request) => request.method === "POST");
     assert.equal(posted.bytes, photograph.width * photograph.height * 3, "a Background has no alpha");
     kit.savePsd("result", document, { blend: "color", source: "Background" });
@@ -289,7 +297,7 @@ export const pictures = {
     spec.active = [1, 1];
     const { before, document, colour } = await colorized(kit, spec);
     assert.deepEqual(names(document.layers), ["Title", "Scans", "Background"]);
-    assert.deepEqual(names(document.layers[1].children), ["Dust", colour.name, "Photograph"]);
+    assert.deepEqual(names(document.layers[1].children), ["Dust", TOUCH_UPS, colour.name, "Photograph"]);
     assertOthersUntouched(before, document);
     kit.savePsd("result", document, { blend: "color", hidden: ["Dust"] });
     await saveReference(kit, pictureOf(photograph));
@@ -307,7 +315,7 @@ export const pictures = {
     ];
     spec.active = [1];
     const { panel, before, document, colour } = await colorized(kit, spec);
-    assert.deepEqual(names(document.layers), ["Above", colour.name, "Restored", "Background"]);
+    assert.deepEqual(names(document.layers), ["Above", TOUCH_UPS, colour.name, "Restored", "Background"]);
     assertOthersUntouched(before, document);
     assert.equal((await panel.report()).documents.length, 1, "the temporary copy is closed");
     assert.equal(document.history.length, 2, "reading left no history step");
@@ -332,7 +340,7 @@ export const pictures = {
       spec.layers[1],
     ];
     const { panel, before, document, colour } = await colorized(kit, spec);
-    assert.deepEqual(names(document.layers), [colour.name, "Photograph", "Frame", "Background"]);
+    assert.deepEqual(names(document.layers), [TOUCH_UPS, colour.name, "Photograph", "Frame", "Background"]);
     assert.equal(colour.isClipped, true, "outside the frame nothing is tinted");
     assertOthersUntouched(before, document);
     // From the result, which is clipped too, it is the layer directly below.
@@ -347,7 +355,7 @@ export const pictures = {
     // A name of the artist's that only looks like one of ours.
     spec.layers.unshift(layerOf("Colorize this", lineArt(120, 60), { left: 20, top: 20, kind: "text" }));
     const { document, colour } = await colorized(kit, spec);
-    assert.deepEqual(names(document.layers), [colour.name, "Colorize this", "Photograph", "Background"]);
+    assert.deepEqual(names(document.layers), [TOUCH_UPS, colour.name, "Colorize this", "Photograph", "Background"]);
     assert.deepEqual(
       [colour.pixels.left, colour.pixels.top, colour.pixels.width, colour.pixels.height],
       [20, 20, 120, 60],

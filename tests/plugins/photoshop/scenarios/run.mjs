@@ -7,20 +7,47 @@
 import { mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { halved } from "../documents.mjs";
-import { launchBrowser } from "../host/page.mjs";
+import { Pages, launchBrowser } from "../host/page.mjs";
 import { conduct } from "./conduct.mjs";
 import { controls } from "./controls.mjs";
 import { failures } from "./failures.mjs";
 import { Kit } from "./kit.mjs";
 import { meanwhileChanged } from "./meanwhile.mjs";
 import { network } from "./network.mjs";
+import { palette } from "./palette.mjs";
 import { pictures } from "./pictures.mjs";
 import { profiles } from "./profiles.mjs";
+import { seen } from "./seen.mjs";
 import { Server } from "./server.mjs";
 import { strict } from "./strict.mjs";
 import { hinted } from "./strokes.mjs";
+import { loop, touchUps } from "./touchups.mjs";
 
-const scenarios = { ...pictures, ...profiles, ...hinted, ...failures, ...meanwhileChanged, ...network, ...conduct, ...strict };
+const scenarios = {
+  ...pictures,
+  ...profiles,
+  ...hinted,
+  ...loop,
+  ...touchUps,
+  ...seen,
+  ...palette,
+  ...failures,
+  ...meanwhileChanged,
+  ...network,
+  ...conduct,
+  ...strict,
+};
+/**
+ * These have the model that ships: what it makes of strokes, and one of each depth and kind of profile.  The others compare
+ * with what the same server answers, whatever its model is: they have one that takes no time.
+ */
+const WITH_REAL_MODEL = [
+  "plain",
+  "sixteen bits",
+  "strong colours, Adobe RGB (1998)",
+  ...Object.keys(hinted),
+  ...Object.keys(loop),
+];
 const all = [...Object.keys(scenarios), ...Object.keys(controls).map((name) => `without: ${name}`)];
 
 /**
@@ -71,8 +98,6 @@ async function main(args) {
   const wanted = args.filter((arg, index) => arg !== "--out" && args[index - 1] !== "--out");
   mkdirSync(folder, { recursive: true });
   const photographs = loadPhotographs(join(folder, "photographs"));
-  // Scenarios have the real model.  What a control shows does not depend on colours: it has a model that takes no time,
-  // and small pictures.
   const tiny = join(folder, "tiny.onnx");
   const [browser, server, quickServer] = await Promise.all([
     launchBrowser(),
@@ -82,23 +107,29 @@ async function main(args) {
   const smallPhotographs = Object.fromEntries(
     Object.entries(photographs).map(([name, picture]) => [name, halved(picture)]),
   );
-  const real = { browser, server, photographs, whole: loadPhotographs(join(folder, "whole")), folder };
-  const quick = { browser, server: quickServer, photographs: smallPhotographs, folder };
+  const real = { pages: new Pages(browser), server, photographs, whole: loadPhotographs(join(folder, "whole")), folder };
+  const quick = { ...real, server: quickServer };
+  const small = { ...quick, photographs: smallPhotographs };
+  const surroundings = (name) => {
+    const control = controls[name.slice("without: ".length)];
+    if (name.startsWith("without: ")) return control.isLarge ? quick : small;
+    return WITH_REAL_MODEL.includes(name) ? real : quick;
+  };
   const results = {};
   const queue = wanted.length ? all.filter((name) => wanted.includes(name)) : [...all];
   const worker = async () => {
     while (queue.length) {
       const name = queue.shift();
       const began = Date.now();
-      const failure = await runOne(name, name.startsWith("without: ") ? quick : real);
+      const failure = await runOne(name, surroundings(name));
       results[name] = { failure, seconds: (Date.now() - began) / 1000 };
       console.log(
         `${failure ? "FAILED" : "passed"} ${results[name].seconds.toFixed(1)} s  ${name}${failure ? `\n${failure}` : ""}`,
       );
     }
   };
-  // Two at a time: while one waits for the server the other draws.
-  await Promise.all([worker(), worker()]);
+  // Three at a time: some only wait, for a server that does not answer or for a time limit.
+  await Promise.all([worker(), worker(), worker()]);
   await browser.close();
   await Promise.all([server.stop(), quickServer.stop()]);
   writeFileSync(join(folder, "results.json"), JSON.stringify(results, null, 1));

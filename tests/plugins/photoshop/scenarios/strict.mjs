@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { layerOf, plain, roundSelection, simpleDocument } from "../documents.mjs";
 import { assertDone, assertRefused, colourLayer, layerNamed } from "./kit.mjs";
-import { names } from "./pictures.mjs";
+import { TOUCH_UPS, names } from "./pictures.mjs";
 
 /** A panel in a host with rules of its own, and an open document. */
 async function opened(kit, spec, rules = {}, options = {}) {
@@ -83,6 +83,9 @@ export const strict = {
     const { panel, id } = await opened(kit, spec, { getFails: true });
     const document = await assertDone(panel, await panel.colorize(), id);
     assert.equal(colourLayer(document).isClipped, true, "clipped");
+    // Again: whether the empty layer of touch-ups has a mask it does not say either.
+    assert.match(await panel.colorize(), /^Done in /);
+    assert.deepEqual(names((await panel.orderlyReport()).documents[0].layers).slice(0, 1), [TOUCH_UPS]);
   },
 
   async "an unclipped result inside a clipping stack"(kit) {
@@ -94,7 +97,7 @@ export const strict = {
       const { panel, id } = await opened(kit, spec, { joinsStack });
       const document = await assertDone(panel, await panel.colorize(), id);
       const colour = colourLayer(document);
-      assert.deepEqual(names(document.layers), [colour.name, "Tone", "Photograph", "Background"]);
+      assert.deepEqual(names(document.layers), [TOUCH_UPS, colour.name, "Tone", "Photograph", "Background"]);
       assert.equal(colour.isClipped, false, "not clipped");
       assert.equal(layerNamed(document, "Tone").isClipped, true, "what was clipped stays so");
     }
@@ -117,6 +120,13 @@ export const strict = {
       await panel.close();
     }
     kit.panels = [];
+  },
+
+  async "a mask that is there and hides nothing"(kit) {
+    const { panel, id } = await opened(kit, simpleDocument(kit.photographs.girl), { masksHideNothing: true });
+    await panel.artist("setSelection", id, roundSelection(20, 30, 60));
+    const before = await panel.report();
+    await assertRefused(panel, before, await panel.colorize(), /^Photoshop made another mask than the selection/);
   },
 
   async "selection changed meanwhile"(kit) {
@@ -149,9 +159,9 @@ export const strict = {
     const { panel, id } = await opened(kit, spec);
     const document = await assertDone(panel, await convertedAndColoured(panel), id);
     const colour = colourLayer(document);
-    assert.deepEqual(names(document.layers), ["Curve", "Title", colour.name, "Photograph", "Paper"]);
+    assert.deepEqual(names(document.layers), ["Curve", "Title", TOUCH_UPS, colour.name, "Photograph", "Paper"]);
     const kinds = document.layers.map((layer) => layer.kind);
-    assert.deepEqual(kinds, ["curves", "text", "pixel", "pixel", "pixel"]);
+    assert.deepEqual(kinds, ["curves", "text", "pixel", "pixel", "pixel", "pixel"]);
   },
 
   async "greyscale, Photoshop loses a layer"(kit) {
@@ -192,6 +202,6 @@ export const strict = {
     await panel.artist("holdModal", 60000, "artist");
     const status = await panel.colorize();
     assert.match(status, /^You are still editing in Photoshop, nothing was changed: finish your text or transformation/);
-    assert.equal((await panel.report()).documents[0].layers.length, before.documents[0].layers.length + 1);
+    assert.equal((await panel.report()).documents[0].layers.length, before.documents[0].layers.length + 2);
   },
 };

@@ -5,8 +5,10 @@
 import assert from "node:assert/strict";
 import { layerOf, pictureOf, plain, simpleDocument, strokes } from "../documents.mjs";
 import { layerNamed } from "./kit.mjs";
-import { colorized, names } from "./pictures.mjs";
+import { TOUCH_UPS, colorized, names } from "./pictures.mjs";
 
+/** Those of sample_pictures.py. */
+const WHOLE_PHOTOGRAPHS = ["girl", "loggers", "whitman", "apsaroke", "mother", "blizzard"];
 const STROKE_PX = 3;
 /** Height of a stroke as a share of the picture's, and a colour that no model would choose there. */
 const THIN_STROKES = [
@@ -44,7 +46,7 @@ export const hinted = {
       ),
     );
     const { document, colour } = await colorized(kit, spec, { useHints: true });
-    assert.deepEqual(names(document.layers), ["Colour hints", colour.name, "Photograph", "Background"]);
+    assert.deepEqual(names(document.layers), ["Colour hints", TOUCH_UPS, colour.name, "Photograph", "Background"]);
     layerNamed(document, "Colour hints").isVisible = false;
     kit.savePsd("result", document, { blend: "color", strokes: list });
   },
@@ -62,28 +64,31 @@ export const hinted = {
     ];
     spec.active = [0];
     const { document, colour } = await colorized(kit, spec, { useHints: true });
-    assert.deepEqual(names(document.layers), ["Colour hints", colour.name, "Photograph", "Frame", "Background"]);
+    assert.deepEqual(names(document.layers), ["Colour hints", TOUCH_UPS, colour.name, "Photograph", "Frame", "Background"]);
     assert.equal(colour.isClipped, true);
     assert.deepEqual([colour.pixels.width, colour.pixels.height], [width, height]);
   },
 
-  async "thin strokes on six photographs"(kit) {
-    for (const [name, photograph] of Object.entries(kit.whole)) {
-      const { width, height } = photograph;
-      const list = THIN_STROKES.map(([share, rgb]) => [
-        Math.round(0.3 * width),
-        Math.round(share * height),
-        Math.round(0.4 * width),
-        STROKE_PX,
-        rgb,
-      ]);
-      const layers = [layerOf("Colour hints", strokes(width, height, list)), layerOf("Photograph", photograph)];
-      const { document } = await colorized(kit, { width, height, layers, active: [1] }, { useHints: true });
-      layerNamed(document, "Colour hints").isVisible = false;
-      kit.savePsd(name, document, { strokes: list });
-      const { bytes, ...picture } = pictureOf(photograph);
-      const query = { ...picture, output: "composite", host: "photoshop" };
-      kit.saveRaw(`${name}-without.raw`, await kit.server.ask(query, bytes));
-    }
-  },
 };
+
+/** One scenario for each photograph, as large as it is. */
+for (const name of WHOLE_PHOTOGRAPHS) {
+  hinted[`thin strokes, ${name}`] = async (kit) => {
+    const photograph = kit.whole[name];
+    const { width, height } = photograph;
+    const list = THIN_STROKES.map(([share, rgb]) => [
+      Math.round(0.3 * width),
+      Math.round(share * height),
+      Math.round(0.4 * width),
+      STROKE_PX,
+      rgb,
+    ]);
+    const layers = [layerOf("Colour hints", strokes(width, height, list)), layerOf("Photograph", photograph)];
+    const { document } = await colorized(kit, { width, height, layers, active: [1] }, { useHints: true });
+    layerNamed(document, "Colour hints").isVisible = false;
+    kit.savePsd("result", document, { strokes: list });
+    const { bytes, ...picture } = pictureOf(photograph);
+    const query = { ...picture, output: "composite", host: "photoshop" };
+    kit.saveRaw("without.raw", await kit.server.ask(query, bytes));
+  };
+}

@@ -4,11 +4,15 @@ import samples from "../../../../photoshop_uxp/samples.js";
 
 test("every one of Photoshop's 32769 levels survives the way to the server and back", () => {
   const host = Uint16Array.from({ length: 32769 }, (_, value) => value);
-  const full = samples.fullRangeFromHost(host);
+  const full = samples.fullRangeFromHost(host.slice());
+  assert.deepEqual([full[0], full[16384], full[32768]], [0, 32768, 65535]);
   assert.deepEqual(samples.hostFromFullRange(full), host);
-  assert.equal(full[0], 0);
-  assert.equal(full[16384], 32768);
-  assert.equal(full[32768], 65535);
+});
+
+test("16-bit samples are converted where they are: no second copy of a photograph is held", () => {
+  const own = Uint16Array.of(0, 16384, 32768);
+  assert.equal(samples.fullRangeFromHost(own), own);
+  assert.equal(samples.hostFromFullRange(own), own);
 });
 
 test("16-bit strokes become bytes by rounding", () => {
