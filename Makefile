@@ -51,7 +51,7 @@ train-smoke: $(VENV)/test.stamp  ## both stages, evaluation and export on a tiny
 	$(BIN)/python -m pytest tests/training/smoke.py
 
 check-readme: $(VENV)/test.stamp  ## follow README, training/README and PROTOCOL word by word, in a clean clone
-	$(BIN)/python tests/check_readme.py
+	$(BIN)/python tests/fixtures/check_readme.py
 
 bench: $(VENV)/test.stamp  ## ratios measured in one run; writes bench-results/bench.json
 	$(BIN)/python -m benchmarks -o bench-results/bench.json $(SECTIONS)

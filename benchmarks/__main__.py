@@ -15,7 +15,7 @@ from typing import Any
 
 from benchmarks.section import measure_apart
 
-SECTIONS = ("startup", "picture", "memory", "backends", "training", "gimp")
+SECTIONS = ("startup", "picture", "memory", "archive", "backends", "training", "gimp", "page")
 """Modules of this folder.  A section that cannot run here says why in ``skipped`` (gimp: no GIMP root folder)."""
 PACKAGES = ("numpy", "aiohttp", "pillow", "onnxruntime", "opencv-python-headless", "torch", "openvino")
 

@@ -20,8 +20,8 @@ const { selfTest } = require("./selftest.js");
 const { addressesFor, findServer, parseAddress } = require("./server.js");
 const { loadChoices, loadToken, parseToken, saveChoices, saveToken } = require("./settings.js");
 
-/** By when a dropdown has taken its new items in. */
-const SETTLED_MS = 150;
+/** When a dropdown may have taken its new items in: soon, or on a busy computer late. */
+const SETTLED_MS = [100, 400, 1600];
 
 /** How often the panel looks for a server: soon after one is missing, seldom while all is well. */
 const LOOK_AGAIN_MS = { missing: 3000, found: 20000 };
@@ -92,7 +92,7 @@ function showChosen() {
     select("language", choices.language);
   };
   chosen();
-  setTimeout(chosen, SETTLED_MS);
+  for (const milliseconds of SETTLED_MS) setTimeout(chosen, milliseconds);
 }
 
 /**

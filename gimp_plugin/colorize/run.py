@@ -132,7 +132,8 @@ def colorize(
         wants_recipe="recipe" in health.features,
     )
     Gimp.progress_set_text(_progress(stroke_count))
-    answer = Task(lambda tell: client.colorize(server, request)).result_with_progress()
+    writes_record = "provenance" in health.features
+    answer, record = Task(lambda tell: _ask(server, request, writes_record=writes_record)).result_with_progress()
     Gimp.progress_set_text(_("Adding the colour layer"))
     pixels.check_unchanged(chosen, picture)
     settings = {
@@ -145,8 +146,18 @@ def colorize(
     # Cancel kills this process; without a progress bar there is no Cancel, and no half of a layer is left.
     Gimp.progress_end()
     recolour = wish.recolour and not Gimp.Selection.is_empty(chosen.image)
-    insertion = layers.Insertion(chosen, answer, settings, wish.hide_previous, health.default_size, recolour, lifted)
+    insertion = layers.Insertion(
+        chosen, answer, settings, wish.hide_previous, health.default_size, recolour, lifted, record
+    )
     return layers.insert(insertion)
+
+
+def _ask(server: protocol.Server, request: protocol.Request, *, writes_record: bool) -> tuple[protocol.Answer, bytes]:
+    """Return the colour, and its record for the image's metadata; empty from a server that writes none."""
+    answer = client.colorize(server, request)
+    if not writes_record:
+        return answer, b""
+    return answer, client.record(server, answer.size, request.saturation, with_hints=request.hints is not None)
 
 
 def _progress(strokes: int) -> str:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TextIO
 
+from ..backends import GPU_BACKENDS
+from ..backends.gpu import find_gpus
 from ..errors import ColorizeError
 from ..files import remove_leftovers
 from ..interrupts import raise_again
@@ -16,11 +18,12 @@ from ..picture.colorizer import usable_cores
 from .bar import stages_on
 from .entry import Entry, State
 from .journal import Journal, Recorded
-from .one_file import Rules, Task, colour_file
+from .one_file import colour_file
 from .painter import Painter, open_painter
 from .plan import BatchOptions, Job
 from .pool import WORKER_COMMAND, Pool, WorkerPlan
 from .room import fitting_workers, free_bytes
+from .task import Rules, Task
 
 _FAILURES: Final = (State.FAILED, State.QUARANTINED)
 
@@ -32,6 +35,8 @@ class Report:
     Attributes:
         made_by: model and backend; empty where nothing had to be done.
         counts: photographs by their state.
+        with_pages: how many files hold pictures besides the one that was coloured.
+        pages_left: how many pictures these are.
         remarks: about the journal, one sentence each.
         was_stopped: Ctrl+C ended it early.
         ended_by: what ended it early besides.
@@ -39,6 +44,8 @@ class Report:
 
     made_by: str = ""
     counts: collections.Counter[State] = field(default_factory=collections.Counter)
+    with_pages: int = 0
+    pages_left: int = 0
     remarks: list[str] = field(default_factory=list)
     was_stopped: bool = False
     ended_by: ColorizeError | None = None
@@ -115,6 +122,9 @@ def colorize_files(
 
     def settle(entry: Entry) -> None:
         report.counts[entry.state] += 1
+        if entry.pages_left and entry.state is State.DONE:
+            report.with_pages += 1
+            report.pages_left += entry.pages_left
         tell(entry)
 
     raise_again()  # from here on there is something to tell
@@ -186,18 +196,23 @@ def _colour_many(
 
 
 def plan_workers(photographs: int, model: Path, means: Means) -> WorkerPlan:
-    """Decide how many workers there are: as many as cores and memory bear, and no more than photographs."""
+    """Decide how many workers there are: as many as cores and memory bear, and no more than photographs.
+
+    A graphics card has one: several would hold its memory several times, and wait for each other.
+    """
     budget = free_bytes()
-    count = min(photographs, means.workers or fitting_workers(budget))
+    count = min(photographs, means.workers or (1 if _needs_card(means.backend) else fitting_workers(budget)))
     threads = max(1, usable_cores() // count)
     return WorkerPlan(count, threads, model, means.backend, budget, means.worker_command)
 
 
+def _needs_card(backend: str) -> bool:
+    return backend in GPU_BACKENDS or (backend == "auto" and bool(find_gpus().gpus))
+
+
 def _task(job: Job, rules: Rules, recorded: Recorded) -> Task:
     source, target = (os.path.abspath(path) for path in (job.source, job.target))  # noqa: PTH100 - links stay links
-    names = [target, f"{target[:-4]}.psb"] if target.endswith(".psd") else [target]  # what became too large for a PSD
-    latest = next((recorded.latest[name] for name in names if name in recorded.latest), None)
-    before = next((recorded.written[name] for name in names if name in recorded.written), None)
+    latest, before = recorded.of(target)
     is_quarantined = latest is not None and latest.state is State.QUARANTINED
     hints = job.hints or rules.batch.hints
     return Task(
@@ -209,6 +224,7 @@ def _task(job: Job, rules: Rules, recorded: Recorded) -> Task:
         "" if rules.batch.doubt is None else str(rules.batch.doubt),
         None if before is None else before.as_members(),
         latest.as_members() if latest is not None and is_quarantined else None,
+        job.page,
     )
 
 

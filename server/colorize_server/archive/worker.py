@@ -25,9 +25,10 @@ from ..model import load_model
 from ..picture.options import Options
 from .bar import Stages
 from .entry import Entry
-from .one_file import Rules, Task, colour_file
+from .one_file import colour_file
 from .painter import Painter, open_painter
 from .plan import BatchOptions
+from .task import Rules, Task
 
 
 def rules_as_members(rules: Rules) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from aiohttp import web
 from ..inference.process import InferenceProcess
 from ..inference.started import StartedProcess
 from ..settings import Limits, Settings
-from . import handlers
+from . import handlers, records
 from .access import check_access
 from .connections import Connection, Connections
 from .failures import answer_failures
@@ -75,6 +75,7 @@ def create_app(
             web.post("/v1/colorize", handlers.colorize),
             web.post("/v1/suggest", handlers.suggest),
             web.post("/v1/touchups", handlers.touchups),
+            web.post("/v1/provenance", records.provenance),
             web.post("/v1/jobs", handlers.create_job),
             # Not for HEAD: asking for a job keeps it alive, and a result is sent piece by piece.
             web.get("/v1/jobs/{id}", handlers.show_job, allow_head=False),

@@ -35,7 +35,7 @@ RECIPE_BYTES: Final = 4 << 20
 """Room that is kept for a recipe's chroma."""
 SUGGESTIONS_BYTES: Final = 64 << 10
 """Room that is kept for suggestions; those of 16 places take 12 kB."""
-FEATURES: Final = ("recipe", "touchups")
+FEATURES: Final = ("recipe", "touchups", "provenance", "layers")
 """What version 1 has learned since its first server, which names none."""
 
 

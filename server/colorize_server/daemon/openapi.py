@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from .. import PRODUCT, __version__
 from ..contract import SUGGESTIONS
-from ..inference.task import ENCODED, PNG, RAW, TIFF
+from ..inference.task import ENCODED, PNG, PSD, RAW, TIFF, XMP
 from ..picture.options import MIN_SIDE, MOST_PLACES, SATURATION_RANGE, Blend, Host, Output
 from ..settings import Limits
 from .access import CLIENT_HEADER, CLIENT_PATTERN, NONCE_PATTERN, TOKEN_HEADER
@@ -76,6 +76,15 @@ def openapi_document(limits: Limits) -> Members:
                     {200: {RAW: {"schema": _BINARY}}},
                     _PICTURE_ERRORS,
                     body={"required": True, "content": {RAW: {"schema": _BINARY}}},
+                )
+            },
+            "/v1/provenance": {
+                "post": _operation(
+                    "provenance",
+                    _record_query(),
+                    {200: {XMP: {"schema": _BINARY}}},
+                    (400, 401, 403, 408, 413, 415, 431, 503),
+                    body={"required": False, "content": {XMP: {"schema": _BINARY}}},
                 )
             },
             "/v1/jobs": {
@@ -164,6 +173,16 @@ def _layer_query(limits: Limits) -> list[Members]:
     return [_parameter("width", side, required=True), _parameter("height", side, required=True), _client()]
 
 
+def _record_query() -> list[Members]:
+    low, high = SATURATION_RANGE
+    return [
+        _parameter("size", _INTEGER),
+        _parameter("saturation", {"type": "number", "minimum": low, "maximum": high}),
+        _parameter("hints", {"type": "string", "enum": ["painted"]}),
+        _client(),
+    ]
+
+
 def _picture_body() -> Members:
     parts = {
         "type": "object",
@@ -177,7 +196,7 @@ def _picture_body() -> Members:
 
 
 def _picture_answer() -> Members:
-    return {kind: {"schema": _BINARY} for kind in (RAW, PNG, TIFF, "multipart/mixed")}
+    return {kind: {"schema": _BINARY} for kind in (RAW, PNG, TIFF, PSD, "multipart/mixed")}
 
 
 def _suggestions_schema() -> Members:

@@ -94,6 +94,8 @@ def decode_picture(
         raise PictureError(f"The file has no page {page}.", "Pages can be chosen in TIFF files.")
     with _decoder_errors(found):
         photograph = _decode(bytes(data), found, limits, page)
+    if found == "image/tiff":  # knows which of its directories speaks
+        return photograph
     embedded = read_embedded(data)
     return replace(photograph, metadata=replace(photograph.metadata, xmp=embedded.xmp, iptc=embedded.iptc))
 

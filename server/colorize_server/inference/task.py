@@ -16,6 +16,10 @@ from .memory import SharedBuffer
 RAW: Final = "application/octet-stream"
 PNG: Final = "image/png"
 TIFF: Final = "image/tiff"
+XMP: Final = "application/rdf+xml"
+"""A record of where colours came from."""
+PSD: Final = "image/vnd.adobe.photoshop"
+"""A layered file; only ever an answer."""
 JSON: Final = "application/json"
 ENCODED: Final = (PNG, "image/jpeg", TIFF, "image/webp")
 """Kinds of encoded pictures that are taken; nothing else reaches a decoder."""

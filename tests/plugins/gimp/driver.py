@@ -467,6 +467,19 @@ def save(image, path):
     Gimp.file_save(Gimp.RunMode.NONINTERACTIVE, _image(image), Gio.File.new_for_path(path), None)
 
 
+def export(image, path, procedure):
+    """Export with all metadata, as the artist who ticks them does."""
+    procedure = Gimp.get_pdb().lookup_procedure(procedure)
+    config = procedure.create_config()
+    config.set_property("run-mode", Gimp.RunMode.NONINTERACTIVE)
+    config.set_property("image", _image(image))
+    config.set_property("file", Gio.File.new_for_path(path))
+    for kind in ("xmp", "iptc", "exif"):
+        config.set_property(f"include-{kind}", True)
+    if procedure.run(config).index(0) != Gimp.PDBStatusType.SUCCESS:
+        raise ValueError(Gimp.get_pdb().get_last_error())
+
+
 def open_images():
     return [image.get_id() for image in Gimp.get_images()]
 
