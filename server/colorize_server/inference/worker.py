@@ -286,7 +286,7 @@ class PictureWorker:
     def _encode(
         self, task: Task, photograph: Photograph, pixels: Pixels, hints: Rgba | None, doubt: NDArray[np.uint8] | None
     ) -> tuple[bytes | memoryview, bytes, str | None]:
-        """Return the answer's file with its record, the doubt picture (b"" if the file has it as a layer), and a remark."""
+        """Return the file with its record, the doubt picture (none if the file has it as a layer), and a remark."""
         from ..formats.encode import encode_grey, encode_picture
         from ..formats.layered import layered_document
         from ..formats.psd import write_psd
