@@ -121,6 +121,15 @@ def test_palette_bilevel_and_cmyk_are_read() -> None:
     assert black.max() < 60
 
 
+@pytest.mark.parametrize("kind", ["JPEG", "TIFF"])
+def test_the_summary_says_that_a_scan_was_cmyk(run, tmp_path: Path, kind: str, capsys) -> None:
+    scan = tmp_path / f"scan.{kind.lower()}"
+    scan.write_bytes(saved(Image.new("CMYK", (40, 30), (9, 8, 7, 60)), kind))
+    assert run(scan) == 0
+    printed = capsys.readouterr()
+    assert "It was CMYK" in printed.out + printed.err
+
+
 def test_webp_and_jpeg_are_read() -> None:
     values = np.full((20, 30, 3), 77, np.uint8)
     np.testing.assert_array_equal(decode_picture(saved(Image.fromarray(values), "WEBP", lossless=True)).pixels, values)
