@@ -189,7 +189,7 @@ def _start(address: str | None) -> None:
     if address is not None:
         ray.init(address=address, **quiet)
         return
-    # On loopback: Ray would look for this machine's address by way of a server of Google.
+    # Else Ray would find this machine's address by way of a server of Google.
     ray.init(include_dashboard=False, object_store_memory=_OBJECT_STORE_BYTES, _node_ip_address="127.0.0.1", **quiet)
 
 
