@@ -14,11 +14,11 @@ import pytest
 from colorize_server.archive import batch, pool
 from colorize_server.archive.entry import Entry, State
 from colorize_server.archive.journal import Journal, read_journal
-from colorize_server.archive.one_file import Rules, Task
 from colorize_server.archive.painter import open_painter
 from colorize_server.archive.plan import BatchOptions
 from colorize_server.archive.pool import Pool, WorkerPlan
 from colorize_server.archive.room import needed_bytes
+from colorize_server.archive.task import Rules, Task
 from colorize_server.backends import gpu, onnxruntime_backend
 from colorize_server.errors import BackendError
 from colorize_server.files import remove_leftovers

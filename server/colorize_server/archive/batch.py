@@ -18,11 +18,12 @@ from ..picture.colorizer import usable_cores
 from .bar import stages_on
 from .entry import Entry, State
 from .journal import Journal, Recorded
-from .one_file import Rules, Task, colour_file
+from .one_file import colour_file
 from .painter import Painter, open_painter
 from .plan import BatchOptions, Job
 from .pool import WORKER_COMMAND, Pool, WorkerPlan
 from .room import fitting_workers, free_bytes
+from .task import Rules, Task
 
 _FAILURES: Final = (State.FAILED, State.QUARANTINED)
 
@@ -34,6 +35,8 @@ class Report:
     Attributes:
         made_by: model and backend; empty where nothing had to be done.
         counts: photographs by their state.
+        with_pages: how many files hold pictures besides the one that was coloured.
+        pages_left: how many pictures these are.
         remarks: about the journal, one sentence each.
         was_stopped: Ctrl+C ended it early.
         ended_by: what ended it early besides.
@@ -41,6 +44,8 @@ class Report:
 
     made_by: str = ""
     counts: collections.Counter[State] = field(default_factory=collections.Counter)
+    with_pages: int = 0
+    pages_left: int = 0
     remarks: list[str] = field(default_factory=list)
     was_stopped: bool = False
     ended_by: ColorizeError | None = None
@@ -117,6 +122,9 @@ def colorize_files(
 
     def settle(entry: Entry) -> None:
         report.counts[entry.state] += 1
+        if entry.pages_left and entry.state is State.DONE:
+            report.with_pages += 1
+            report.pages_left += entry.pages_left
         tell(entry)
 
     raise_again()  # from here on there is something to tell
@@ -216,6 +224,7 @@ def _task(job: Job, rules: Rules, recorded: Recorded) -> Task:
         "" if rules.batch.doubt is None else str(rules.batch.doubt),
         None if before is None else before.as_members(),
         latest.as_members() if latest is not None and is_quarantined else None,
+        job.page,
     )
 
 

@@ -29,9 +29,10 @@ from ..errors import ColorizeError, PictureError
 from ..model import load_model
 from .entry import Entry, State
 from .manifest import Row
-from .one_file import Rules, Task, colour_file, crash_entry
+from .one_file import colour_file, crash_entry
 from .painter import Painter, open_painter
 from .stores import MAX_STARTS, Known, RemoteFiles, States, below, last_written
+from .task import Rules, Task
 
 REPORTS: Final = "colorize-reports"
 """Folder below the results, with one of Parquet files for each run."""

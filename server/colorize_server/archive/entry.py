@@ -45,6 +45,7 @@ class Entry:
         seconds: from reading to writing.
         network_s: seconds of these that the network took.
         doubt: mean expected error of the colours, C*; high where the model guesses.
+        pages_left: pictures of the photograph's file that were not coloured.
         remarks: what a person should know, one sentence each.
         error: code, message and hint of what went wrong.
     """
@@ -66,6 +67,7 @@ class Entry:
     seconds: float = 0.0
     network_s: float = 0.0
     doubt: float | None = None
+    pages_left: int = 0
     remarks: tuple[str, ...] = ()
     error: dict[str, str] | None = None
 

@@ -5,32 +5,26 @@ import hashlib
 import os
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO, Final, Protocol, TypeAlias
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import BackendError, ColorizeError, HintsError, ModelError, OutOfMemoryError, OutputError, PictureError
 from ..files import write_whole
-from ..formats.decode import decode_hints, decode_picture
-from ..formats.encode import ENCODED_TYPES, encode_grey, encode_picture
-from ..formats.layered import in_document_space, layer_options, layered_document
-from ..formats.psd import write_psd
+from ..formats.decode import decode_hints, decode_picture, remark_on_pages
 from ..picture.hints import check_strokes
-from ..picture.photograph import Photograph
-from ..provenance.of_run import record_of
-from ..provenance.record import merge
 from .bar import Stages
 from .entry import Entry, State
+from .finished import Content, finished_pages, finished_picture, pages_left, takes_all_pages
 from .painter import Painter
-from .plan import BatchOptions
+from .plan import ALL_PAGES, BatchOptions
+from .task import Rules, Task
 
 ELSEWHERE: Final = "choose another folder with -o"
 """What to do where a result cannot be written."""
-
-Content: TypeAlias = bytes | Callable[[BinaryIO], None]
 
 
 class Files(Protocol):
@@ -84,46 +78,6 @@ class LocalFiles:
     def write(self, name: str, content: Content, announce: Callable[[str], None] | None = None) -> None:
         """Write a file; see `Files.write`."""
         write_whole(Path(name), content, ELSEWHERE, announce=announce)
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """One photograph to be coloured.
-
-    Attributes:
-        source: name of the photograph.
-        target: name of the result.
-        id: what a manifest calls it.
-        sha256: what a manifest says of the photograph's file; empty where it says nothing.
-        hints: name of a PNG with strokes of colour, or empty.
-        doubt: where to write the doubt picture, or empty.
-        before: what the journal says was written last, as members; None where nothing was, or there is no journal.
-        quarantined: what the journal says of it if it kills workers, as members.
-    """
-
-    source: str
-    target: str
-    id: str = ""
-    sha256: str = ""
-    hints: str = ""
-    doubt: str = ""
-    before: dict[str, Any] | None = None
-    quarantined: dict[str, Any] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """What holds for every photograph of a run.
-
-    Attributes:
-        batch: what is wanted.
-        model_sha256: of the model's file.
-        has_journal: results that are there already are compared by hash with what the journal says.
-    """
-
-    batch: BatchOptions
-    model_sha256: str
-    has_journal: bool = False
 
 
 def colour_file(
@@ -194,7 +148,7 @@ def _colour(
         entry,
         source_sha256=_sha256(data),
         model_sha256=rules.model_sha256,
-        options=options_record(batch, hint_data),
+        options=options_record(batch, hint_data, task.page),
     )
     if task.sha256 and task.sha256 != entry.source_sha256:
         raise PictureError(
@@ -205,10 +159,18 @@ def _colour(
         return settled
     painter = open_painter()
     with stages.reading().alive():
-        photograph = decode_picture(data)
+        page = task.page or (1 if batch.page == ALL_PAGES else batch.page) or None
+        photograph = decode_picture(data, page=page)
         hints = None if hint_data is None else _hints(task.hints, hint_data)
-    del data
-    finished = _finished(painter, photograph, hints, task, batch, stages)
+    left = pages_left(photograph, task, batch)
+    if takes_all_pages(data, photograph, task, batch):
+        finished, left = (
+            finished_pages(painter, data, photograph, task, batch, stages),
+            0,
+        )
+    else:
+        del data
+        finished = finished_picture(painter, photograph, hints, task, batch, lambda: files.read(task.source), stages)
     entry = replace(
         entry,
         state=State.DONE,
@@ -221,7 +183,8 @@ def _colour(
         backend=painter.place,
         network_s=round(finished.network_s, 4),
         doubt=finished.doubt,
-        remarks=finished.remarks,
+        pages_left=left,
+        remarks=(*remark_on_pages(left), *finished.remarks),
     )
 
     def announced(sha256: str) -> None:
@@ -236,81 +199,6 @@ def _colour(
         if finished.doubt_picture is not None:
             files.write(task.doubt, finished.doubt_picture)
     return replace(entry, seconds=round(time.monotonic() - began, 3))
-
-
-@dataclass(frozen=True)
-class _Finished:
-    """A result that is ready to be encoded.
-
-    Attributes:
-        target: its name, which a picture too large for a PSD changes to that of a PSB.
-        content: encodes it.
-        doubt_picture: the doubt picture's file, where one is wanted.
-        network_s: seconds that the network took.
-        doubt: mean expected error, C*.
-        remarks: what a person should know.
-    """
-
-    target: str
-    content: Callable[[], Content]
-    doubt_picture: bytes | None
-    network_s: float
-    doubt: float
-    remarks: tuple[str, ...]
-
-
-def _finished(
-    painter: Painter,
-    photograph: Photograph,
-    hints: NDArray[np.uint8] | None,
-    task: Task,
-    batch: BatchOptions,
-    stages: Stages,
-) -> _Finished:
-    """Colour a photograph, and get ready what it becomes in a file."""
-    colorizer, wanted = painter.colorizer, batch.options
-    remarks: list[str | None] = []
-    if batch.layered:
-        wanted = layer_options(wanted)
-        photograph, remark = in_document_space(photograph)
-        remarks.append(remark)
-    control = stages.colouring()
-    doubt = np.empty((photograph.height, photograph.width), np.uint8) if task.doubt else None
-    generated = colorizer.generate(photograph, wanted, hints=hints, control=control)
-    pixels = colorizer.lay(photograph, wanted, generated, doubt_out=doubt, control=control, keep_profile=batch.layered)
-    target = PurePosixPath(task.target)
-    media_type = ENCODED_TYPES[target.suffix.lower()]
-    record = record_of(
-        colorizer.model,
-        batch.options,
-        with_hints=hints is not None,
-        source=Path(task.source).name,
-        is_layered=batch.layered,
-    )
-    merged = merge(photograph.metadata.xmp, record if batch.provenance else None, media_type)
-    remarks.append(merged.remark)
-    metadata = replace(photograph.metadata, xmp=merged.packet)
-    name = task.target
-
-    def content() -> Content:
-        return encode_picture(pixels, metadata, media_type, quick=batch.quick)
-
-    if batch.layered:
-        document = layered_document(photograph, pixels, metadata, doubt=doubt, hints=hints)
-        is_psb = document.needs_psb or target.suffix.lower() == ".psb"
-        name = task.target if target.suffix.lower() == ".psb" or not is_psb else f"{task.target[:-4]}.psb"
-
-        def content() -> Content:
-            return lambda file: write_psd(file, document, psb=is_psb)
-
-    return _Finished(
-        name,
-        content,
-        None if doubt is None else encode_grey(doubt),
-        generated.network_ms / 1000,
-        round(float(generated.doubt.mean()), 2),
-        tuple(remark for remark in remarks if remark),
-    )
 
 
 def _check_target(target: str, task: Task, rules: Rules, files: Files) -> None:
@@ -367,7 +255,7 @@ def crash_entry(task: Task, rules: Rules, how: str, *, is_last: bool, files: Fil
         entry = replace(
             entry,
             source_sha256=_sha256(files.read(task.source)),
-            options=options_record(rules.batch, hints),
+            options=options_record(rules.batch, hints, task.page),
         )
     if is_last:
         error = PictureError(
@@ -379,11 +267,13 @@ def crash_entry(task: Task, rules: Rules, how: str, *, is_last: bool, files: Fil
     return entry.failed(PictureError(f"It ended its process ({how}).", code="crashed"), State.CRASHED)
 
 
-def options_record(batch: BatchOptions, hints: bytes | None) -> dict[str, Any]:
+def options_record(batch: BatchOptions, hints: bytes | None, page: int = 0) -> dict[str, Any]:
     """Return everything that was asked for and changes the result, as plain values."""
     record: dict[str, Any] = {name: value for name, value in asdict(batch.options).items() if value is not None}
     record |= {"layered": True} if batch.layered else {}
     record |= {} if batch.provenance else {"provenance": False}
+    record |= {"page": page or batch.page} if page or batch.page else {}
+    record |= {"signed": True} if batch.signing is not None else {}
     return record if hints is None else {**record, "hints_sha256": _sha256(hints)}
 
 

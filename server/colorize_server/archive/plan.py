@@ -3,21 +3,27 @@
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 from ..errors import OutputError, PictureError
-from ..formats.encode import ENCODED_TYPES, PSD
+from ..formats.encode import ENCODED_TYPES
+from ..formats.tiff import count_pages
+from ..media_types import JPEG, PSD
 from ..picture.options import Options, Output
+from ..provenance.signature import SIGNED_TYPES, Signing
 from .journal import JOURNAL_NAME
 from .names import check_pattern
 from .names import named as pattern_name
 
-PHOTO_SUFFIXES: Final = frozenset({".png", ".jpg", ".jpeg", ".jfif", ".tif", ".tiff", ".webp"})
+ALL_PAGES: Final = -1
+"""All pages of a file, as a number of a page."""
+_TIFF_SUFFIXES: Final = (".tif", ".tiff")
+PHOTO_SUFFIXES: Final = frozenset({".png", ".jpg", ".jpeg", ".jfif", ".mpo", ".webp", ".gif", ".bmp", *_TIFF_SUFFIXES})
 """Endings that are looked for in folders; a file that is named may end as it likes."""
 OTHER_PICTURES: Final = frozenset(
-    {".heic", ".heif", ".avif", ".psd", ".psb", ".xcf", ".bmp", ".gif", ".mpo", ".jp2", ".jxl", ".dng", ".nef", ".cr2"}
+    {".heic", ".heif", ".avif", ".psd", ".psb", ".xcf", ".jp2", ".jxl", ".dng", ".nef", ".cr2"}
 )
 """Endings of pictures that cannot be read: they are counted, so that nobody takes them for done."""
 _MARKS: Final = {Output.COMPOSITE: "colour", Output.LAYER: "colour-layer"}
@@ -40,7 +46,9 @@ class BatchOptions:
         quick: compress results less, for many photographs.
         name: pattern of the results' names, see `names`; empty marks them with what they are.
         layered: the results are layered files (PSD), whose layer of colour is made for all programs.
+        signing: what the results are signed with; None for no signature.
         provenance: the results say in their metadata that their colours are inferred.
+        page: which page of TIFF files, 1 is the first; 0 takes the first and says so, `ALL_PAGES` all of them.
     """
 
     options: Options
@@ -51,7 +59,9 @@ class BatchOptions:
     quick: bool = False
     name: str = ""
     layered: bool = False
+    signing: Signing | None = None
     provenance: bool = True
+    page: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +74,7 @@ class Job:
         id: what a manifest calls it.
         sha256: what a manifest says of the photograph's file; empty where it says nothing.
         hints: PNG with strokes of colour for this photograph.
+        page: which picture of the file, 1 is the first; 0 takes what the options say.
     """
 
     source: Path
@@ -71,6 +82,7 @@ class Job:
     id: str = ""
     sha256: str = ""
     hints: Path | None = None
+    page: int = 0
 
 
 @dataclass(slots=True)
@@ -118,10 +130,24 @@ def plan_outputs(photos: Iterable[Path], output: Path | None, options: BatchOpti
             suffix = "psd" if options.layered else suffix
             folder = source.parent if output is None else output / below
             target = folder / pattern_name(options.name or f"{{stem}}.{mark}.{{suffix}}", source, suffix)
-        plan.jobs.append(Job(source, target))
+        plan.jobs += _jobs_of(source, target, options)
     plan.jobs = _told_apart(plan, mark)
     _check_targets(plan.jobs, options)
     return plan
+
+
+def _jobs_of(source: Path, target: Path, options: BatchOptions) -> list[Job]:
+    """Return one job, or one for each page where all are wanted and the result cannot hold them."""
+    if options.page != ALL_PAGES or target.suffix.lower() in _TIFF_SUFFIXES:
+        return [Job(source, target)]
+    count = count_pages(source)
+    if count == 1:
+        return [Job(source, target)]
+    digits = len(str(count))
+    return [
+        Job(source, target.with_name(f"{target.stem}-{page:0{digits}}{target.suffix}"), page=page)
+        for page in range(1, count + 1)
+    ]
 
 
 def default_journal(named: Iterable[Path], output: Path | None) -> Path | None:
@@ -160,7 +186,9 @@ def _sources(named: list[Path], plan: Plan, output: Path | None) -> Iterator[tup
             kinds = ", ".join(f"{count} {ending}" for ending, count in sorted(other.items()))
             plan.remarks.append(f"{photo}: left out because they cannot be read: {kinds}.")
         if not found and not plan.unreadable:
-            raise PictureError(f"The folder {photo} holds no photographs.", "PNG, JPEG, TIFF and WebP are looked for.")
+            raise PictureError(
+                f"The folder {photo} holds no photographs.", "PNG, JPEG, TIFF, WebP, GIF, BMP are looked for."
+            )
         yield from ((path, path.relative_to(photo).parent) for path in found)
 
 
@@ -201,6 +229,8 @@ def _is_picture_name(output: Path) -> bool:
 
 def _check_options(output: Path | None, options: BatchOptions, count: int) -> None:
     """Refuse names that nothing can be written to, and what fits only a single photograph where there are more."""
+    if options.page == ALL_PAGES and (options.hints or options.doubt):
+        raise OutputError("--hints and --doubt go with a single page.", "Name it with --page.", code="bad_parameter")
     if count > 1 and (options.hints or options.doubt):
         raise OutputError("--hints and --doubt go with a single photograph.", code="bad_parameter")
     if options.doubt is not None and options.doubt.suffix.lower() != ".png":
@@ -230,7 +260,7 @@ def _told_apart(plan: Plan, mark: str) -> list[Job]:
         if wanted[target] > 1 and target.stem == f"{job.source.stem}.{mark}":
             target = target.with_name(f"{job.source.name}.{mark}{target.suffix}")
             plan.remarks.append(f"{job.source} is written to {target.name}: another photograph has the same name.")
-        jobs.append(Job(job.source, target))
+        jobs.append(replace(job, target=target))
     return jobs
 
 
@@ -254,7 +284,13 @@ def _check_targets(jobs: list[Job], options: BatchOptions) -> None:
                 "Layered files are written with --as psd, and end in .psd or .psb.",
                 code="bad_parameter",
             )
-        if media_type == "image/jpeg" and options.options.output is Output.LAYER:
+        if options.signing is not None and media_type not in SIGNED_TYPES:
+            raise OutputError(
+                f"{job.target} cannot be signed.",
+                "PNG, TIFF and JPEG can; leave out --sign-cert.",
+                code="bad_parameter",
+            )
+        if media_type == JPEG and options.options.output is Output.LAYER:
             raise OutputError(
                 "A layer cannot be a JPEG: its losses would show as wrong colours.",
                 "Write a PNG or TIFF.",

@@ -18,8 +18,9 @@ from ..files import remove_leftovers
 from ..inference.channel import Channel, Message, start_process
 from .entry import Entry, State
 from .journal import Journal
-from .one_file import Rules, Task, crash_entry
+from .one_file import crash_entry
 from .room import needed_bytes
+from .task import Rules, Task
 from .worker import rules_as_members
 
 WORKER_COMMAND: Final = (sys.executable, "-P", "-m", "colorize_server.archive.worker")

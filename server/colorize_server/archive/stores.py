@@ -12,7 +12,8 @@ import fsspec
 
 from ..errors import OutputError, PictureError
 from .entry import Entry, State
-from .one_file import Content, LocalFiles
+from .finished import Content
+from .one_file import LocalFiles
 
 STATES: Final = "colorize-states"
 """Folder below the results, with a file for each of them."""

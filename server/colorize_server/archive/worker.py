@@ -8,7 +8,6 @@ the entry's members), ``unusable`` (nothing can be coloured at all), ``run`` (se
 
 import argparse
 import faulthandler
-import logging
 import os
 import queue
 import signal
@@ -25,9 +24,10 @@ from ..model import load_model
 from ..picture.options import Options
 from .bar import Stages
 from .entry import Entry
-from .one_file import Rules, Task, colour_file
+from .one_file import colour_file
 from .painter import Painter, open_painter
 from .plan import BatchOptions
+from .task import Rules, Task
 
 
 def rules_as_members(rules: Rules) -> dict[str, Any]:
@@ -120,7 +120,6 @@ def main() -> None:
     end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C goes to the parent too, which lets us finish
     faulthandler.enable()
-    logging.getLogger("tifffile").disabled = True  # the journal says that a file is damaged
     worker = _Worker(channel, options.model, options.backend, options.threads)
     threading.Thread(target=worker.listen, name="messages", daemon=True).start()
     worker.work()

@@ -12,8 +12,8 @@ from typing import Any
 from .. import __version__
 from ..archive.manifest import Places, placed, read_manifest
 from ..archive.names import check_pattern, leaves_folder
-from ..archive.one_file import Rules
 from ..archive.plan import BatchOptions
+from ..archive.task import Rules
 from ..errors import ColorizeError
 from ..installation.packages import install_command
 from ..interrupts import STOPPED, raise_again

@@ -18,14 +18,16 @@ from ..archive.estimate import estimate
 from ..archive.journal import JOURNAL_NAME
 from ..archive.manifest import plan_manifest
 from ..archive.names import check_pattern
-from ..archive.plan import BatchOptions, Plan, default_journal, plan_outputs
+from ..archive.plan import ALL_PAGES, BatchOptions, Plan, default_journal, plan_outputs
 from ..errors import BadRequestError, ColorizeError, OutputError
 from ..interrupts import STOPPED, raise_again
 from ..picture.options import SATURATION_RANGE, Blend, Host, Options, Output
+from ..provenance.signature import Signing, check_signing
 from ..settings import BACKEND_NAMES
 from .main import Command
 from .model_option import add_model_option
 from .own_models import model_of
+from .verify import verify
 
 SUBCOMMANDS: Final[tuple[str, ...]] = ("palette", "report")
 """Names of the subcommands' modules."""
@@ -88,11 +90,25 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--backend", choices=BACKEND_NAMES, default="auto", help="what computes (default: auto, the fastest that works)"
     )
+    parser.add_argument(
+        "--page",
+        type=_page,
+        default=0,
+        metavar="N|all",
+        help="which page of a TIFF (default: the first); all: a TIFF of as many, or numbered files of other kinds",
+    )
     add_model_option(parser)
     parser.add_argument(
         "--no-provenance",
         action="store_true",
         help="do not write into the pictures that their colours are inferred, and by what",
+    )
+    parser.add_argument("--sign-cert", type=Path, metavar="FILE", help="sign the pictures (C2PA): certificates, PEM")
+    parser.add_argument("--sign-key", type=Path, metavar="FILE", help="the private key that fits --sign-cert, PEM")
+    parser.add_argument(
+        "--verify",
+        action="store_true",
+        help="colour nothing: read back what the files say of their colours, and whether they were changed since",
     )
     existing = parser.add_mutually_exclusive_group()
     existing.add_argument("--overwrite", action="store_true", help="replace files that exist")
@@ -141,6 +157,14 @@ def _jobs(text: str) -> int | None:
     if count < 1:
         raise argparse.ArgumentTypeError(f"{text} is not a number of processes, from 1, and not auto")
     return count
+
+
+def _page(text: str) -> int:
+    if text == "all":
+        return ALL_PAGES
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a number of a page, from 1, and not all")
+    return int(text)
 
 
 def _path(text: str) -> Path:
@@ -194,7 +218,22 @@ def _run_subcommand(words: list[str]) -> int:
     return command.run(args)
 
 
+def _signing(args: argparse.Namespace) -> Signing | None:
+    """Return what is signed with, looked at before any picture is coloured."""
+    if args.sign_cert is None and args.sign_key is None:
+        return None
+    if args.sign_cert is None or args.sign_key is None:
+        raise BadRequestError("--sign-cert and --sign-key go together.", "Name both files.")
+    if args.no_provenance:
+        raise BadRequestError("--no-provenance leaves nothing to sign.", "Leave out one of them.")
+    signing = Signing(args.sign_cert, args.sign_key)
+    check_signing(signing)
+    return signing
+
+
 def _run(args: argparse.Namespace) -> int:
+    if args.verify:
+        return verify(args.photos)
     layered = args.output_kind == LAYERED
     if layered and (args.host != Host.NONE or args.blend != Blend.COLOR):
         raise BadRequestError("--host and --blend are for a single layer.", "A layered file is made for all programs.")
@@ -216,7 +255,9 @@ def _run(args: argparse.Namespace) -> int:
         quick=journal is not None,
         name=args.name,
         layered=layered,
+        signing=_signing(args),
         provenance=not args.no_provenance,
+        page=args.page,
     )
     plan = _plan(args, options)
     for remark in plan.remarks:
@@ -273,6 +314,12 @@ def _sum_up(report: Report, plan: Plan, journal: Path | None) -> int:
         print(f"colorize: {remark}", file=sys.stderr)
     for folder, reason in plan.unreadable:
         print(f"colorize: {folder}: The folder cannot be read: {reason}.", file=sys.stderr)
+    if report.pages_left:
+        print(
+            f"{report.pages_left} more pictures in {report.with_pages} of the files were not coloured; "
+            "--page N or --page all takes those of a TIFF.",
+            file=sys.stderr,
+        )
     if report.skipped:
         print(f"{report.skipped} skipped: their results are there already.", file=sys.stderr)
     failures = report.failed + len(plan.unreadable)

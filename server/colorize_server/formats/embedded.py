@@ -41,8 +41,13 @@ class Embedded(NamedTuple):
     iptc: bytes | None = None
 
 
-def read_embedded(data: Bytes) -> Embedded:
-    """Return XMP and IPTC-IIM of a PNG, JPEG, TIFF, WebP or PSD; empty for any other file."""
+def read_embedded(data: Bytes, directory: int | None = None) -> Embedded:
+    """Return XMP and IPTC-IIM of a PNG, JPEG, TIFF, WebP or PSD; empty for any other file.
+
+    Args:
+        data: the file's bytes.
+        directory: of a TIFF, the offset of the directory that is asked; None for the first.
+    """
     head = bytes(data[:12])
     try:
         if head.startswith(b"\x89PNG"):
@@ -50,7 +55,7 @@ def read_embedded(data: Bytes) -> Embedded:
         if head.startswith(b"\xff\xd8"):
             return _of_jpeg(data)
         if head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
-            return _of_tiff(data)
+            return _of_tiff(data, directory)
         if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
             return Embedded(next((bytes(chunk) for kind, chunk in _riff_chunks(data) if kind == b"XMP "), None))
         if head[:4] == b"8BPS":
@@ -146,14 +151,14 @@ def _jpeg_segments(data: Bytes) -> Iterator[tuple[int, memoryview]]:
         at += 2 + length
 
 
-def _of_tiff(data: Bytes) -> Embedded:
-    iptc = tag_of_tiff(data, TIFF_IPTC)
+def _of_tiff(data: Bytes, directory: int | None) -> Embedded:
+    iptc = tag_of_tiff(data, TIFF_IPTC, directory)
     if iptc and iptc[:1] != _IIM_MARK and iptc[3:4] == _IIM_MARK:
         # Written as 32-bit numbers in the file's byte order, which records of bytes have not.
         iptc = b"".join(iptc[at : at + 4][::-1] for at in range(0, len(iptc), 4))
     if not iptc:
-        iptc = _resources(tag_of_tiff(data, _TIFF_IRB) or b"").get(IRB_IPTC)
-    return Embedded(tag_of_tiff(data, TIFF_XMP), iptc and _without_padding(iptc))
+        iptc = _resources(tag_of_tiff(data, _TIFF_IRB, directory) or b"").get(IRB_IPTC)
+    return Embedded(tag_of_tiff(data, TIFF_XMP, directory), iptc and _without_padding(iptc))
 
 
 def _without_padding(iptc: bytes) -> bytes:

@@ -83,18 +83,22 @@ def clean_block(block: bytes | memoryview) -> bytes | None:
     return _cleaned(block, None)
 
 
-def block_from_tiff(data: bytes | memoryview) -> bytes | None:
-    """Return what a TIFF file (or BigTIFF) says about its first picture as an EXIF block; None as in `clean_block`.
+def block_from_tiff(data: bytes | memoryview, directory: int | None = None) -> bytes | None:
+    """Return what a TIFF file (or BigTIFF) says about a picture as an EXIF block; None as in `clean_block`.
+
+    Args:
+        data: the file.
+        directory: offset of the picture's directory; None for the first.
 
     Of the main directory that are the texts; the directories of EXIF and GPS are taken whole.
     """
-    return _cleaned(data, _TEXTS_OF_TIFF)
+    return _cleaned(data, _TEXTS_OF_TIFF, directory)
 
 
-def tag_of_tiff(data: bytes | memoryview, tag: int) -> bytes | None:
-    """Return the bytes of a tag of a TIFF's first directory, in the file's order; None if there is none."""
+def tag_of_tiff(data: bytes | memoryview, tag: int, directory: int | None = None) -> bytes | None:
+    """Return the bytes of a tag of a TIFF's directory (None: the first), in the file's order; None if there is none."""
     try:
-        for entry in _entries(data, _first_directory(data)):
+        for entry in _entries(data, directory or _first_directory(data)):
             if entry.tag == tag and entry.n_bytes <= _MAX_BYTES:
                 return bytes(data[entry.at : entry.at + entry.n_bytes])
     except _DAMAGED:
@@ -123,9 +127,9 @@ def add_to_tiff(stream: io.BytesIO, block: bytes) -> None:
     stream.write(appended)
 
 
-def _cleaned(data: bytes | memoryview, wanted: frozenset[int] | None) -> bytes | None:
+def _cleaned(data: bytes | memoryview, wanted: frozenset[int] | None, directory: int | None = None) -> bytes | None:
     try:
-        directories = _read(data, wanted)
+        directories = _read(data, wanted, directory)
     except _DAMAGED:
         return None
     if not any(directories):
@@ -138,13 +142,13 @@ def _cleaned(data: bytes | memoryview, wanted: frozenset[int] | None) -> bytes |
     return bytes(block)
 
 
-def _read(data: bytes | memoryview, wanted: frozenset[int] | None) -> _Directories:
+def _read(data: bytes | memoryview, wanted: frozenset[int] | None, directory: int | None = None) -> _Directories:
     """Read the directories; of the main one only the tags that are wanted, None for all.
 
     Raises:
         ValueError, struct.error, OverflowError: the main one is damaged, or all are too long.
     """
-    main = {entry.tag: entry for entry in _entries(data, _first_directory(data))}
+    main = {entry.tag: entry for entry in _entries(data, directory or _first_directory(data))}
     exif = _entries_of(data, main.get(_EXIF))
     gps = _entries_of(data, main.get(_GPS))
     interop = _entries_of(data, exif.get(_INTEROP))

@@ -3,11 +3,13 @@
 import io
 import logging
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Final
 
 import tifffile
 
 from ..picture.photograph import Metadata, Photograph
+from .embedded import read_embedded
 from .exif import block_from_tiff
 from .jpeg import decode_jpeg
 from .limits import PictureLimits, unsupported
@@ -39,7 +41,7 @@ def decode_tiff(data: bytes, limits: PictureLimits, page: int | None = None) -> 
         chosen, n_pages = choose_picture(tiff, page)
         limits.check(chosen.imagewidth, chosen.imagelength)
         photometric = photometric_of(chosen)
-        metadata = Metadata(dpi_of(chosen), block_from_tiff(data))
+        metadata = _metadata(data, chosen, None if page is None else chosen.offset)
         if int(chosen.compression) == OLD_JPEG:
             photograph = replace(_decode_old_jpeg(data, chosen, limits), metadata=metadata)
         else:
@@ -47,6 +49,21 @@ def decode_tiff(data: bytes, limits: PictureLimits, page: int | None = None) -> 
             check_segments(tiff, chosen, limits)
             photograph = _decoded(tiff, chosen, photometric, metadata)
         return replace(upright(photograph, orientation_of(chosen)), pages=n_pages)
+
+
+def _metadata(data: bytes, page: tifffile.TiffPage, directory: int | None) -> Metadata:
+    """Return what a directory says, None the first: where it is a smaller copy, it speaks for the whole file."""
+    embedded = read_embedded(data, directory)
+    return Metadata(dpi_of(page), block_from_tiff(data, directory), embedded.xmp, embedded.iptc)
+
+
+def count_pages(path: Path) -> int:
+    """Return how many pictures a TIFF file holds, smaller copies not counted; 1 for what is none, or cannot be read."""
+    try:
+        with tifffile.TiffFile(path) as tiff:
+            return choose_picture(tiff, None)[1]
+    except Exception:  # noqa: BLE001 - whoever decodes it will say what is wrong
+        return 1
 
 
 def _decoded(tiff: tifffile.TiffFile, page: tifffile.TiffPage, photometric: int, metadata: Metadata) -> Photograph:

@@ -72,8 +72,10 @@ def photometric_of(page: tifffile.TiffPage) -> int:
 
 
 def orientation_of(page: tifffile.TiffPage) -> int:
-    """Return Orientation, also where it is written as BYTE or UNDEFINED; 1 for what is none."""
+    """Return Orientation, also where it is written as bytes of any kind; 1 for what is none."""
     value = _value(page, _ORIENTATION)
+    if isinstance(value, str):
+        value = value.encode("latin-1", "replace")
     if isinstance(value, bytes):
         return max(value[:2], default=1)
     return int(value) if isinstance(value, int) else 1

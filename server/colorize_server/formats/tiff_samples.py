@@ -93,7 +93,7 @@ def colours_of(samples: Any, page: tifffile.TiffPage, photometric: int, icc: byt
 def _from_palette(pixels: Pixels, page: tifffile.TiffPage) -> Pixels:
     """Look colours up; 8 bits where the palette has no more, grey where all its entries are."""
     table: Any = page.colormap
-    if table is None or table.shape[0] != 3 or table.shape[1] < 1 << int(page.bitspersample):
+    if table is None or table.shape[0] != 3 or table.shape[1] != 1 << int(page.bitspersample):
         raise PictureError("The TIFF picture's palette is missing or cut off.", "Copy it again from its source.")
     table = np.asarray(table, np.uint16).T
     if table.max() < 256:  # as libtiff reads them

@@ -59,8 +59,13 @@ class Page:
         self.tab = tab
         self.rig = rig
         self.errors: list[str] = []
-        tab.on("console", lambda message: self.errors.append(message.text) if message.type == "error" else None)
+        tab.on("console", self._hear)
         tab.on("pageerror", lambda error: self.errors.append(str(error)))
+
+    def _hear(self, message: Any) -> None:
+        # Chromium reports refusals, too, which the page tells of in its own words.
+        if message.type == "error" and not message.text.startswith("Failed to load resource"):
+            self.errors.append(message.text)
 
     async def open(self, code: str | None = None) -> None:
         code = code or await new_code(self.rig)
@@ -314,7 +319,6 @@ async def test_a_daemon_that_forgot_the_photograph_gets_it_again(page: Page) -> 
         session.let_go()
     await page.stroke((0.3, 0.3), (0.5, 0.5))
     assert page.rig.app[MEMORY].held_bytes > 0
-    page.errors.clear()  # Chromium reports the 409 that the page mends by itself
 
 
 async def test_a_daemon_that_forgot_the_key_takes_a_new_tabs(page: Page) -> None:
@@ -326,7 +330,6 @@ async def test_a_daemon_that_forgot_the_key_takes_a_new_tabs(page: Page) -> None
     await other.open()
     await other.until_status("go on there")
     await page.until("Number(document.getElementById('status').dataset.answers ?? 0) > 0")
-    page.errors.clear()  # Chromium reports the 401
 
 
 @pytest.mark.parametrize("contents", [b"no picture at all", b""], ids=["text", "empty"])
@@ -334,7 +337,6 @@ async def test_what_is_no_photograph_gets_a_sentence(page: Page, contents: bytes
     await page.tab.set_input_files("#file", {"name": "a.png", "mimeType": "image/png", "buffer": contents})
     await page.until("/picture/.test(document.getElementById('status').textContent)")
     assert not await page.tab.is_hidden("#drop")
-    page.errors.clear()
 
 
 async def test_a_second_photograph_keeps_the_colours_at_hand(page: Page) -> None:

@@ -57,7 +57,7 @@ def test_the_real_server_suggests_colours_for_the_selected_place(
 ) -> None:
     """At the photograph's lightness, the likeliest first; with the colour of a stroke before all others."""
     image, layer = small
-    x, y = 60, 70
+    x, y = 30, 30
     gimp.call("select", image=image, x=x, y=y, width=5, height=5)
     result = ask(gimp, image, layer)
     assert (result["status"], result["text"]) == ("success", NAME), result["error"]
