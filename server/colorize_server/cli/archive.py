@@ -70,10 +70,8 @@ def main(argv: list[str] | None = None) -> int:
 
 def _run(args: argparse.Namespace) -> int:
     if args.address is None:
-        # Read when Ray is imported: its processes listen to other computers and obey whoever asks; and a busy machine
-        # needs longer than it waits.
+        # Read when Ray is imported: its processes listen to other computers, and would obey whoever asks.
         os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
-        os.environ.setdefault("RAY_raylet_start_wait_time_s", "120")
     try:
         from ..archive.cluster import ClusterPlan, run_on_cluster
         from ..archive.stores import RemoteFiles, is_uri
