@@ -352,7 +352,7 @@ def test_a_file_that_is_not_what_it_claims_is_refused() -> None:
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "WEBP"])
 def test_too_large_a_picture_is_refused_before_it_is_decoded(kind: str) -> None:
     data = saved(Image.new("L" if kind != "WEBP" else "RGB", (400, 300)), kind)
-    with pytest.raises(PictureError, match="400 x 300 pixels, which is too large") as caught:
+    with pytest.raises(PictureError, match="400 by 300 pixels is too large") as caught:
         decode_picture(data, limits=PictureLimits(max_pixels=100_000))
     assert caught.value.status == 413
     with pytest.raises(PictureError, match="too large"):

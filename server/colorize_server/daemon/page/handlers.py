@@ -10,7 +10,8 @@ from aiohttp import web
 
 from ...errors import BadRequestError, ColorizeError, PictureError, RefusedError
 from ...inference.memory import SharedBuffer
-from ...inference.task import ENCODED, JSON, PNG, RAW, TIFF, PageStep, Task
+from ...inference.task import PageStep, Task
+from ...media_types import ENCODED, JSON, PNG, RAW, TIFF
 from ...picture.options import SATURATION_RANGE, Options, Output
 from ...picture.proof import packed, unpacked
 from ..access import check_nonce
