@@ -9,7 +9,7 @@ PHOTO ?= tests/photographs/migrant-mother-1936.jpg
 TEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 QUICK := architecture.py files.py model.py
 TESTS ?= $(QUICK:%=tests/test_%) $(addprefix tests/,color formats picture provenance installation install inference)
-LINTED := server training gimp_plugin tests soak benchmarks
+LINTED := server training gimp_plugin tests
 
 .PHONY: help colorize test test-quick style lint test-gimp test-photoshop photoshop-panel train-smoke check-readme bench soak audit pictures
 
@@ -70,10 +70,10 @@ check-readme: $(VENV)/test.stamp  ## follow README, training/README and PROTOCOL
 	$(BIN)/python tests/fixtures/check_readme.py
 
 bench: $(VENV)/test.stamp  ## ratios measured in one run; writes bench-results/bench.json
-	$(BIN)/python -m benchmarks -o bench-results/bench.json $(SECTIONS)
+	cd tests && $(abspath $(BIN))/python -m benchmarks -o ../bench-results/bench.json $(SECTIONS)
 
 soak: $(VENV)/test.stamp  ## fuzz, load, faults and attacks against the real server
-	$(BIN)/python -m soak $(ARGS)
+	cd tests && $(abspath $(BIN))/python -m soak $(ARGS)
 
 audit: $(VENV)/main.stamp  ## known vulnerabilities in the packages that users install (needs a network)
 	$(PIP) pip-audit
@@ -81,4 +81,4 @@ audit: $(VENV)/main.stamp  ## known vulnerabilities in the packages that users i
 	$(BIN)/pip-audit --strict --progress-spinner off .
 
 pictures: $(VENV)/main.stamp  ## make the README's pictures again with the shipped model
-	$(BIN)/python -m benchmarks.pictures
+	cd tests && $(abspath $(BIN))/python -m benchmarks.pictures
