@@ -70,10 +70,10 @@ check-readme: $(VENV)/test.stamp  ## follow README, training/README and PROTOCOL
 	$(BIN)/python tests/fixtures/check_readme.py
 
 bench: $(VENV)/test.stamp  ## ratios measured in one run; writes bench-results/bench.json
-	cd tests && $(abspath $(BIN))/python -m benchmarks -o ../bench-results/bench.json $(SECTIONS)
+	cd tests/programs && $(abspath $(BIN))/python -m benchmarks -o ../../bench-results/bench.json $(SECTIONS)
 
 soak: $(VENV)/test.stamp  ## fuzz, load, faults and attacks against the real server
-	cd tests && $(abspath $(BIN))/python -m soak $(ARGS)
+	cd tests/programs && $(abspath $(BIN))/python -m soak $(ARGS)
 
 audit: $(VENV)/main.stamp  ## known vulnerabilities in the packages that users install (needs a network)
 	$(PIP) pip-audit
@@ -81,4 +81,4 @@ audit: $(VENV)/main.stamp  ## known vulnerabilities in the packages that users i
 	$(BIN)/pip-audit --strict --progress-spinner off .
 
 pictures: $(VENV)/main.stamp  ## make the README's pictures again with the shipped model
-	cd tests && $(abspath $(BIN))/python -m benchmarks.pictures
+	cd tests/programs && $(abspath $(BIN))/python -m benchmarks.pictures

@@ -22,7 +22,7 @@ from PIL import Image
 
 from benchmarks.archive_faults import faults
 
-PHOTOGRAPHS = Path(__file__).parents[1] / "photographs"
+PHOTOGRAPHS = Path(__file__).parents[2] / "photographs"
 ROUNDS = 4
 SMALL, LARGE = (640, 480), (6000, 4000)
 COLORIZE = [sys.executable, "-m", "colorize_server.cli.colorize"]

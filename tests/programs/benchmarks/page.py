@@ -15,7 +15,7 @@ from PIL import Image
 from benchmarks.daemon import Daemon, running_daemon
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-PHOTOGRAPH = Path(__file__).parents[1] / "photographs" / "migrant-mother-1936.jpg"
+PHOTOGRAPH = Path(__file__).parents[2] / "photographs" / "migrant-mother-1936.jpg"
 SIZES = {"1 MP": (876, 1140), "24 MP": (4296, 5588)}
 STROKES = 40
 _FLAGS = ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]

@@ -19,14 +19,14 @@ import numpy as np
 import psutil
 from PIL import Image
 
-sys.path.append(str(Path(__file__).parents[1] / "fixtures"))
+sys.path.append(str(Path(__file__).parents[2] / "fixtures"))
 
 from tiny_model import write_tiny_model
 
 COUNT = 120
 NAME = "colorize-journal.jsonl"
 # Photographs that hold the word POISON end the process that decodes them.
-_PATHS = [str(Path(__file__).parents[1] / "archive"), os.environ.get("PYTHONPATH", "")]
+_PATHS = [str(Path(__file__).parents[2] / "archive"), os.environ.get("PYTHONPATH", "")]
 POISON = {"PYTHONPATH": os.pathsep.join(filter(None, _PATHS)), "COLORIZE_POISON": "1"}
 
 
