@@ -11,9 +11,9 @@ if "COLORIZE_POISON" in os.environ:
 
     _decode = one_file.decode_picture
 
-    def decode_picture(data, *arguments):
+    def decode_picture(data, *arguments, **named):
         if b"POISON" in data:
             os.kill(os.getpid(), signal.SIGKILL)
-        return _decode(data, *arguments)
+        return _decode(data, *arguments, **named)
 
     one_file.decode_picture = decode_picture  # type: ignore[assignment]

@@ -171,7 +171,8 @@ def run_on_cluster(rows: list[Row], plan: ClusterPlan, tell: Callable[[dict[str,
                 report.add(result)
                 tell(result)
     except ray.exceptions.RayError as error:
-        why = f"Ray gave up: {str(error).strip().splitlines()[-1]}"
+        lines = [line for line in str(error).splitlines() if "Error" in line] or str(error).strip().splitlines()
+        why = f"Ray gave up: {lines[-1].strip()}"
     finally:
         for line, row in left.items():
             missing = Entry(state=State.FAILED, source=row.source, target=below(plan.output, row.target), id=row.id)
