@@ -106,7 +106,7 @@ def test_a_killed_driver_loses_nothing(command, manifest, tmp_path: Path):
 def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Return a bucket of a real S3 interface on this machine."""
     server = pytest.importorskip("moto.server", reason="moto is not installed")
-    running = server.ThreadedMotoServer(port=0, verbose=False)
+    running = server.ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     running.start()
     host, port = running.get_host_and_port()
     for name, value in {

@@ -53,6 +53,16 @@ def encoded(image: Image.Image, kind: str = "PNG", **rest: Any) -> bytes:
     return stream.getvalue()
 
 
+async def test_pictures_that_are_left_out_are_told_in_a_header(daemon: Rig) -> None:
+    stream = io.BytesIO()
+    frames = [photograph(), photograph().transpose(Image.Transpose.ROTATE_180)]
+    frames[0].save(stream, "TIFF", save_all=True, append_images=frames[1:])
+    answer = await daemon.ask("POST", "/v1/colorize", stream.getvalue(), {"Content-Type": "image/tiff"})
+    assert answer.headers["X-Colorize-Remarks"] == "The file holds 2 pictures; the first was coloured."
+    answer = await daemon.ask("POST", "/v1/colorize", encoded(photograph()), {"Content-Type": "image/png"})
+    assert "X-Colorize-Remarks" not in answer.headers
+
+
 @pytest.mark.parametrize("media_type", KINDS)
 async def test_every_format_is_taken(daemon: Rig, media_type: str) -> None:
     """A PNG comes back, a TIFF for a TIFF, of the picture's size, and in colour."""

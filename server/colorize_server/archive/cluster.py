@@ -186,12 +186,19 @@ def run_on_cluster(rows: list[Row], plan: ClusterPlan, tell: Callable[[dict[str,
 
 def _start(address: str | None) -> None:
     """Reach a cluster, or start Ray on this machine for this run alone."""
-    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
-    if address is not None:
-        ray.init(address=address, **quiet)
-        return
-    # On loopback: Ray would look for this machine's address by way of a server of Google.
-    ray.init(include_dashboard=False, object_store_memory=_OBJECT_STORE_BYTES, _node_ip_address="127.0.0.1", **quiet)
+    options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+    if address is None:
+        # Without an address, Ray would find this machine's by way of a server of Google.
+        options |= {"include_dashboard": False, "_node_ip_address": "127.0.0.1"}
+        options["object_store_memory"] = _OBJECT_STORE_BYTES
+    try:
+        ray.init(address=address, **options)
+    except Exception as error:  # Ray raises plain ones, too
+        last = str(error).strip().splitlines()[-1:]
+        raise ColorizeError(
+            f"Ray cannot be {'started' if address is None else 'reached'}: {' '.join(last)}",
+            "Try again when the machine is less busy." if address is None else "Look whether the cluster runs.",
+        ) from error
 
 
 def _results(rows: list[Row], plan: ClusterPlan) -> Iterator[dict[str, Any]]:

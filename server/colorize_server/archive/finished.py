@@ -15,6 +15,7 @@ from ..formats.encode import ENCODED_TYPES, encode_grey, encode_picture
 from ..formats.layered import in_document_space, layer_options, layered_document
 from ..formats.psd import write_psd
 from ..formats.tiff_join import PagesWriter
+from ..media_types import TIFF
 from ..picture.photograph import Photograph
 from ..provenance.of_run import record_of
 from ..provenance.record import Record, merge
@@ -24,7 +25,6 @@ from .painter import Painter
 from .plan import ALL_PAGES, BatchOptions
 from .task import Task
 
-_TIFF: Final = "image/tiff"
 _IN_MEMORY_BYTES: Final = 256 << 20
 """Coloured pages that are kept in memory; more go to a temporary file."""
 
@@ -157,7 +157,7 @@ def finished_pages(
         with joined:
             joined.seek(0)
             record = record_of(painter.colorizer.model, batch.options, with_hints=False, source=Path(task.source).name)
-            return _signed(joined.read(), _TIFF, record, task, batch, lambda: data)
+            return _signed(joined.read(), TIFF, record, task, batch, lambda: data)
 
     def _copy(file: BinaryIO) -> None:
         with joined:
@@ -178,7 +178,7 @@ def finished_pages(
 def takes_all_pages(data: bytes, photograph: Photograph, task: Task, batch: BatchOptions) -> bool:
     """Return whether all the pages of a file become one TIFF."""
     is_wanted = batch.page == ALL_PAGES and not task.page and photograph.pages > 1
-    return is_wanted and media_type_of(data) == ENCODED_TYPES[PurePosixPath(task.target).suffix.lower()] == _TIFF
+    return is_wanted and media_type_of(data) == ENCODED_TYPES[PurePosixPath(task.target).suffix.lower()] == TIFF
 
 
 def pages_left(photograph: Photograph, task: Task, batch: BatchOptions) -> int:

@@ -14,7 +14,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from ..errors import ColorizeError, OutputError, PictureError
-from ..formats.encode import ENCODED_TYPES, PSD
+from ..formats.encode import ENCODED_TYPES
+from ..media_types import PSD
 from .names import alike, leaves_folder, named
 from .plan import Job, Plan
 

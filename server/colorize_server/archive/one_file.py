@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..errors import BackendError, ColorizeError, HintsError, ModelError, OutOfMemoryError, OutputError, PictureError
 from ..files import write_whole
-from ..formats.decode import decode_hints, decode_picture
+from ..formats.decode import decode_hints, decode_picture, remark_on_pages
 from ..picture.hints import check_strokes
 from .bar import Stages
 from .entry import Entry, State
@@ -184,10 +184,7 @@ def _colour(
         network_s=round(finished.network_s, 4),
         doubt=finished.doubt,
         pages_left=left,
-        remarks=(
-            *([f"The file holds {left + 1} pictures; the first was coloured."] if left else []),
-            *finished.remarks,
-        ),
+        remarks=(*remark_on_pages(left), *finished.remarks),
     )
 
     def announced(sha256: str) -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Final
 
 from ..errors import OutputError, PictureError
-from ..formats.encode import ENCODED_TYPES, PSD
+from ..formats.encode import ENCODED_TYPES
 from ..formats.tiff import count_pages
+from ..media_types import JPEG, PSD
 from ..picture.options import Options, Output
 from ..provenance.signature import SIGNED_TYPES, Signing
 from .journal import JOURNAL_NAME
@@ -289,7 +290,7 @@ def _check_targets(jobs: list[Job], options: BatchOptions) -> None:
                 "PNG, TIFF and JPEG can; leave out --sign-cert.",
                 code="bad_parameter",
             )
-        if media_type == "image/jpeg" and options.options.output is Output.LAYER:
+        if media_type == JPEG and options.options.output is Output.LAYER:
             raise OutputError(
                 "A layer cannot be a JPEG: its losses would show as wrong colours.",
                 "Write a PNG or TIFF.",

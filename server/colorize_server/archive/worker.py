@@ -8,7 +8,6 @@ the entry's members), ``unusable`` (nothing can be coloured at all), ``run`` (se
 
 import argparse
 import faulthandler
-import logging
 import os
 import queue
 import signal
@@ -121,7 +120,6 @@ def main() -> None:
     end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C goes to the parent too, which lets us finish
     faulthandler.enable()
-    logging.getLogger("tifffile").disabled = True  # the journal says that a file is damaged
     worker = _Worker(channel, options.model, options.backend, options.threads)
     threading.Thread(target=worker.listen, name="messages", daemon=True).start()
     worker.work()

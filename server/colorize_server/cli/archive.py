@@ -2,6 +2,8 @@
 
 import argparse
 import collections
+import os
+import secrets
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -67,6 +69,9 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
+    if args.address is None:
+        # Read when Ray is imported: its processes listen to other computers, and would obey whoever asks.
+        os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
     try:
         from ..archive.cluster import ClusterPlan, run_on_cluster
         from ..archive.stores import RemoteFiles, is_uri

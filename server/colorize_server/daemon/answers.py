@@ -41,6 +41,8 @@ async def _send(
         response.headers["X-Colorize-Hinted"] = str(answer.hinted)
     if answer.touched is not None:
         response.headers["X-Colorize-Touched"] = str(answer.touched)
+    if answer.remarks:
+        response.headers["X-Colorize-Remarks"] = _printable(" ".join(answer.remarks))
     of_pixels = {"Channels": answer.channels, "Depth": answer.depth} if answer.channels else {}
     for name, value in {
         "Width": answer.width,

@@ -11,10 +11,10 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from ..errors import BadRequestError, PictureError, RefusedError
 from ..inference.memory import SharedBuffer
-from ..inference.task import ENCODED, PNG, Task
+from ..inference.task import Task
+from ..media_types import ENCODED, MULTIPART, PNG
 from ..settings import Limits
 from .connections import EXPECTS_CONTINUE
-from .parameters import MULTIPART
 
 _FIRST_BYTES: Final = 1 << 20
 _PART_TYPES: Final = {"photo": ENCODED, "hints": (PNG,)}

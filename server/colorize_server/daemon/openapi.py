@@ -5,11 +5,11 @@ from typing import Any, Final
 
 from .. import PRODUCT, __version__
 from ..contract import SUGGESTIONS
-from ..inference.task import ENCODED, PNG, PSD, RAW, TIFF, XMP
-from ..picture.options import MIN_SIDE, MOST_PLACES, SATURATION_RANGE, Blend, Host, Output
+from ..media_types import ENCODED, JSON, MULTIPART, PNG, PSD, RAW, TIFF, XMP
+from ..picture.options import MIN_SIDE, MOST_PLACES, PROFILES, SATURATION_RANGE, Blend, Host, Output
 from ..settings import Limits
 from .access import CLIENT_HEADER, CLIENT_PATTERN, NONCE_PATTERN, TOKEN_HEADER
-from .parameters import MAX_WAIT_S, MULTIPART, PLACE, PROFILES
+from .parameters import MAX_WAIT_S, PLACE
 from .work import State
 
 Members = dict[str, Any]
@@ -33,7 +33,7 @@ def openapi_document(limits: Limits) -> Members:
     shape = _shape_query(limits)
     query = [*shape, *_layer_options(), _client()]
     places = _parameter(PLACE, _places_schema(), required=True)
-    job = {"application/json": {"schema": {"$ref": "#/components/schemas/Job"}}}
+    job = {JSON: {"schema": {"$ref": "#/components/schemas/Job"}}}
     job_id = _parameter("id", _STRING, where="path", required=True)
     wait = _parameter("wait", {"type": "number", "minimum": 0, "maximum": MAX_WAIT_S, "default": 0})
     nonce = _parameter("nonce", _matching(NONCE_PATTERN))
@@ -53,9 +53,7 @@ def openapi_document(limits: Limits) -> Members:
                 )
             },
             "/v1/openapi.json": {
-                "get": _operation(
-                    "openapi", [], {200: {"application/json": {"schema": {"type": "object"}}}}, _PLAIN_ERRORS
-                )
+                "get": _operation("openapi", [], {200: {JSON: {"schema": {"type": "object"}}}}, _PLAIN_ERRORS)
             },
             "/v1/colorize": {
                 "post": _operation("colorize", query, {200: _picture_answer()}, _PICTURE_ERRORS, body=body)
@@ -105,9 +103,7 @@ def openapi_document(limits: Limits) -> Members:
                 )
             },
             "/v1/shutdown": {
-                "post": _operation(
-                    "shutdown", [], {202: {"application/json": {"schema": {"type": "object"}}}}, _PLAIN_ERRORS
-                )
+                "post": _operation("shutdown", [], {202: {JSON: {"schema": {"type": "object"}}}}, _PLAIN_ERRORS)
             },
         },
         "components": {
@@ -219,7 +215,7 @@ def _suggestions_schema() -> Members:
 
 
 def _json_schema(name: str) -> Members:
-    return {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}}}
+    return {JSON: {"schema": {"$ref": f"#/components/schemas/{name}"}}}
 
 
 def _operation(

@@ -6,21 +6,24 @@ from enum import StrEnum
 from typing import Final, TypeVar
 
 from ..errors import BadRequestError, PictureError, SizeNotOfferedError
-from ..inference.task import ENCODED, JSON, PNG, PSD, RAW, TIFF, RawPicture, Task
-from ..picture.options import MIN_SIDE, MOST_PLACES, SATURATION_RANGE, Blend, Host, Options, Output, check_places
+from ..formats.limits import PictureLimits
+from ..inference.task import RawPicture, Task
+from ..media_types import ENCODED, JSON, MULTIPART, PNG, PSD, RAW, TIFF
+from ..picture.options import (
+    MOST_PLACES,
+    PROFILES,
+    SATURATION_RANGE,
+    Blend,
+    Host,
+    Options,
+    Output,
+    check_not_too_small,
+    check_places,
+)
 from ..settings import Limits
 
-MULTIPART: Final = "multipart/form-data"
 MAX_WAIT_S: Final = 30.0
 """Longest time that the answer to a question about a job is held back."""
-PROFILES: Final = {
-    "srgb": (1, 2, 3, 4),
-    "linear": (1, 2, 3, 4),
-    "gray-gamma-2.2": (1, 2),
-    "adobe-rgb": (3, 4),
-    "prophoto": (3, 4),
-}
-"""Names of profiles, with the channel counts they are for."""
 
 RAW_ONLY: Final = ("width", "height", "channels", "depth", "profile", "hints", "recipe")
 COMMON: Final = ("output", "host", "blend", "size", "saturation", "include")
@@ -222,19 +225,8 @@ def check_shape(width: int, height: int, limits: Limits) -> None:
     Raises:
         PictureError: with the reason.
     """
-    if width > limits.max_side or height > limits.max_side or width * height > limits.max_pixels:
-        raise PictureError(
-            f"A picture of {width} by {height} pixels is larger than this server takes.",
-            f"At most {limits.max_pixels // 1_000_000} megapixels and {limits.max_side} pixels a side are taken.",
-            code="picture_too_large",
-            status=413,
-        )
-    if width < MIN_SIDE or height < MIN_SIDE:
-        raise PictureError(
-            f"A picture of {width} by {height} pixels is too small to be colorized.",
-            f"Each side needs at least {MIN_SIDE} pixels.",
-            code="picture_too_small",
-        )
+    check_not_too_small(width, height)
+    PictureLimits(limits.max_pixels, limits.max_side).check(width, height)
 
 
 def _options(values: Mapping[str, str], sizes: Sequence[int]) -> Options:

@@ -6,7 +6,7 @@ from aiohttp import web
 
 from .. import __version__
 from ..errors import BusyError, PictureError
-from ..inference.task import XMP
+from ..media_types import XMP
 from .body import read_short
 from .failures import HEADERS
 from .keys import INFERENCE, SETTINGS

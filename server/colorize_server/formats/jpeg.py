@@ -95,9 +95,17 @@ def lacks_only_its_end(data: bytes, frame: Frame, decode: Callable[[bytes], NDAr
     """
     if frame.kind == _PROGRESSIVE:
         return False
-    # The last byte of a cut may begin a marker, or a stuffed pair.
-    first, second = (decode(data.rstrip(b"\xff") + padding + END) for padding in _PADDINGS)
+    first, second = (decode(_without_filling(data) + padding + END) for padding in _PADDINGS)
     return bool(np.array_equal(first, second))
+
+
+def _without_filling(data: bytes) -> bytes:
+    """Return a JPEG that ends early without half a marker, and without the zeros that recovery puts for what is lost.
+
+    Scans end in ones (T.81, F.1.2.3); a single zero may stuff such a byte.
+    """
+    without_zeros = data.rstrip(b"\0")
+    return (data if len(data) - len(without_zeros) <= 1 else without_zeros).rstrip(b"\xff")
 
 
 def decode_jpeg(data: bytes, limits: PictureLimits) -> Photograph:
@@ -116,7 +124,7 @@ def decode_jpeg(data: bytes, limits: PictureLimits) -> Photograph:
     if frame.kind != _JPEG_LS and not has_end(data, frame):
         if not lacks_only_its_end(data, frame, imagecodecs.jpeg8_decode):
             raise PictureError("The JPEG picture is cut off.", "Copy it again from its source.")
-        data = data.rstrip(b"\xff") + END
+        data = _without_filling(data) + END
         remarks = ("The JPEG lacks its end marker; the picture is whole.",)
     if frame.bits == 8 and frame.kind != _JPEG_LS:
         photograph = decode_with_pillow(data, "JPEG", limits)
@@ -130,7 +138,7 @@ def _decode_rare(data: bytes, frame: Frame) -> Photograph:
     decode = imagecodecs.jpegls_decode if frame.kind == _JPEG_LS else imagecodecs.jpeg8_decode
     pixels = full_range(as_channels(np.asarray(decode(data))), frame.bits)
     # What stands in the head besides, Pillow reads from one that it knows.
-    head = bytearray(data[: frame.scan_at])
+    head = bytearray(data[: frame.scan_at + 2 + _length(data, frame.scan_at)])
     head[frame.at + 1], head[frame.at + 4] = _BASELINE, 8
     with opened_by_pillow(bytes(head), "JPEG") as image:
         photograph = photograph_of(pixels, image.info.get("icc_profile"), metadata_of(image))

@@ -13,15 +13,13 @@ from ..color.rgb import RgbSpace
 from ..picture.photograph import Metadata, Photograph
 from .exif import PREFIX, clean_block
 from .limits import PictureLimits
-from .meaning import as_channels, photograph_of, srgb_from_cmyk, upright, with_keyed_alpha
+from .meaning import FROM_CMYK, as_channels, photograph_of, srgb_from_cmyk, upright, with_keyed_alpha
 
 _DAMAGED_EXIF: Final = (SyntaxError, struct.error, ValueError, TypeError, KeyError, OverflowError, ZeroDivisionError)
 """What reading a damaged block raises: common in old scans, where the picture matters more."""
 _CENTIMETRES: Final = 3
 """EXIF's ResolutionUnit."""
 _CENTIMETRES_PER_INCH: Final = 2.54
-_THUMBNAILS: Final = ("Undefined", "Large Thumbnail (VGA Equivalent)", "Large Thumbnail (Full HD Equivalent)")
-"""Kinds of pictures in an MPO (CIPA DC-007) that are made from its first; the undefined are gain maps of phones."""
 
 # Pillow's bound on pixels only warns at first and cannot be set per call; `PictureLimits` is checked instead, always.
 Image.MAX_IMAGE_PIXELS = None
@@ -66,12 +64,17 @@ def opened_by_pillow(data: bytes | memoryview, name: str) -> Image.Image:
 
 
 def _pictures_in(image: Image.Image) -> int:
-    """Return how many pictures a file holds, smaller copies of the first not counted."""
+    """Return how many pictures a file holds; smaller ones of an MPO are previews and gain maps, and do not count."""
     count = int(getattr(image, "n_frames", 1))
-    if count > 1 and (entries := getattr(image, "mpinfo", {}).get(0xB002)):
-        kinds = [entry["Attribute"]["MPType"] for entry in entries]
-        count = 1 + sum(kind not in _THUMBNAILS for kind in kinds[1:])
-    return count
+    if count == 1 or image.format != "MPO":
+        return count
+    sizes = []
+    with contextlib.suppress(*_DAMAGED_EXIF, EOFError, OSError):
+        for index in range(count):
+            image.seek(index)
+            sizes.append(image.width * image.height)
+    image.seek(0)
+    return max(1, sum(size >= sizes[0] for size in sizes))
 
 
 def _from_pillow(
@@ -84,7 +87,8 @@ def _from_pillow(
     if image.mode in ("1", "L", "LA", "La") or (image.mode == "P" and not keyed and _palette_is_grey(image)):
         wanted = "LA" if keyed or image.mode in ("LA", "La") else "L"
     elif image.mode == "CMYK":
-        return photograph_of(srgb_from_cmyk(np.asarray(image), icc), None, metadata)
+        photograph = photograph_of(srgb_from_cmyk(np.asarray(image), icc), None, metadata)
+        return replace(photograph, remarks=(FROM_CMYK,))
     else:
         wanted = "RGBA" if keyed or image.mode in ("RGBA", "RGBa", "PA") else "RGB"
     converted = image if image.mode == wanted else image.convert(wanted)
@@ -113,6 +117,8 @@ def metadata_of(image: Image.Image) -> Metadata:
             exif = image.getexif()
             block = exif.tobytes() if exif else None
     dpi = image.info.get("dpi")
+    if image.format in ("JPEG", "MPO") and not image.info.get("jfif_unit"):
+        dpi = None  # JFIF says a ratio only, and Pillow takes one of EXIF's numbers for both
     if not isinstance(dpi, tuple) or len(dpi) != 2:
         dpi = None
         with contextlib.suppress(*_DAMAGED_EXIF):

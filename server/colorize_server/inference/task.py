@@ -7,22 +7,11 @@ import enum
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 from ..picture.control import Control
 from ..picture.options import Options
 from .memory import SharedBuffer
-
-RAW: Final = "application/octet-stream"
-PNG: Final = "image/png"
-TIFF: Final = "image/tiff"
-XMP: Final = "application/rdf+xml"
-"""A record of where colours came from."""
-PSD: Final = "image/vnd.adobe.photoshop"
-"""A layered file; only ever an answer."""
-JSON: Final = "application/json"
-ENCODED: Final = (PNG, "image/jpeg", TIFF, "image/webp")
-"""Kinds of encoded pictures that are taken; nothing else reaches a decoder."""
 
 Members = dict[str, Any]
 
@@ -154,6 +143,7 @@ class Answer:
         recipe_bytes: length of the recipe, which comes last; 0 without one.
         hinted: number of pixels that hints cover; None where none were sent.
         touched: number of pixels that touch-ups cover; None where none were looked for.
+        remarks: what a painter should know of the file, one sentence each, ASCII.
         timings_ms: milliseconds of the steps decode, network, picture, encode.
     """
 
@@ -167,6 +157,7 @@ class Answer:
     recipe_bytes: int = 0
     hinted: int | None = None
     touched: int | None = None
+    remarks: tuple[str, ...] = ()
     timings_ms: dict[str, float]
 
     def as_members(self) -> Members:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ..backends import open_backend
 from ..errors import OutOfMemoryError, PictureError
+from ..media_types import PSD
 from ..model import load_model, shipped_model_path
 from ..picture.colorizer import Colorizer
 from ..picture.control import Control
@@ -21,7 +22,7 @@ from ..picture.photograph import Photograph, Pixels, profile_by_name
 from ..picture.recipe import unpack
 from .memory import SharedBuffer
 from .page_worker import colours, opened, read_strokes, suggestions
-from .task import PSD, Answer, PageStep, RawPicture, Task, WorkerInfo, WorkerRequest
+from .task import Answer, PageStep, RawPicture, Task, WorkerInfo, WorkerRequest
 
 if TYPE_CHECKING:
     from ..formats.decode import PictureLimits
@@ -229,7 +230,7 @@ class PictureWorker:
 
     def _run_encoded(self, task: Task, inputs: Sequence[SharedBuffer], control: Control) -> tuple[Answer, SharedBuffer]:
         """Decode, colorize, encode."""
-        from ..formats.decode import decode_hints
+        from ..formats.decode import decode_hints, remark_on_pages
         from ..formats.layered import in_document_space, layer_options
 
         began = time.perf_counter()
@@ -248,8 +249,10 @@ class PictureWorker:
         if task.wants_doubt:
             doubt = np.empty((photograph.height, photograph.width), np.uint8)
         options = task.options
+        remarks: list[str | None] = [*remark_on_pages(photograph.pages - 1), *photograph.remarks]
         if is_layered:
-            photograph, _ = in_document_space(photograph)
+            photograph, changed = in_document_space(photograph)
+            remarks = [*remarks, changed]
             options = layer_options(options)
         pixels, timings = self._colorizer.colorize(
             photograph, options, hints=hints, doubt_out=doubt, control=control, keep_profile=is_layered
@@ -257,7 +260,7 @@ class PictureWorker:
         began = time.perf_counter()
         control.check()
         with control.alive():
-            picture, doubt_picture = self._encode(task, photograph, pixels, hints, doubt)
+            picture, doubt_picture, remark = self._encode(task, photograph, pixels, hints, doubt)
         buffer = SharedBuffer.create(len(picture) + len(doubt_picture))
         buffer.view[: len(picture)] = picture
         buffer.view[len(picture) :] = doubt_picture
@@ -270,6 +273,7 @@ class PictureWorker:
             picture_bytes=len(picture),
             doubt_bytes=len(doubt_picture),
             hinted=_painted(hints),
+            remarks=tuple(told for told in (*remarks, remark) if told),
             timings_ms={
                 "decode": decode_ms,
                 "network": timings.network_ms,
@@ -281,8 +285,8 @@ class PictureWorker:
 
     def _encode(
         self, task: Task, photograph: Photograph, pixels: Pixels, hints: Rgba | None, doubt: NDArray[np.uint8] | None
-    ) -> tuple[bytes | memoryview, bytes]:
-        """Return the answer's file with its record, and the doubt picture unless the file has it as a layer."""
+    ) -> tuple[bytes | memoryview, bytes, str | None]:
+        """Return the file with its record, the doubt picture (none if the file has it as a layer), and a remark."""
         from ..formats.encode import encode_grey, encode_picture
         from ..formats.layered import layered_document
         from ..formats.psd import write_psd
@@ -291,14 +295,14 @@ class PictureWorker:
 
         is_layered = task.answer_type == PSD
         record = record_of(self._model, task.options, with_hints=hints is not None, is_layered=is_layered)
-        xmp = merge(photograph.metadata.xmp, record, task.answer_type).packet
-        metadata = replace(photograph.metadata, xmp=xmp)
+        merged = merge(photograph.metadata.xmp, record, task.answer_type)
+        metadata = replace(photograph.metadata, xmp=merged.packet)
         if is_layered:
             stream = io.BytesIO()
             write_psd(stream, layered_document(photograph, pixels, metadata, doubt=doubt, hints=hints))
-            return stream.getbuffer(), b""
+            return stream.getbuffer(), b"", merged.remark
         doubt_picture = b"" if doubt is None else encode_grey(doubt)
-        return encode_picture(pixels, metadata, task.answer_type), doubt_picture
+        return encode_picture(pixels, metadata, task.answer_type), doubt_picture, merged.remark
 
 
 def _painted(strokes: Rgba | None) -> int | None:

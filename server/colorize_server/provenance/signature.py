@@ -11,15 +11,16 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from ..errors import BadRequestError, ColorizeError
+from ..media_types import JPEG, PNG, TIFF, WEBP
 from .record import SOFTWARE, SOURCE_TYPE, Record
 
-SIGNED_TYPES: Final = frozenset({"image/png", "image/jpeg", "image/tiff", "image/webp"})
+SIGNED_TYPES: Final = frozenset({PNG, JPEG, TIFF, WEBP})
 _SETTINGS: Final = {
     "builder": {"thumbnail": {"enabled": False}},
     "verify": {"remote_manifest_fetch": False, "ocsp_fetch": False},
 }
 _PARENT: Final = "photograph"
-_MARKS: Final = {b"\x89PNG": "image/png", b"\xff\xd8": "image/jpeg", b"II": "image/tiff", b"MM": "image/tiff"}
+_MARKS: Final = {b"\x89PNG": PNG, b"\xff\xd8": JPEG, b"II": TIFF, b"MM": TIFF}
 """How files of photographs begin; what begins otherwise is WebP."""
 _MARK: Final = b"c2pa"
 _CURVES: Final = {"secp256r1": "ES256", "secp384r1": "ES384", "secp521r1": "ES512"}
@@ -77,7 +78,7 @@ def sign(data: bytes, media_type: str, signing: Signing, record: Record, photogr
     c2pa = _library()
     builder = c2pa.Builder(json.dumps(_manifest(record)), context=c2pa.Context(c2pa.Settings.from_dict(_SETTINGS)))
     name, original = photograph
-    kind = next((kind for mark, kind in _MARKS.items() if original.startswith(mark)), "image/webp")
+    kind = next((kind for mark, kind in _MARKS.items() if original.startswith(mark)), WEBP)
     parent = {"title": name, "relationship": "parentOf", "label": _PARENT}
     target = io.BytesIO()
     try:

@@ -22,6 +22,7 @@ from colorize_server.picture.strokes import draw, strokes_from_members
 from daemon_rig import Rig, until
 from page_client import new_code
 from PIL import Image
+from psd_tools import PSDImage
 
 AXE = AXE_FILE_PATH.read_text()
 PHOTOGRAPH = Path(__file__).parents[2] / "photographs" / "girl-1870.jpg"
@@ -153,6 +154,8 @@ async def test_from_open_to_a_saved_picture(page: Page) -> None:
         assert picture.mode == "RGB"
     with Image.open(io.BytesIO(await page.saved("TIFF"))) as picture:
         assert picture.format == "TIFF"
+    layers = [layer.name for layer in PSDImage.open(io.BytesIO(await page.saved("PSD"))).descendants()]
+    assert {"Photograph", "Colour", "Touch-ups", "Where the model guesses", "Colour hints"} <= set(layers)
 
 
 async def test_the_screen_shows_what_the_file_will_hold(page: Page) -> None:

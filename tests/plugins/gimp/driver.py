@@ -296,6 +296,10 @@ def call_for_text(image, drawables, procedure):
     }
 
 
+def select_layers(image, layers):
+    _image(image).set_selected_layers([Gimp.Layer.get_by_id(layer) for layer in layers])
+
+
 def select_none(image):
     Gimp.Selection.none(_image(image))
 

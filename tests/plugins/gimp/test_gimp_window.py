@@ -89,7 +89,7 @@ def test_the_dialog_colours_the_photograph_in_one_undo_step(window: Window, sess
 def test_hints_and_detail_are_chosen_in_the_dialog(
     window: Window, session: Session, image: int, daemon: Daemon
 ) -> None:
-    """The name of a hints layer is typed; the sizes are those that the model vouches for, whatever is remembered."""
+    """The name of a hints layer is typed; the sizes are those that the model was tested at, whatever is remembered."""
     session.remember(size=OTHER_MODELS_SIZE)
     model = daemon.health()["model"]
     width, height = layers_of(window, image)[0]["size"]
