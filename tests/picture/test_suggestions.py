@@ -10,7 +10,7 @@ from colorize_server.picture.colorizer import Colorizer
 from colorize_server.picture.options import check_places
 from colorize_server.picture.photograph import Photograph, profile_by_name
 from colorize_server.picture.suggestions import ALIKE, LEAST_SHARE, MOST_USED, SAME, swatches, used_colours
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -33,6 +33,7 @@ def strokes(*colours: tuple[int, int, int], alpha: int = 255, side: int = 40) ->
     return hints
 
 
+@settings(deadline=None)
 @given(
     chroma=arrays(np.float32, (7, 2), elements=st.floats(-1, 1, width=32)),
     weights=arrays(np.float32, 7, elements=st.floats(0.0, 1, width=32)),

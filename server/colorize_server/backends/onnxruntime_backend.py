@@ -104,7 +104,6 @@ class OnnxRuntimeBackend:
 
     def _run(self, outputs: list[str], luminance: Tensor, hints: Tensor) -> list[Tensor]:
         options = onnxruntime.RunOptions()
-        options.only_execute_path_to_fetches = True  # nothing that was not asked for is computed
         with self._lock:
             self._running = options
         try:
