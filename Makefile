@@ -82,3 +82,4 @@ audit: $(VENV)/main.stamp  ## known vulnerabilities in the packages that users i
 
 pictures: $(VENV)/main.stamp  ## make the README's pictures again with the shipped model
 	cd tests/programs && $(abspath $(BIN))/python -m benchmarks.pictures
+	cd tests/programs && $(abspath $(BIN))/python -m benchmarks.page_picture

@@ -18,8 +18,8 @@ CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 PHOTOGRAPH = Path(__file__).parents[2] / "photographs" / "migrant-mother-1936.jpg"
 SIZES = {"1 MP": (876, 1140), "24 MP": (4296, 5588)}
 STROKES = 40
-_FLAGS = ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
-_STATUS = "document.getElementById('status').dataset"
+FLAGS = ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
+STATUS = "document.getElementById('status').dataset"
 
 
 def run() -> dict[str, Any]:
@@ -31,7 +31,7 @@ def run() -> dict[str, Any]:
     result: dict[str, Any] = {"strokes": STROKES, "webgl": "by software"}
     medians = {}
     with running_daemon() as daemon, sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=_FLAGS)
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         for name, size in SIZES.items():
             opened_ms, waits = _painted(chromium, daemon, size)
             medians[name] = statistics.median(waits)
@@ -53,11 +53,11 @@ def _painted(chromium: Any, daemon: Daemon, size: tuple[int, int]) -> tuple[floa
     with Image.open(PHOTOGRAPH) as picture:
         picture.convert("L").resize(size, Image.Resampling.BICUBIC).save(stream, "JPEG", quality=95)
     tab = chromium.new_page(viewport={"width": 1200, "height": 900})
-    tab.goto(f"http://127.0.0.1:{daemon.port}/#code={_code(daemon)}")
-    _until(tab, "document.documentElement.dataset.ready")
+    tab.goto(f"http://127.0.0.1:{daemon.port}/#code={code_of(daemon)}")
+    until(tab, "document.documentElement.dataset.ready")
     began = time.perf_counter()
     tab.set_input_files("#file", {"name": "photo.jpg", "mimeType": "image/jpeg", "buffer": stream.getvalue()})
-    _until(tab, "!document.getElementById('paper').hidden")
+    until(tab, "!document.getElementById('paper').hidden")
     opened_ms = 1e3 * (time.perf_counter() - began)
     box = tab.locator("#view").bounding_box()
     waits = []
@@ -68,13 +68,14 @@ def _painted(chromium: Any, daemon: Daemon, size: tuple[int, int]) -> tuple[floa
         tab.mouse.down()
         tab.mouse.move(x + 25, y + 10, steps=3)
         tab.mouse.up()
-        _until(tab, f"{_STATUS}.answers == {k + 1}")
-        waits.append(float(tab.evaluate(f"{_STATUS}.ms")))
+        until(tab, f"{STATUS}.answers == {k + 1}")
+        waits.append(float(tab.evaluate(f"{STATUS}.ms")))
     tab.close()
     return opened_ms, waits
 
 
-def _code(daemon: Daemon) -> str:
+def code_of(daemon: Daemon) -> str:
+    """Return a code that opens the page."""
     connection = http.client.HTTPConnection("127.0.0.1", daemon.port, timeout=30)
     connection.request("POST", "/v1/pages", headers={"X-Colorize-Token": daemon.token})
     code = str(json.loads(connection.getresponse().read())["code"])
@@ -82,7 +83,8 @@ def _code(daemon: Daemon) -> str:
     return code
 
 
-def _until(tab: Any, condition: str) -> None:
+def until(tab: Any, condition: str) -> None:
+    """Wait for a condition, by asking: the page forbids what Playwright's own waiting needs."""
     end = time.monotonic() + 120
     while not tab.evaluate(condition):
         if time.monotonic() > end:
