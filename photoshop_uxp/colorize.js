@@ -90,10 +90,12 @@ async function colorize(settings, panel, cancellation) {
   if (loop.colours.some(({ painted }) => painted)) panel.progress(label("step.strokes"), 0.06);
   const lifted = await touchups.lift(document, loop, work);
   const hints = touchups.hintsOf(taken.hints, loop, lifted, settings.useTouchUps);
+  const sent = { ...picture, hints };
+  checkLimits(sent, health);
   const options = optionsOf(settings, health);
   const again = onlySaturationChanged(loop, taken, hints, options, health);
   const asked = again ? { ...options, wantsRecipe: false, recipe: again.record.recipe || null } : options;
-  const answer = await client.colorize(address, settings.token, { ...picture, hints }, asked, cancellation, (step) => {
+  const answer = await client.colorize(address, settings.token, sent, asked, cancellation, (step) => {
     panel.progress(label(`step.${step.key}`, { ahead: step.ahead }), 0.1 + 0.8 * step.fraction);
   });
   panel.progress(label("step.write"), 0.92);

@@ -262,6 +262,31 @@ async function hasMask(document, layer) {
 }
 
 /**
+ * How the layers of a document look, to be compared: asked in one command, because a getter for each property of hundreds of
+ * layers takes long.
+ * @param {Document} document
+ * @returns {Promise<string>}
+ */
+async function appearanceOf(document) {
+  const question = {
+    _obj: "multiGet",
+    _target: [{ _ref: "document", _id: document.id }],
+    extendedReference: [["layerID", "visible", "opacity", "mode"], { _obj: "layer", index: 1, count: -1 }],
+    options: { failOnMissingProperty: false, failOnMissingElement: false },
+  };
+  const look = (/** @type {Layer} */ layer) => [layer.id, layer.visible, layer.opacity, layer.blendMode];
+  try {
+    const [{ list }] = await play([question]);
+    // A Background is not among those that are counted from 1.
+    const ground = document.layers[document.layers.length - 1];
+    if (Array.isArray(list)) return JSON.stringify([list, ground ? look(ground) : null]);
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error;
+  }
+  return JSON.stringify(Array.from(everyLayer(document.layers), look));
+}
+
+/**
  * Make a pixel layer directly above another one, unclipped.
  * @param {Document} document the active document
  * @param {Layer} below
@@ -327,6 +352,7 @@ async function selectLayers(ids) {
 module.exports = {
   above,
   activate,
+  appearanceOf,
   clip,
   convertToRgb,
   documentById,

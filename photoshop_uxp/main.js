@@ -20,8 +20,8 @@ const { selfTest } = require("./selftest.js");
 const { addressesFor, findServer, parseAddress } = require("./server.js");
 const { loadChoices, loadToken, parseToken, saveChoices, saveToken } = require("./settings.js");
 
-/** By when a dropdown has taken its new items in. */
-const SETTLED_MS = 150;
+/** When a dropdown may have taken its new items in: soon, or on a busy computer late. */
+const SETTLED_MS = [100, 400, 1600];
 
 /** How often the panel looks for a server: soon after one is missing, seldom while all is well. */
 const LOOK_AGAIN_MS = { missing: 3000, found: 20000 };
@@ -79,24 +79,25 @@ function translate() {
   }
   fillMenu("sizes", sizeItems());
   fillMenu("languages", [["", label("language.host")], ...Object.entries(LANGUAGES)]);
-  showChosen();
+  showChosen(["source", "blend", "size", "language"]);
   showServer();
 }
 
-/** Show the choices in the dropdowns, and once more later: a dropdown forgets what is chosen while its items are new. */
-function showChosen() {
-  const chosen = () => {
-    select("source", choices.source);
-    select("blend", choices.blend);
-    select("size", String(choices.size));
-    select("language", choices.language);
+/**
+ * Show the choices in dropdowns, and later once more where one has forgotten: it does so while its items are new.  What the
+ * artist has picked meanwhile stays.
+ * @param {("source" | "blend" | "size" | "language")[]} ids
+ */
+function showChosen(ids) {
+  for (const id of ids) select(id, String(choices[id]));
+  const again = () => {
+    for (const id of ids) if (widget(id).selectedIndex < 0) select(id, String(choices[id]));
   };
-  chosen();
-  setTimeout(chosen, SETTLED_MS);
+  for (const milliseconds of SETTLED_MS) setTimeout(again, milliseconds);
 }
 
 /**
- * @returns {[string, string][]} value and text of the sizes that the model vouches for
+ * @returns {[string, string][]} value and text of the sizes that the model was tested at
  */
 function sizeItems() {
   const model = server && server.health && server.health.model;
@@ -164,7 +165,7 @@ function foundServer(found) {
   server = found;
   show("suggestions", Boolean(found.health && found.health.suggestions));
   fillMenu("sizes", sizeItems());
-  showChosen();
+  showChosen(["size"]);
   showServer();
 }
 

@@ -166,7 +166,7 @@ function isNoPhotograph(layer) {
  */
 function isTouchUps(layer) {
   const name = layer.name.trim().toLowerCase();
-  return layer.kind === LayerKind.NORMAL && TOUCH_UPS_NAMES.some((own) => name.startsWith(own));
+  return TOUCH_UPS_NAMES.some((own) => name.startsWith(own)) && layer.kind === LayerKind.NORMAL;
 }
 
 /**

@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * What our layers say of themselves, kept in the metadata that Photoshop holds for each layer (XMP): Adobe says that it
- * goes along with a layer that is duplicated and is saved with it.
+ * What our layers say of themselves, kept in the metadata that Photoshop holds for each layer (XMP).  Adobe says that it
+ * goes along with a layer that is duplicated; panels in the field rely on its being saved with it.
  *
  * Every function must be called from inside a modal scope.
  */

@@ -52,7 +52,7 @@ const PROFILES = { [SRGB]: "srgb", "Adobe RGB (1998)": "adobe-rgb", "ProPhoto RG
 async function take(context, plan) {
   const document = layers.documentById(plan.documentID);
   if (!document) throw new PanelError("changed.closed");
-  const snapshot = snapshotOf(document, plan);
+  const snapshot = await snapshotOf(document, plan);
   // Reading a document of another mode than was refused or asked about may end Photoshop.
   if (snapshot.kind !== plan.kind) throw new PanelError("changed.mode");
   const { pixels, profile, isForeign } = await readSource(context, document, plan);
@@ -104,7 +104,7 @@ async function regionOf(document, layer) {
  * @returns {Layer[]} what is shown there, or deeper, and is no photograph
  */
 function shownOthers(level) {
-  return Array.from(layers.everyLayer(level)).filter((layer) => layer.visible && isNoPhotograph(layer));
+  return Array.from(layers.everyLayer(level)).filter((layer) => isNoPhotograph(layer) && layer.visible);
 }
 
 /**
@@ -161,13 +161,12 @@ function canvasOf(document) {
 /**
  * @param {Document} document
  * @param {Plan} plan
- * @returns {Snapshot}
+ * @returns {Promise<Snapshot>}
  */
-function snapshotOf(document, plan) {
+async function snapshotOf(document, plan) {
   const layer = plan.layerID === null ? null : layers.layerById(document, plan.layerID);
   const bounds = layer && layer.boundsNoEffects;
-  const shown = plan.layerID === null ? document.layers : (layer && layer.layers) || [];
-  const look = Array.from(layers.everyLayer(shown), (each) => [each.id, each.visible, each.opacity, each.blendMode]);
+  const look = plan.layerID === null || (layer && layer.layers) ? await layers.appearanceOf(document) : "";
   return {
     width: document.width,
     height: document.height,
@@ -189,7 +188,7 @@ async function stillFitting(context, plan, taken) {
   const document = layers.documentById(plan.documentID);
   if (!document) throw new PanelError("changed.closed");
   const before = taken.snapshot;
-  const now = snapshotOf(document, plan);
+  const now = await snapshotOf(document, plan);
   if (now.width !== before.width || now.height !== before.height) throw new PanelError("changed.canvas");
   if (now.kind !== before.kind) throw new PanelError("changed.mode");
   if (plan.layerID !== null && !layers.layerById(document, plan.layerID)) throw new PanelError("changed.layer");

@@ -135,10 +135,29 @@ function isMoved({ bounds: before, place: laid }, bounds, place) {
 async function readOver(document, layer, bounds) {
   const region = await source.regionOf(document, layer);
   const both = region && intersection(region, bounds);
-  if (!both) return new Uint8Array((bounds.right - bounds.left) * (bounds.bottom - bounds.top) * 4);
-  const read = await readPixels({ documentID: document.id, layerID: layer.id, bounds: both, profile: source.SRGB });
-  if (read.components !== 4) throw new PanelError("read");
+  const read = both && (await readIfAny(document, layer, both));
+  if (!read) return new Uint8Array((bounds.right - bounds.left) * (bounds.bottom - bounds.top) * 4);
   return paste(bytesFromHost(read.samples), read.bounds, bounds, 4);
+}
+
+/**
+ * @param {Document} document
+ * @param {Layer} layer
+ * @param {Bounds} bounds
+ * @returns {Promise<Pixels | null>} RGBA in sRGB; null where there is nothing
+ */
+async function readIfAny(document, layer, bounds) {
+  const { left, top, right, bottom } = layer.boundsNoEffects;
+  let read;
+  try {
+    read = await readPixels({ documentID: document.id, layerID: layer.id, bounds, profile: source.SRGB });
+  } catch (error) {
+    // An empty layer, or one whose mask hides all: only trying tells which, and a cancelled scope refuses the next call too.
+    if (right > left && bottom > top) throw error;
+    return null;
+  }
+  if (read.components !== 4) throw new PanelError("read");
+  return read;
 }
 
 /**
@@ -252,23 +271,18 @@ function hintsOf(hints, loop, lifted, usesTouchUps) {
  */
 async function takeIn(document, touchUps, lifted, { bounds, depth }) {
   if (lifted.strokes.length === 0) return;
+  // On a hidden layer they would be lost to sight.
+  if (!touchUps.visible) touchUps.visible = true;
   // Its bounds may be those of what its mask shows: then it is asked for everywhere, and the host says where it is.
   const { width: w, height: h } = document;
   const isMasked = await layers.hasMask(document, touchUps);
   const own = isMasked ? { left: -w, top: -h, right: 2 * w, bottom: 2 * h } : touchUps.boundsNoEffects;
   const isEmpty = own.right <= own.left || own.bottom <= own.top;
-  let whole = bounds;
-  /** @type {import("./samples.js").Samples | null} */
-  let samples = null;
-  if (!isEmpty) {
-    const read = await readPixels({ documentID: document.id, layerID: touchUps.id, bounds: own, profile: source.SRGB });
-    if (read.components !== 4 || read.depth !== depth) throw new PanelError("read");
-    whole = unionOf(read.bounds, bounds);
-    samples = paste(read.samples, read.bounds, whole, 4);
-  }
+  const read = isEmpty ? null : await readIfAny(document, touchUps, own);
+  const whole = read ? unionOf(read.bounds, bounds) : bounds;
   const width = whole.right - whole.left;
   const height = whole.bottom - whole.top;
-  if (!samples) samples = hostFromBytes(new Uint8Array(width * height * 4), depth);
+  const samples = read ? paste(read.samples, read.bounds, whole, 4) : hostFromBytes(new Uint8Array(width * height * 4), depth);
   for (const strokes of lifted.strokes) layOver(samples, maximumOf(depth), paste(strokes, bounds, whole, 4));
   await writePixels(document.id, touchUps.id, {
     bounds: whole,

@@ -13,7 +13,7 @@ import pytest
 REPOSITORY = Path(__file__).parents[1]
 
 SERVER = (
-    ("errors", "privacy", "interrupts", "settings", "color", "contract"),
+    ("errors", "privacy", "interrupts", "settings", "color", "contract", "media_types"),
     ("files", "folders"),
     ("model", "installation"),
     ("backends",),

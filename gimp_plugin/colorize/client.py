@@ -111,6 +111,23 @@ def lift(server: Server, width: int, height: int, laid: bytes, painted: bytes) -
         return connection.lift(width, height, laid, painted)
 
 
+def record(server: Server, size: int, saturation: float, *, with_hints: bool) -> bytes:
+    """Return an XMP packet that says how a picture was coloured; blocks.
+
+    Args:
+        server: one that writes records (`Health.features` has ``provenance``).
+        size: network short side that was used.
+        saturation: factor on the model's chroma.
+        with_hints: whether colours were painted.
+
+    Raises:
+        ServerError: in words, whatever went wrong.
+    """
+    values = {"size": size, "saturation": f"{saturation:.4g}", **({"hints": "painted"} if with_hints else {})}
+    with Connection(server, HEALTH_TIMEOUT_S) as connection:
+        return connection.record(urllib.parse.urlencode(values))
+
+
 def suggest(server: Server, request: Request, places: list[tuple[int, int]]) -> list[list[Suggestion]]:
     """Return the colours that places of a picture may have, most likely first; blocks.
 
@@ -262,6 +279,11 @@ class Connection:
             (strokes,) = _read_parts(response, [4 * width * height])
             return strokes
 
+    def record(self, query: str) -> bytes:
+        """Return the record of a run; see `record`."""
+        with self._answer(f"/v1/provenance?{query}", [], "application/rdf+xml") as response:
+            return response.read(MAX_JSON_BYTES)
+
     def suggest(self, request: Request, places: list[tuple[int, int]]) -> list[list[Suggestion]]:
         """Return the colours that places may have; see `suggest`."""
         with self._answer(f"/v1/suggest?{request.places_query(places)}", request.parts) as response:
@@ -275,10 +297,12 @@ class Connection:
             ) from None
 
     @contextlib.contextmanager
-    def _answer(self, path: str, parts: list[bytes]) -> Iterator[http.client.HTTPResponse]:
-        """POST a raw body and open the answer; what goes wrong meanwhile is told in words."""
+    def _answer(
+        self, path: str, parts: list[bytes], media_type: str = "application/octet-stream"
+    ) -> Iterator[http.client.HTTPResponse]:
+        """POST a body and open the answer; what goes wrong meanwhile is told in words."""
         headers = {
-            "Content-Type": "application/octet-stream",
+            "Content-Type": media_type,
             "Content-Length": str(sum(len(part) for part in parts)),
             "X-Colorize-Token": self._server.token,
             "X-Colorize-Client": CLIENT_NAME,

@@ -44,7 +44,7 @@ def ask(
         config: their values; GIMP remembers them.
         image: the image that is going to be colorized.
         drawables: what is selected in it.
-        connecting: on its way to the server while the artist reads; tells which sizes its model vouches for.
+        connecting: on its way to the server while the artist reads; tells which sizes its model was tested at.
         check: called with what is to be colorized when the artist presses OK; where it refuses, the dialog stays.
 
     Returns:

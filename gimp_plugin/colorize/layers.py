@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import metadata
 import provenance
 import recipes
 import shown
@@ -36,6 +37,7 @@ class Insertion:
         default_size: the model's own choice of the network's short side; 0 where it is not known.
         recolour: whether the colour is blended into the present layer, inside the selection.
         lifted: strokes that the artist painted on layers of colour.
+        record: an XMP packet for the image's metadata; empty for none.
     """
 
     source: Source
@@ -45,6 +47,7 @@ class Insertion:
     default_size: int = 0
     recolour: bool = False
     lifted: touchups.Lifted = field(default_factory=touchups.Lifted)
+    record: bytes = b""
 
     def layer_name(self, number: int) -> str:
         """Name of the new layer: what differs between results comes first; the model is kept in the parasite."""
@@ -101,10 +104,21 @@ def insert(insertion: Insertion) -> tuple[Gimp.Layer, list[str]]:
         if insertion.hide_previous and blended is None:
             _hide_earlier(source, colour)
         image.set_selected_layers([touch_up])
+        record_notes = _keep_record(image, insertion.record)
     finally:
         image.undo_group_end()
     Gimp.displays_flush()
-    return colour, [*insertion.lifted.notes(), *_notes(colour, insertion.lifted.kept)]
+    return colour, [*record_notes, *insertion.lifted.notes(), *_notes(colour, insertion.lifted.kept)]
+
+
+def _keep_record(image: Gimp.Image, record: bytes) -> list[str]:
+    """Let the image's metadata say that colours in it are inferred; return what went wrong, in a sentence."""
+    if record:
+        try:
+            metadata.add_record(image, record)
+        except ValueError:
+            return [_("The image's metadata do not say that its colours are inferred: they could not be changed.")]
+    return []
 
 
 def present_colour(source: Source) -> Gimp.Layer | None:

@@ -108,7 +108,7 @@ class Health:
 
     @property
     def sizes(self) -> list[int]:
-        """Network short sides that the model vouches for, ascending; empty while there is no model."""
+        """Network short sides that the model was tested at, ascending; empty while there is no model."""
         return sorted(int(size) for size in (self.raw.get("model") or {}).get("sizes") or ())
 
     @property

@@ -110,12 +110,14 @@ def colorize(
     picture = pixels.read_picture(chosen)
     touch_up = touchups.find(chosen) if wish.touch_ups else None
     stroke_layers = [layer for layer in (touch_up, *chosen.hints) if layer is not None]
-    # Before the server is waited for: strokes that cannot be used are refused at once.
-    strokes = hints.read(chosen, stroke_layers)
+    # Before the server is waited for: strokes that cannot be used are refused at once.  Reading them takes seconds on a
+    # large scan, so in an image that can hold colours it is done once, with those that are lifted.
+    can_hold_colours = chosen.image.get_base_type() == Gimp.ImageBaseType.RGB
+    strokes = None if can_hold_colours else hints.read(chosen, stroke_layers)
     server, health = connecting.result_with_progress()
     lifted = touchups.lift(chosen, picture, server, health)
-    if lifted.strokes and wish.touch_ups:
-        strokes = hints.read(chosen, stroke_layers, lifted.strokes)
+    if can_hold_colours:
+        strokes = hints.read(chosen, stroke_layers, lifted.strokes if wish.touch_ups else ())
     stroke_count = hints.count(strokes, chosen.width, chosen.height) if strokes else 0
     request = protocol.Request(
         width=chosen.width,
@@ -130,7 +132,8 @@ def colorize(
         wants_recipe="recipe" in health.features,
     )
     Gimp.progress_set_text(_progress(stroke_count))
-    answer = Task(lambda tell: client.colorize(server, request)).result_with_progress()
+    writes_record = "provenance" in health.features
+    answer, record = Task(lambda tell: _ask(server, request, writes_record=writes_record)).result_with_progress()
     Gimp.progress_set_text(_("Adding the colour layer"))
     pixels.check_unchanged(chosen, picture)
     settings = {
@@ -143,8 +146,18 @@ def colorize(
     # Cancel kills this process; without a progress bar there is no Cancel, and no half of a layer is left.
     Gimp.progress_end()
     recolour = wish.recolour and not Gimp.Selection.is_empty(chosen.image)
-    insertion = layers.Insertion(chosen, answer, settings, wish.hide_previous, health.default_size, recolour, lifted)
+    insertion = layers.Insertion(
+        chosen, answer, settings, wish.hide_previous, health.default_size, recolour, lifted, record
+    )
     return layers.insert(insertion)
+
+
+def _ask(server: protocol.Server, request: protocol.Request, *, writes_record: bool) -> tuple[protocol.Answer, bytes]:
+    """Return the colour, and its record for the image's metadata; empty from a server that writes none."""
+    answer = client.colorize(server, request)
+    if not writes_record:
+        return answer, b""
+    return answer, client.record(server, answer.size, request.saturation, with_hints=request.hints is not None)
 
 
 def _progress(strokes: int) -> str:

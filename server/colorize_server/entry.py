@@ -19,6 +19,14 @@ def colorize_server() -> int:
     return main()
 
 
+def colorize_archive() -> int:
+    """Run ``colorize-archive``."""
+    leave_at_once("colorize-archive: stopped.")
+    from .cli.archive import main
+
+    return main()
+
+
 def trt_build() -> int:
     """Run ``trt-build``."""
     leave_at_once("trt-build: stopped; nothing was written.")

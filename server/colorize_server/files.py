@@ -3,14 +3,17 @@
 import contextlib
 import errno
 import hashlib
+import io
 import os
-import tempfile
-from collections.abc import Callable
+import secrets
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
 
 from .errors import OutputError
 
+# Windows has neither the second flag nor links that users may make; the third keeps it from changing ends of lines.
+_NEW: Final = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 TEMPORARY_PREFIX: Final = ".colorize-"
 """How the names of files begin that are being written; the id of the process that writes them follows."""
 
@@ -39,41 +42,58 @@ def write_whole(
     *,
     announce: Callable[[str], None] | None = None,
 ) -> None:
-    """Write a file under another name beside it, then rename it.
+    """Write a file wholly or not at all; its folder is made.
 
     Args:
         target: the file.
         content: its bytes, or what writes them to an open file.
         elsewhere: says, after "or", how another place is named.
-        announce: called with the SHA-256 of the content, in hexadecimal, when all that is left is to rename it.
+        announce: called with the SHA-256 of the content, in hexadecimal, before the file has its name.
 
     Raises:
         OutputError: see `refusal`; what was there before is as it was, and nothing is left beside it.
     """
-    temporary: str | None = None
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=f"{TEMPORARY_PREFIX}{os.getpid()}-", dir=target.parent)
-        with os.fdopen(handle, "w+b") as file:
-            if isinstance(content, bytes):
-                file.write(content)
-            else:
+        with replacing(target) as file:
+            if callable(content):
                 content(file)
-            file.flush()
-            os.fsync(file.fileno())
+            else:
+                file.write(content)
             if announce is not None:
                 file.seek(0)
                 announce(hashlib.file_digest(file, "sha256").hexdigest())
-        mask = os.umask(0)
-        os.umask(mask)
-        Path(temporary).chmod(0o666 & ~mask)
-        Path(temporary).replace(target)
     except OSError as error:
         raise refusal(target, error, elsewhere) from error
-    finally:
-        if temporary is not None:
-            with contextlib.suppress(OSError):
-                Path(temporary).unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def replacing(target: Path, *, mode: int = 0o666) -> Iterator[io.BufferedRandom]:
+    """Open a new file that takes `target`'s place at the end of the block, and is removed if the block fails.
+
+    It lies beside the target until then, under a name that is short enough for every file system and that nobody can
+    have put a link in the place of; a link in the target's place is replaced, and what it points to stays as it is.
+    The content is on the disk before it has its name.
+
+    Args:
+        target: the file; its folder must exist.
+        mode: its permissions, from which the process's umask is taken away.
+
+    Raises:
+        OSError: the file cannot be made or written.
+    """
+    temporary = target.with_name(f"{TEMPORARY_PREFIX}{os.getpid()}-{secrets.token_hex(4)}")
+    file = open(os.open(temporary, _NEW, mode), "w+b")  # noqa: SIM115, PTH123 - closed below; a path has no such flags
+    try:
+        with file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(target)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise
 
 
 def remove_leftovers(folder: Path, process_id: int | None = None) -> None:

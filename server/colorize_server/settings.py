@@ -17,6 +17,10 @@ BACKEND_NAMES: Final = ("auto", "onnxruntime", "tensorrt-rtx", "tensorrt", "cuda
 
 CHILD_COMMAND: Final = (sys.executable, "-P", "-m", "colorize_server.inference.child")
 """Starts the inference process; ``-P`` keeps the current folder, which anyone may have filled, off its search path."""
+MAX_PIXELS: Final = 300_000_000
+"""Largest width x height of a picture, unless another limit is set."""
+MAX_SIDE: Final = 60_000
+"""Largest width or height of a picture in pixels, likewise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +52,8 @@ class Limits:
     """
 
     max_body_bytes: int = 2 << 30
-    max_pixels: int = 300_000_000
-    max_side: int = 60_000
+    max_pixels: int = MAX_PIXELS
+    max_side: int = MAX_SIDE
     max_connections: int = 256
     max_waiting: int = 16
     max_waiting_per_client: int = 12

@@ -24,5 +24,15 @@ def read(files: one_file.LocalFiles, name: str) -> bytes:
     return _read(files, name)
 
 
+_write = one_file.LocalFiles.write
+
+
+def write(files: one_file.LocalFiles, name: str, content: one_file.Content, *announce: object) -> None:
+    _write(files, name, content, *announce)  # type: ignore[arg-type]
+    if Path(name).name.startswith("late"):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+one_file.LocalFiles.write = write  # type: ignore[method-assign]
 one_file.LocalFiles.read = read  # type: ignore[method-assign]
 worker.main()

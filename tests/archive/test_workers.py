@@ -11,16 +11,19 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
-from colorize_server.archive import pool
+from colorize_server.archive import batch, pool
 from colorize_server.archive.entry import Entry, State
 from colorize_server.archive.journal import Journal, read_journal
+from colorize_server.archive.painter import open_painter
 from colorize_server.archive.plan import BatchOptions
 from colorize_server.archive.pool import Pool, WorkerPlan
 from colorize_server.archive.room import needed_bytes
 from colorize_server.archive.task import Rules, Task
+from colorize_server.backends import gpu, onnxruntime_backend
 from colorize_server.errors import BackendError
 from colorize_server.files import remove_leftovers
 from colorize_server.formats.decode import decode_picture
+from colorize_server.model import load_model
 from colorize_server.picture.options import Options, Output
 from PIL import Image
 
@@ -206,3 +209,40 @@ def test_a_full_disk_ends_the_run_and_says_so(colour, draw, monkeypatch):
     assert "cannot be written: No space left" in str(report.ended_by)
     out = sources[0].parents[1] / "out"
     assert len(list(out.glob("*.png"))) == report.done == len(told) == 1
+
+
+def test_a_worker_that_dies_after_it_wrote_does_nothing_twice(colour, draw, lines, tmp_path: Path):
+    report, told = colour([draw("late.png"), draw("a.png")])
+    assert (report.done, report.skipped, report.failed) == (2, 0, 0)
+    assert [line["state"] for line in lines() if "late" in str(line.get("source"))] == ["writing", "crashed", "done"]
+    assert (tmp_path / "out" / "late.colour.png").exists()
+    assert len(told) == 2
+
+
+@pytest.mark.parametrize(
+    ("backend", "cards", "workers", "expected"),
+    [("auto", 1, None, 1), ("auto", 0, None, 3), ("onnxruntime", 1, None, 3), ("cuda", 0, None, 1), ("auto", 1, 2, 2)],
+)
+def test_a_card_has_one_worker_and_a_processor_as_many_as_fit(
+    monkeypatch, tiny_model_path: Path, backend: str, cards: int, workers: int | None, expected: int
+):
+    monkeypatch.setattr(batch, "find_gpus", lambda: gpu.GpuReport(gpus=("card",) * cards))
+    monkeypatch.setattr(batch, "fitting_workers", lambda _: 3)
+    plan = batch.plan_workers(10, tiny_model_path, batch.Means(backend, workers=workers))
+    assert plan.count == expected
+    assert plan.threads >= 1
+    assert batch.plan_workers(1, tiny_model_path, batch.Means("onnxruntime")).count == 1
+
+
+def test_a_backend_is_bound_to_its_threads(tiny_model_path: Path, monkeypatch):
+    seen = []
+    session = onnxruntime_backend.onnxruntime.InferenceSession
+
+    def watched(data, options, **more):
+        seen.append(options.intra_op_num_threads)
+        return session(data, options, **more)
+
+    monkeypatch.setattr(onnxruntime_backend.onnxruntime, "InferenceSession", watched)
+    for threads in (1, None):
+        open_painter(load_model(tiny_model_path), "onnxruntime", threads).close()
+    assert seen == [1, 0]  # 0 is ONNX Runtime's own choice

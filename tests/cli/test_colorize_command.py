@@ -1,16 +1,13 @@
 """``colorize``: files and folders, names, refusals, and what is left on disk when something goes wrong."""
 
-import os
 import shutil
 import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
-from colorize_server import files as whole_files
 from colorize_server.cli.colorize import main
 from colorize_server.color.rgb import SRGB
-from colorize_server.errors import OutputError
 from colorize_server.formats.decode import decode_picture
 from PIL import Image
 
@@ -223,28 +220,6 @@ def test_help_is_a_page_for_painters(capsys) -> None:
     page = capsys.readouterr().out
     for word in ("PHOTO", "--as", "--hints", "--doubt", "--saturation", "Examples"):
         assert word in page
-
-
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
-def test_a_full_disk_says_so_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The write really fails with ENOSPC: the temporary file is made on the device that is always full."""
-
-    def full(**_: object) -> tuple[int, str]:
-        path = tmp_path / ".x"
-        path.touch()
-        return os.open("/dev/full", os.O_WRONLY), str(path)
-
-    monkeypatch.setattr(whole_files.tempfile, "mkstemp", full)
-    with pytest.raises(OutputError, match="There is no room left on the disk"):
-        whole_files.write_whole(tmp_path / "out.png", b"data", "pray")
-    assert files(tmp_path) == []
-
-
-def test_a_folder_that_cannot_be_made_says_so(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    with pytest.raises(OutputError, match="cannot be written") as caught:
-        whole_files.write_whole(tmp_path / "file" / "out.png", b"data", "pray")
-    assert caught.value.code == "not_writable"
 
 
 def test_16_bit_depth_and_alpha_survive_the_command(run, tmp_path: Path) -> None:

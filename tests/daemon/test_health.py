@@ -21,7 +21,7 @@ async def test_health_describes_a_ready_daemon(rig: Rig) -> None:
         "product": "colorize-server",
         "version": __version__,
         "protocol": 1,
-        "features": ["recipe", "touchups"],
+        "features": ["recipe", "touchups", "provenance", "layers"],
         "state": "ready",
         "ready": True,
         "backend": {

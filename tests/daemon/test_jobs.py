@@ -112,7 +112,7 @@ async def test_deleting_a_running_job_stops_it_within_a_second(rig: Rig) -> None
 
 
 async def test_deleting_a_waiting_job_takes_it_out_of_the_queue(rig: Rig) -> None:
-    """At once."""
+    """It is not in the queue any more when the answer to DELETE comes."""
     running_job, waiting = await _job(rig, SLOW), await _job(rig, BUSY)
 
     await rig.ask("DELETE", f"/v1/jobs/{waiting}")

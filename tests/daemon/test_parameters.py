@@ -3,9 +3,11 @@
 import json
 
 import pytest
-from colorize_server.daemon.parameters import COMMON, PROFILES, RAW_ONLY, answer_type, task_from_query
+from colorize_server.daemon.parameters import COMMON, RAW_ONLY, answer_type, task_from_query
 from colorize_server.errors import ColorizeError, SizeNotOfferedError
-from colorize_server.inference.task import ENCODED, PNG, RAW, Task
+from colorize_server.inference.task import Task
+from colorize_server.media_types import ENCODED, PNG, RAW
+from colorize_server.picture.options import PROFILES
 from colorize_server.settings import Limits
 from hypothesis import given
 from hypothesis import strategies as st

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from colorize_server.daemon.scheduler import Scheduler
 from colorize_server.daemon.work import HeldMemory, State, Work
-from colorize_server.inference.task import RAW, RawPicture, Task
+from colorize_server.inference.task import RawPicture, Task
+from colorize_server.media_types import RAW
 from colorize_server.picture.options import Options
 from colorize_server.settings import Limits
 from daemon_rig import until

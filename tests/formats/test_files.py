@@ -121,6 +121,15 @@ def test_palette_bilevel_and_cmyk_are_read() -> None:
     assert black.max() < 60
 
 
+@pytest.mark.parametrize("kind", ["JPEG", "TIFF"])
+def test_the_summary_says_that_a_scan_was_cmyk(run, tmp_path: Path, kind: str, capsys) -> None:
+    scan = tmp_path / f"scan.{kind.lower()}"
+    scan.write_bytes(saved(Image.new("CMYK", (40, 30), (9, 8, 7, 60)), kind))
+    assert run(scan) == 0
+    printed = capsys.readouterr()
+    assert "It was CMYK" in printed.out + printed.err
+
+
 def test_webp_and_jpeg_are_read() -> None:
     values = np.full((20, 30, 3), 77, np.uint8)
     np.testing.assert_array_equal(decode_picture(saved(Image.fromarray(values), "WEBP", lossless=True)).pixels, values)
@@ -352,7 +361,7 @@ def test_a_file_that_is_not_what_it_claims_is_refused() -> None:
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "WEBP"])
 def test_too_large_a_picture_is_refused_before_it_is_decoded(kind: str) -> None:
     data = saved(Image.new("L" if kind != "WEBP" else "RGB", (400, 300)), kind)
-    with pytest.raises(PictureError, match="400 x 300 pixels, which is too large") as caught:
+    with pytest.raises(PictureError, match="400 by 300 pixels is too large") as caught:
         decode_picture(data, limits=PictureLimits(max_pixels=100_000))
     assert caught.value.status == 413
     with pytest.raises(PictureError, match="too large"):

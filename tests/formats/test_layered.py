@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
-from colorize_server.cli.colorize import main
 from colorize_server.color.icc import matrix_profile, read_profile
 from colorize_server.color.rgb import ADOBE_RGB, LUMA_WEIGHTS, PROPHOTO, SRGB, RgbSpace, gamma_curve
 from colorize_server.formats.decode import decode_picture
@@ -19,16 +18,6 @@ from PIL import Image, ImageCms
 from psd_tools import PSDImage
 from psd_tools.composite import composite
 from psd_tools.constants import Resource
-
-
-@pytest.fixture
-def run(tiny_model_path: Path) -> Callable[..., int]:
-    """Return the command ``colorize`` with the tiny model."""
-
-    def call(*arguments: object) -> int:
-        return main([str(a) for a in arguments] + ["--model", str(tiny_model_path)])
-
-    return call
 
 
 def grey_scan(dtype: type) -> np.ndarray:

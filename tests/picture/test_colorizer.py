@@ -9,8 +9,8 @@ from colorize_server.color.rgb import SRGB, RgbSpace
 from colorize_server.errors import CancelledError, SizeNotOfferedError
 from colorize_server.picture.colorizer import Colorizer
 from colorize_server.picture.control import Control
-from colorize_server.picture.options import Blend, Host, Options, Output
-from colorize_server.picture.photograph import RGB_PROFILES, Photograph, profile_by_name
+from colorize_server.picture.options import PROFILES, Blend, Host, Options, Output
+from colorize_server.picture.photograph import GREY_PROFILES, RGB_PROFILES, Photograph, profile_by_name
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -276,7 +276,7 @@ def test_cancelling_stops_the_work(colorizer: Colorizer) -> None:
     assert progress[-1] == pytest.approx(1)
 
 
-def test_a_size_the_model_is_not_vouched_for_is_refused(colorizer: Colorizer) -> None:
+def test_a_size_that_the_model_was_not_tested_at_is_refused(colorizer: Colorizer) -> None:
     photograph = Photograph(ramp(256), profile_by_name("srgb", 1))
     with pytest.raises(SizeNotOfferedError, match="not tested at size 100") as caught:
         colorizer.colorize(photograph, Options(size=100))
@@ -290,3 +290,14 @@ def test_lightness_of_linear_and_gamma_grey_is_exact() -> None:
         pixels = np.array([[[round(encoded * 65535)]]], np.uint16)
         light = Photograph(pixels, profile_by_name(name, 1)).lightness(0, 1)[0, 0]
         assert light == pytest.approx(float(lab_from_relative_xyz(np.array([y, y, y]))[0]), abs=0.01)
+
+
+def test_every_profile_that_may_be_named_is_there_for_its_channels() -> None:
+    counts = dict.fromkeys(GREY_PROFILES, (1, 2))
+    for name in RGB_PROFILES:
+        counts[name] = (*counts.get(name, ()), 3, 4)
+    assert counts == PROFILES
+    assert [profile.name for profile in (*GREY_PROFILES.values(), *RGB_PROFILES.values())] == [
+        *GREY_PROFILES,
+        *RGB_PROFILES,
+    ]

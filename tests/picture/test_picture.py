@@ -35,7 +35,7 @@ def test_plan_keeps_the_aspect_ratio_and_the_multiple(height: int, width: int, s
 
 @pytest.mark.parametrize(("height", "width"), [(7, 100), (100, 7), (1, 1)])
 def test_too_small_a_picture_is_refused_in_words(height: int, width: int) -> None:
-    with pytest.raises(PictureError, match=f"only {width} x {height} pixels") as caught:
+    with pytest.raises(PictureError, match=f"{width} by {height} pixels is too small") as caught:
         plan_network(height, width, 256, 32)
     assert caught.value.code == "picture_too_small"
 

@@ -5,8 +5,7 @@ from colorize_server.provenance.packet import MAX_BYTES, MAX_ELEMENTS, Packet, U
 from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
-
-from .conftest import MUSEUM
+from museum import MUSEUM
 
 SHELF = "http://example.org/shelf/1.0/"
 

@@ -15,9 +15,8 @@ import tifffile
 from colorize_server.formats.embedded import read_embedded
 from colorize_server.provenance.packet import Packet
 from colorize_server.provenance.record import MAX_JPEG_PACKET_BYTES, SOURCE_TYPE, Record, merge
+from museum import IPTC, MUSEUM, TITLE, museum_scan
 from PIL import ExifTags, Image
-
-from .conftest import IPTC, MUSEUM, TITLE, museum_scan
 
 RECORD = Record("9.9", "net 1.2", "ab" * 32, {"size": "256"}, True, False, "girl.tif", datetime(2026, 1, 2, tzinfo=UTC))
 needs_exiftool = pytest.mark.skipif(shutil.which("exiftool") is None, reason="ExifTool is not installed")

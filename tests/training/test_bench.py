@@ -2,9 +2,8 @@
 
 from dataclasses import replace
 
-from colorize_training.config import OptimConfig
-
 from benchmarks.training import RATIO_WITH_BFLOAT16, RATIO_WITHOUT, run
+from colorize_training.config import OptimConfig
 
 
 def test_both_loops_and_each_part_are_measured(tiny_config):

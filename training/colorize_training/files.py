@@ -1,8 +1,8 @@
 """Files that are written whole or not at all."""
 
-import errno
-import os
 from pathlib import Path
+
+from colorize_server.files import is_full, replacing
 
 from colorize_training.errors import DiskError
 
@@ -18,17 +18,12 @@ def write_atomically(path: Path, data: bytes, when_full: str = "Free some space 
     Raises:
         DiskError: if the disk is full or the folder cannot be written; a former file of that name is intact.
     """
-    temporary = path.with_name(path.name + ".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
+        with replacing(path) as file:
             file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
-        if error.errno == errno.ENOSPC:
+        if is_full(error):
             raise DiskError(
                 f"The disk is full: {path} ({len(data) / 1e6:.0f} MB) cannot be written.", when_full
             ) from error

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TextIO
 
+from ..backends import GPU_BACKENDS
+from ..backends.gpu import find_gpus
 from ..errors import ColorizeError
 from ..files import remove_leftovers
 from ..interrupts import raise_again
@@ -194,18 +196,23 @@ def _colour_many(
 
 
 def plan_workers(photographs: int, model: Path, means: Means) -> WorkerPlan:
-    """Decide how many workers there are: as many as cores and memory bear, and no more than photographs."""
+    """Decide how many workers there are: as many as cores and memory bear, and no more than photographs.
+
+    A graphics card has one: several would hold its memory several times, and wait for each other.
+    """
     budget = free_bytes()
-    count = min(photographs, means.workers or fitting_workers(budget))
+    count = min(photographs, means.workers or (1 if _needs_card(means.backend) else fitting_workers(budget)))
     threads = max(1, usable_cores() // count)
     return WorkerPlan(count, threads, model, means.backend, budget, means.worker_command)
 
 
+def _needs_card(backend: str) -> bool:
+    return backend in GPU_BACKENDS or (backend == "auto" and bool(find_gpus().gpus))
+
+
 def _task(job: Job, rules: Rules, recorded: Recorded) -> Task:
     source, target = (os.path.abspath(path) for path in (job.source, job.target))  # noqa: PTH100 - links stay links
-    names = [target, f"{target[:-4]}.psb"] if target.endswith(".psd") else [target]  # what became too large for a PSD
-    latest = next((recorded.latest[name] for name in names if name in recorded.latest), None)
-    before = next((recorded.written[name] for name in names if name in recorded.written), None)
+    latest, before = recorded.of(target)
     is_quarantined = latest is not None and latest.state is State.QUARANTINED
     hints = job.hints or rules.batch.hints
     return Task(

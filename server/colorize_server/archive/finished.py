@@ -15,15 +15,16 @@ from ..formats.encode import ENCODED_TYPES, encode_grey, encode_picture
 from ..formats.layered import in_document_space, layer_options, layered_document
 from ..formats.psd import write_psd
 from ..formats.tiff_join import PagesWriter
+from ..media_types import TIFF
 from ..picture.photograph import Photograph
 from ..provenance.of_run import record_of
-from ..provenance.record import merge
+from ..provenance.record import Record, merge
+from ..provenance.signature import sign
 from .bar import Stages
 from .painter import Painter
 from .plan import ALL_PAGES, BatchOptions
 from .task import Task
 
-_TIFF: Final = "image/tiff"
 _IN_MEMORY_BYTES: Final = 256 << 20
 """Coloured pages that are kept in memory; more go to a temporary file."""
 
@@ -57,6 +58,7 @@ def finished_picture(
     hints: NDArray[np.uint8] | None,
     task: Task,
     batch: BatchOptions,
+    scan: Callable[[], bytes],
     stages: Stages,
 ) -> Finished:
     """Colour a photograph, and get ready what it becomes in a file.
@@ -67,6 +69,7 @@ def finished_picture(
         hints: strokes of colour, or None.
         task: names of files.
         batch: what is wanted.
+        scan: reads the photograph's file, which a signature names.
         stages: is told how far it is.
     """
     colorizer, wanted = painter.colorizer, batch.options
@@ -94,7 +97,9 @@ def finished_picture(
     name = task.target
 
     def content() -> Content:
-        return encode_picture(pixels, metadata, media_type, quick=batch.quick)
+        return _signed(
+            encode_picture(pixels, metadata, media_type, quick=batch.quick), media_type, record, task, batch, scan
+        )
 
     if batch.layered:
         document = layered_document(photograph, pixels, metadata, doubt=doubt, hints=hints)
@@ -114,6 +119,15 @@ def finished_picture(
     )
 
 
+def _signed(
+    picture: bytes, media_type: str, record: Record, task: Task, batch: BatchOptions, scan: Callable[[], bytes]
+) -> bytes:
+    """Return a file with a signature, where one is wanted."""
+    if batch.signing is None:
+        return picture
+    return sign(picture, media_type, batch.signing, record, (Path(task.source).name, scan()))
+
+
 def finished_pages(
     painter: Painter, data: bytes, first: Photograph, task: Task, batch: BatchOptions, stages: Stages
 ) -> Finished:
@@ -130,14 +144,20 @@ def finished_pages(
     joined = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES)  # noqa: SIM115 - `content` reads and closes it
     writer = PagesWriter(cast("BinaryIO", joined))
     done: list[Finished] = []
+    unsigned = replace(batch, signing=None)  # it is the whole file that is signed
     for number in range(1, first.pages + 1):
         photograph = first if number == 1 else decode_picture(data, page=number)
-        page = finished_picture(painter, photograph, None, task, batch, stages)
+        page = finished_picture(painter, photograph, None, task, unsigned, lambda: data, stages)
         writer.add(cast("bytes", page.content()))  # a TIFF, not a layered file
         done.append(replace(page, content=bytes))
 
     def content() -> Content:
-        return _copy
+        if batch.signing is None:
+            return _copy
+        with joined:
+            joined.seek(0)
+            record = record_of(painter.colorizer.model, batch.options, with_hints=False, source=Path(task.source).name)
+            return _signed(joined.read(), TIFF, record, task, batch, lambda: data)
 
     def _copy(file: BinaryIO) -> None:
         with joined:
@@ -158,7 +178,7 @@ def finished_pages(
 def takes_all_pages(data: bytes, photograph: Photograph, task: Task, batch: BatchOptions) -> bool:
     """Return whether all the pages of a file become one TIFF."""
     is_wanted = batch.page == ALL_PAGES and not task.page and photograph.pages > 1
-    return is_wanted and media_type_of(data) == ENCODED_TYPES[PurePosixPath(task.target).suffix.lower()] == _TIFF
+    return is_wanted and media_type_of(data) == ENCODED_TYPES[PurePosixPath(task.target).suffix.lower()] == TIFF
 
 
 def pages_left(photograph: Photograph, task: Task, batch: BatchOptions) -> int:

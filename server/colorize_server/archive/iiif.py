@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from ..errors import OutputError
 from ..files import write_whole
+from ..media_types import JPEG
 from .entry import Entry, State
 from .journal import Recorded, entries_in
 from .views import colour_view, grey_view, jpeg
@@ -80,7 +81,7 @@ def _manifest(entry: Entry, place: str, pictures: list[tuple[str, int, int]]) ->
         {
             "id": f"{place}/{label}.jpg",
             "type": "Image",
-            "format": "image/jpeg",
+            "format": JPEG,
             "width": w,
             "height": h,
             "label": {"en": [label.capitalize()]},

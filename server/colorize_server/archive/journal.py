@@ -42,6 +42,14 @@ class Recorded:
         if entry.state in (State.WRITING, State.DONE):
             self.written[entry.target] = entry
 
+    def of(self, target: str) -> tuple[Entry | None, Entry | None]:
+        """Return what became of a result last, and what was announced or written last."""
+        names = [target]
+        if target.endswith(".psd"):  # what was too large for it
+            names.append(f"{target[:-4]}.psb")
+        latest = next((self.latest[name] for name in names if name in self.latest), None)
+        return latest, next((self.written[name] for name in names if name in self.written), None)
+
 
 def read_journal(path: Path) -> Recorded:
     """Read a journal; names of files come out absolute.

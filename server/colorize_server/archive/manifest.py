@@ -8,19 +8,22 @@ Everything is checked before the first picture, and every fault is told with its
 import csv
 import json
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from ..errors import ColorizeError, OutputError, PictureError
 from ..formats.encode import ENCODED_TYPES
+from ..media_types import PSD
 from .names import alike, leaves_folder, named
 from .plan import Job, Plan
 
 COLUMNS: Final = ("id", "source", "target", "sha256", "hints")
 _REQUIRED: Final = ("id", "source")
 _SHOWN: Final = 20
+PLAIN_TYPES: Final = tuple(ending for ending, kind in ENCODED_TYPES.items() if kind != PSD)
+"""Endings of results that a manifest may name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +109,72 @@ def _fault(path: Path, line: int, what: str) -> ColorizeError:
     return PictureError(f"{path}, line {line}: {what}.", "Nothing was coloured; mend the line.", code="bad_parameter")
 
 
+@dataclass(frozen=True, slots=True)
+class Places:
+    """How the names in a manifest are understood.
+
+    Attributes:
+        sources: what sources and hints are relative to: a folder, or a URI that ends in a slash.
+        is_there: whether there is such a file.
+        leaves: why a target does not stay within the output; empty where it does.
+    """
+
+    sources: str
+    is_there: Callable[[str], bool]
+    leaves: Callable[[str], str]
+
+    def full(self, name: str) -> str:
+        """Return a source's whole name; what is absolute or a URI stays as it is."""
+        return name if "://" in name or Path(name).is_absolute() else f"{self.sources}{name}"
+
+
+def placed(path: Path, pattern: str, places: Places) -> list[Row]:
+    """Read a manifest; return its rows with whole names of sources and hints, and a target each.
+
+    Raises:
+        PictureError, OutputError: rows cannot be done; the message tells each with its line.
+    """
+    rows, faults = [], []
+    ids: dict[str, int] = {}
+    targets: dict[str, int] = {}
+    for row in read_manifest(path):
+        suffix = "tif" if Path(row.source).suffix.lower() in (".tif", ".tiff") else "png"
+        full = replace(
+            row,
+            source=places.full(row.source),
+            target=row.target or named(pattern, Path(row.source), suffix),
+            hints=places.full(row.hints) if row.hints else "",
+            sha256=row.sha256.lower(),
+        )
+        found = list(_faults(full, places))
+        for key, seen, what in (
+            (row.id, ids, f"its id '{row.id}'"),
+            (alike(full.target), targets, f"its target '{full.target}'"),
+        ):
+            if key in seen:
+                found.append(f"{what} is that of line {seen[key]}, too")
+            seen.setdefault(key, row.line)
+        faults += [f"{path}, line {row.line}: {what}." for what in found]
+        rows.append(full)
+    if faults:
+        more = [f"... and {len(faults) - _SHOWN} more."] if len(faults) > _SHOWN else []
+        raise OutputError("\n".join(faults[:_SHOWN] + more), "\nNothing was coloured.", code="bad_parameter")
+    return rows
+
+
+def _faults(row: Row, places: Places) -> Iterator[str]:
+    """Say why a row cannot be done."""
+    for name, what in ((row.source, "its photograph"), (row.hints, "its picture of hints")):
+        if name and not places.is_there(name):
+            yield f"{what} {name} is not there"
+    if reason := places.leaves(row.target):
+        yield f"its target '{row.target}' {reason}"
+    elif PurePosixPath(row.target).suffix.lower() not in PLAIN_TYPES:
+        yield f"its target '{row.target}' does not end in {', '.join(PLAIN_TYPES)}"
+
+
 def plan_manifest(path: Path, output: Path, pattern: str) -> Plan:
-    """Read a manifest and decide where each result goes.
+    """Read a manifest of this machine's files and decide where each result goes.
 
     Args:
         path: the manifest.
@@ -115,36 +182,12 @@ def plan_manifest(path: Path, output: Path, pattern: str) -> Plan:
         pattern: names those whose row has no target; see `names`.
 
     Raises:
-        PictureError, OutputError: rows cannot be done; the message tells each with its line.
+        PictureError, OutputError: see `placed`.
     """
-    rows = read_manifest(path)
-    jobs, faults = [], []
-    ids: dict[str, int] = {}
-    targets: dict[str, int] = {}
-    for row in rows:
-        source = path.parent / row.source
-        suffix = "tif" if source.suffix.lower() in (".tif", ".tiff") else "png"
-        name = row.target or named(pattern, source, suffix)
-        hints = path.parent / row.hints if row.hints else None
-        found = list(_faults(source, name, hints, output))
-        for key, seen, what in ((row.id, ids, f"its id '{row.id}'"), (alike(name), targets, f"its target '{name}'")):
-            if key in seen:
-                found.append(f"{what} is that of line {seen[key]}, too")
-            seen.setdefault(key, row.line)
-        faults += [f"{path}, line {row.line}: {what}." for what in found]
-        jobs.append(Job(source, output / name, row.id, row.sha256.lower(), hints))
-    if faults:
-        more = [f"... and {len(faults) - _SHOWN} more."] if len(faults) > _SHOWN else []
-        raise OutputError("\n".join(faults[:_SHOWN] + more), "\nNothing was coloured.", code="bad_parameter")
-    return Plan(jobs)
-
-
-def _faults(source: Path, name: str, hints: Path | None, output: Path) -> Iterator[str]:
-    """Say why a row cannot be done."""
-    for path, what in ((source, "its photograph"), (hints, "its picture of hints")):
-        if path is not None and not path.is_file():
-            yield f"{what} {path} is not there"
-    if reason := leaves_folder(name, output):
-        yield f"its target '{name}' {reason}"
-    elif (output / name).suffix.lower() not in ENCODED_TYPES:
-        yield f"its target '{name}' does not end in {', '.join(ENCODED_TYPES)}"
+    places = Places(f"{path.parent}/", lambda name: Path(name).is_file(), lambda name: leaves_folder(name, output))
+    return Plan(
+        [
+            Job(Path(row.source), output / row.target, row.id, row.sha256, Path(row.hints) if row.hints else None)
+            for row in placed(path, pattern, places)
+        ]
+    )

@@ -37,14 +37,19 @@ def named(pattern: str, source: Path, suffix: str) -> str:
     return pattern.format(stem=source.stem, name=source.name, suffix=suffix)
 
 
-def leaves_folder(name: str, folder: Path) -> str:
-    """Return why a relative name does not stay within a folder, links followed; empty where it does."""
+def leaves_folder(name: str, folder: Path | None) -> str:
+    """Return why a relative name does not stay within a folder; empty where it does.
+
+    Args:
+        name: with forward slashes.
+        folder: whose links are followed; None for a store that has none.
+    """
     parts = PurePosixPath(name).parts
     if PurePosixPath(name).is_absolute() or PureWindowsPath(name).drive or PureWindowsPath(name).root:
         return "is absolute"
     if ".." in parts or ".." in PureWindowsPath(name).parts:
         return "leaves the folder by '..'"
-    if not (folder / name).resolve().is_relative_to(folder.resolve()):
+    if folder is not None and not (folder / name).resolve().is_relative_to(folder.resolve()):
         return "leaves the folder by a link"
     return ""
 

@@ -164,10 +164,13 @@ def _colour(
         hints = None if hint_data is None else _hints(task.hints, hint_data)
     left = pages_left(photograph, task, batch)
     if takes_all_pages(data, photograph, task, batch):
-        finished, left = finished_pages(painter, data, photograph, task, batch, stages), 0
+        finished, left = (
+            finished_pages(painter, data, photograph, task, batch, stages),
+            0,
+        )
     else:
         del data
-        finished = finished_picture(painter, photograph, hints, task, batch, stages)
+        finished = finished_picture(painter, photograph, hints, task, batch, lambda: files.read(task.source), stages)
     entry = replace(
         entry,
         state=State.DONE,
@@ -233,7 +236,7 @@ def _settled(entry: Entry, task: Task, rules: Rules, files: Files) -> Entry | No
     return replace(before, state=State.SKIPPED) if before.agrees_with(entry) else None
 
 
-def crash_entry(task: Task, rules: Rules, how: str, *, is_last: bool) -> Entry:
+def crash_entry(task: Task, rules: Rules, how: str, *, is_last: bool, files: Files | None = None) -> Entry:
     """Return the entry of a photograph whose worker died.
 
     Args:
@@ -241,8 +244,9 @@ def crash_entry(task: Task, rules: Rules, how: str, *, is_last: bool) -> Entry:
         rules: what was wanted.
         how: the end of its worker, in words.
         is_last: it is not tried again.
+        files: see `colour_file`.
     """
-    files = LocalFiles()
+    files = files or LocalFiles()
     entry = Entry(
         state=State.FAILED, source=task.source, target=task.target, id=task.id, model_sha256=rules.model_sha256
     )
@@ -269,6 +273,7 @@ def options_record(batch: BatchOptions, hints: bytes | None, page: int = 0) -> d
     record |= {"layered": True} if batch.layered else {}
     record |= {} if batch.provenance else {"provenance": False}
     record |= {"page": page or batch.page} if page or batch.page else {}
+    record |= {"signed": True} if batch.signing is not None else {}
     return record if hints is None else {**record, "hints_sha256": _sha256(hints)}
 
 

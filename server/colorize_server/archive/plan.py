@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Final
 
 from ..errors import OutputError, PictureError
-from ..formats.encode import ENCODED_TYPES, PSD
+from ..formats.encode import ENCODED_TYPES
 from ..formats.tiff import count_pages
+from ..media_types import JPEG, PSD
 from ..picture.options import Options, Output
+from ..provenance.signature import SIGNED_TYPES, Signing
 from .journal import JOURNAL_NAME
 from .names import check_pattern
 from .names import named as pattern_name
@@ -44,6 +46,7 @@ class BatchOptions:
         quick: compress results less, for many photographs.
         name: pattern of the results' names, see `names`; empty marks them with what they are.
         layered: the results are layered files (PSD), whose layer of colour is made for all programs.
+        signing: what the results are signed with; None for no signature.
         provenance: the results say in their metadata that their colours are inferred.
         page: which page of TIFF files, 1 is the first; 0 takes the first and says so, `ALL_PAGES` all of them.
     """
@@ -56,6 +59,7 @@ class BatchOptions:
     quick: bool = False
     name: str = ""
     layered: bool = False
+    signing: Signing | None = None
     provenance: bool = True
     page: int = 0
 
@@ -280,7 +284,13 @@ def _check_targets(jobs: list[Job], options: BatchOptions) -> None:
                 "Layered files are written with --as psd, and end in .psd or .psb.",
                 code="bad_parameter",
             )
-        if media_type == "image/jpeg" and options.options.output is Output.LAYER:
+        if options.signing is not None and media_type not in SIGNED_TYPES:
+            raise OutputError(
+                f"{job.target} cannot be signed.",
+                "PNG, TIFF and JPEG can; leave out --sign-cert.",
+                code="bad_parameter",
+            )
+        if media_type == JPEG and options.options.output is Output.LAYER:
             raise OutputError(
                 "A layer cannot be a JPEG: its losses would show as wrong colours.",
                 "Write a PNG or TIFF.",

@@ -171,12 +171,11 @@ class Pool:
         """A photograph's end: write it down, say it, and free its worker."""
         task, worker.task = worker.task, None
         worker.bytes_held = 0
-        if self._journal is not None:
-            was_announced_only = task is not None and task.before is not None and task.before["state"] == State.WRITING
-            if entry.state is not State.SKIPPED:
-                self._journal.append(entry)
-            elif was_announced_only and not entry.remarks:
-                self._journal.append(dataclasses.replace(entry, state=State.DONE))
+        was_announced_only = task is not None and task.before is not None and task.before["state"] == State.WRITING
+        if entry.state is State.SKIPPED and was_announced_only and not entry.remarks:
+            entry = dataclasses.replace(entry, state=State.DONE)  # it is there, and nobody was left to say so
+        if self._journal is not None and entry.state is not State.SKIPPED:
+            self._journal.append(entry)
         tell(entry)
         if entry.error is not None and entry.error["code"] == "disk_full":
             raise ColorizeError("The disk is full.", "Free some space, then run the same command again.")
@@ -206,8 +205,11 @@ class Pool:
             self._journal.append(entry)
         if is_last:
             tell(entry)
-        else:
-            self._again.append(task)
+            return
+        if self._journal is not None:  # it may have been written, and nobody was left to say so
+            _, before = self._journal.recorded.of(task.target)
+            task = dataclasses.replace(task, before=None if before is None else before.as_members())
+        self._again.append(task)
 
     def _stop(self, tell: Callable[[Entry], None]) -> None:
         """Have what is under way end; what is being written may be finished."""

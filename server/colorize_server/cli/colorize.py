@@ -22,10 +22,12 @@ from ..archive.plan import ALL_PAGES, BatchOptions, Plan, default_journal, plan_
 from ..errors import BadRequestError, ColorizeError, OutputError
 from ..interrupts import STOPPED, raise_again
 from ..picture.options import SATURATION_RANGE, Blend, Host, Options, Output
+from ..provenance.signature import Signing, check_signing
 from ..settings import BACKEND_NAMES
 from .main import Command
 from .model_option import add_model_option
 from .own_models import model_of
+from .verify import verify
 
 SUBCOMMANDS: Final[tuple[str, ...]] = ("palette", "report")
 """Names of the subcommands' modules."""
@@ -100,6 +102,13 @@ def build_parser() -> argparse.ArgumentParser:
         "--no-provenance",
         action="store_true",
         help="do not write into the pictures that their colours are inferred, and by what",
+    )
+    parser.add_argument("--sign-cert", type=Path, metavar="FILE", help="sign the pictures (C2PA): certificates, PEM")
+    parser.add_argument("--sign-key", type=Path, metavar="FILE", help="the private key that fits --sign-cert, PEM")
+    parser.add_argument(
+        "--verify",
+        action="store_true",
+        help="colour nothing: read back what the files say of their colours, and whether they were changed since",
     )
     existing = parser.add_mutually_exclusive_group()
     existing.add_argument("--overwrite", action="store_true", help="replace files that exist")
@@ -209,7 +218,22 @@ def _run_subcommand(words: list[str]) -> int:
     return command.run(args)
 
 
+def _signing(args: argparse.Namespace) -> Signing | None:
+    """Return what is signed with, looked at before any picture is coloured."""
+    if args.sign_cert is None and args.sign_key is None:
+        return None
+    if args.sign_cert is None or args.sign_key is None:
+        raise BadRequestError("--sign-cert and --sign-key go together.", "Name both files.")
+    if args.no_provenance:
+        raise BadRequestError("--no-provenance leaves nothing to sign.", "Leave out one of them.")
+    signing = Signing(args.sign_cert, args.sign_key)
+    check_signing(signing)
+    return signing
+
+
 def _run(args: argparse.Namespace) -> int:
+    if args.verify:
+        return verify(args.photos)
     layered = args.output_kind == LAYERED
     if layered and (args.host != Host.NONE or args.blend != Blend.COLOR):
         raise BadRequestError("--host and --blend are for a single layer.", "A layered file is made for all programs.")
@@ -231,6 +255,7 @@ def _run(args: argparse.Namespace) -> int:
         quick=journal is not None,
         name=args.name,
         layered=layered,
+        signing=_signing(args),
         provenance=not args.no_provenance,
         page=args.page,
     )

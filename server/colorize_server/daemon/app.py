@@ -9,9 +9,9 @@ from aiohttp import web
 from ..inference.process import InferenceProcess
 from ..inference.started import StartedProcess
 from ..settings import Limits, Settings
-from . import handlers
+from . import handlers, records
 from .access import check_access
-from .connections import Connection, Connections
+from .connections import Connection, Connections, note_expectation
 from .failures import answer_failures
 from .jobs import Jobs
 from .keys import (
@@ -68,22 +68,24 @@ def create_app(
     app[PAGE_KEYS] = PageKeys(lambda: Session(memory), Session.let_go)
     app[SHUTDOWN] = Shutdown(on_shutdown)
     app.cleanup_ctx.append(_run)
-    app.add_routes(
-        [
-            web.get("/v1/health", handlers.health),
-            web.get("/v1/openapi.json", handlers.openapi),
-            web.post("/v1/colorize", handlers.colorize),
-            web.post("/v1/suggest", handlers.suggest),
-            web.post("/v1/touchups", handlers.touchups),
-            web.post("/v1/jobs", handlers.create_job),
-            # Not for HEAD: asking for a job keeps it alive, and a result is sent piece by piece.
-            web.get("/v1/jobs/{id}", handlers.show_job, allow_head=False),
-            web.delete("/v1/jobs/{id}", handlers.delete_job),
-            web.get("/v1/jobs/{id}/result", handlers.fetch_result, allow_head=False),
-            web.post("/v1/shutdown", handlers.shutdown),
-        ]
-    )
-    app.add_routes(page_routes())
+    routes = [
+        web.get("/v1/health", handlers.health),
+        web.get("/v1/openapi.json", handlers.openapi),
+        web.post("/v1/colorize", handlers.colorize),
+        web.post("/v1/suggest", handlers.suggest),
+        web.post("/v1/touchups", handlers.touchups),
+        web.post("/v1/provenance", records.provenance),
+        web.post("/v1/jobs", handlers.create_job),
+        # Not for HEAD: asking for a job keeps it alive, and a result is sent piece by piece.
+        web.get("/v1/jobs/{id}", handlers.show_job, allow_head=False),
+        web.delete("/v1/jobs/{id}", handlers.delete_job),
+        web.get("/v1/jobs/{id}/result", handlers.fetch_result, allow_head=False),
+        web.post("/v1/shutdown", handlers.shutdown),
+        *page_routes(),
+    ]
+    for route in routes:
+        route.kwargs["expect_handler"] = note_expectation
+    app.add_routes(routes)
     return app
 
 

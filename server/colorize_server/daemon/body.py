@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Collection
+from dataclasses import replace
 from typing import Final, Protocol, TypeVar
 
 from aiohttp import BodyPartReader, web
@@ -10,10 +11,10 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from ..errors import BadRequestError, PictureError, RefusedError
 from ..inference.memory import SharedBuffer
-from ..inference.task import ENCODED, PNG, Task
+from ..inference.task import Task
+from ..media_types import ENCODED, MULTIPART, PNG
 from ..settings import Limits
 from .connections import EXPECTS_CONTINUE
-from .parameters import MULTIPART
 
 _FIRST_BYTES: Final = 1 << 20
 _PART_TYPES: Final = {"photo": ENCODED, "hints": (PNG,)}
@@ -84,6 +85,16 @@ class BodyReader:
             body.close()
             raise
         return body
+
+    async def read_bytes(self) -> bytes:
+        """Read a short body whole.
+
+        Raises:
+            ColorizeError: as `read`.
+        """
+        check_body_bytes(self._request.content_length or 0, self._limits)
+        await self._invite()
+        return b"".join([chunk async for chunk in self._chunks()])
 
     async def _invite(self) -> None:
         """Ask a client for its body that waits to be asked; not before it is known that there is room for it."""
@@ -194,6 +205,25 @@ class BodyReader:
     def _count(self, n_bytes: int) -> None:
         self._received_bytes += n_bytes
         check_body_bytes(self._received_bytes, self._limits)
+
+
+class _Unheld:
+    """Memory that is too little to count."""
+
+    def hold(self, n_bytes: int) -> None:
+        """See `Memory.hold`."""
+
+    def release(self, n_bytes: int) -> None:
+        """See `Memory.release`."""
+
+
+async def read_short(request: web.Request, limits: Limits, most_bytes: int) -> bytes:
+    """Read a body that is no picture; it may be empty.
+
+    Raises:
+        ColorizeError: if it is too long or too slow.
+    """
+    return await BodyReader(request, replace(limits, max_body_bytes=most_bytes), _Unheld()).read_bytes()
 
 
 def check_body_bytes(n_bytes: int, limits: Limits) -> None:

@@ -3,14 +3,11 @@
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Callable
 from typing import Any, Final
 
 from aiohttp import HttpVersion11, hdrs, web
-from aiohttp.http_parser import RawRequestMessage
 from aiohttp.typedefs import Handler
 from aiohttp.web_request import BaseRequest
-from multidict import CIMultiDict, CIMultiDictProxy
 
 from ..settings import Limits
 from .failures import failure, malformed_request
@@ -66,24 +63,11 @@ class Connections:
                 self._open.move_to_end(connection)
 
 
-def _without_expectation(make: Callable[..., BaseRequest]) -> Callable[..., BaseRequest]:
-    """Return what makes requests without their Expect header.
-
-    aiohttp answers the header before any check of ours is made, and would ask everybody for a body.
-    """
-
-    def make_request(message: RawRequestMessage, *arguments: Any) -> BaseRequest:
-        expected = message.headers.get(hdrs.EXPECT)
-        if expected is None:
-            return make(message, *arguments)
-        headers = CIMultiDict(message.headers)
-        del headers[hdrs.EXPECT]
-        request = make(message._replace(headers=CIMultiDictProxy(headers)), *arguments)
-        if expected.lower() == "100-continue" and message.version >= HttpVersion11:  # RFC 9110, section 10.1.1
-            request[EXPECTS_CONTINUE] = True
-        return request
-
-    return make_request
+async def note_expectation(request: web.Request) -> None:
+    """Note that a client waits to be asked for its body; aiohttp alone would ask before any check of ours is made."""
+    is_known = request.headers[hdrs.EXPECT].lower() == "100-continue"
+    if is_known and request.version >= HttpVersion11:  # RFC 9110, section 10.1.1
+        request[EXPECTS_CONTINUE] = True
 
 
 class Connection(web.RequestHandler):
@@ -103,7 +87,6 @@ class Connection(web.RequestHandler):
             auto_decompress=False,
         )
         self._connections = connections
-        self._request_factory = _without_expectation(server.request_factory)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See `asyncio.Protocol`."""

@@ -10,6 +10,7 @@ from aiohttp.typedefs import Handler
 
 from .. import PRODUCT
 from ..errors import BadRequestError, ColorizeError, RefusedError
+from ..media_types import JSON
 
 _LOG = logging.getLogger(__name__)
 HEADERS: Final = {
@@ -30,7 +31,7 @@ def failure(error: ColorizeError) -> web.Response:
     if error.retry_after_s is not None:
         headers["Retry-After"] = str(error.retry_after_s)
     response = web.Response(
-        status=error.status, body=json.dumps(error.as_dict()).encode(), headers=headers, content_type="application/json"
+        status=error.status, body=json.dumps(error.as_dict()).encode(), headers=headers, content_type=JSON
     )
     if error.status in _CLOSING_STATUSES:
         response.force_close()

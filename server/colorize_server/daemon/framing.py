@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from ..inference.task import PNG, RAW, Answer
+from ..inference.task import Answer
+from ..media_types import PNG, RAW
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from aiohttp import web
 from .. import PRODUCT, __version__
 from ..errors import BadRequestError, ColorizeError, NoSuggestionsError, PictureError, RefusedError
 from ..inference.task import Task
+from ..media_types import JSON
 from .access import proof_of
 from .answers import send_result
 from .body import BodyReader, check_body_bytes
@@ -35,7 +36,7 @@ RECIPE_BYTES: Final = 4 << 20
 """Room that is kept for a recipe's chroma."""
 SUGGESTIONS_BYTES: Final = 64 << 10
 """Room that is kept for suggestions; those of 16 places take 12 kB."""
-FEATURES: Final = ("recipe", "touchups")
+FEATURES: Final = ("recipe", "touchups", "provenance", "layers")
 """What version 1 has learned since its first server, which names none."""
 
 
@@ -44,7 +45,7 @@ def answer_json(members: dict[str, Any], status: int = 200, **headers: str) -> w
     return web.Response(
         status=status,
         body=json.dumps(members).encode(),
-        content_type="application/json",
+        content_type=JSON,
         headers={**HEADERS, **headers},
     )
 

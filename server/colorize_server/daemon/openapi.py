@@ -5,11 +5,11 @@ from typing import Any, Final
 
 from .. import PRODUCT, __version__
 from ..contract import SUGGESTIONS
-from ..inference.task import ENCODED, PNG, RAW, TIFF
-from ..picture.options import MIN_SIDE, MOST_PLACES, SATURATION_RANGE, Blend, Host, Output
+from ..media_types import ENCODED, JSON, MULTIPART, PNG, PSD, RAW, TIFF, XMP
+from ..picture.options import MIN_SIDE, MOST_PLACES, PROFILES, SATURATION_RANGE, Blend, Host, Output
 from ..settings import Limits
 from .access import CLIENT_HEADER, CLIENT_PATTERN, NONCE_PATTERN, TOKEN_HEADER
-from .parameters import MAX_WAIT_S, MULTIPART, PLACE, PROFILES
+from .parameters import MAX_WAIT_S, PLACE
 from .work import State
 
 Members = dict[str, Any]
@@ -33,7 +33,7 @@ def openapi_document(limits: Limits) -> Members:
     shape = _shape_query(limits)
     query = [*shape, *_layer_options(), _client()]
     places = _parameter(PLACE, _places_schema(), required=True)
-    job = {"application/json": {"schema": {"$ref": "#/components/schemas/Job"}}}
+    job = {JSON: {"schema": {"$ref": "#/components/schemas/Job"}}}
     job_id = _parameter("id", _STRING, where="path", required=True)
     wait = _parameter("wait", {"type": "number", "minimum": 0, "maximum": MAX_WAIT_S, "default": 0})
     nonce = _parameter("nonce", _matching(NONCE_PATTERN))
@@ -53,9 +53,7 @@ def openapi_document(limits: Limits) -> Members:
                 )
             },
             "/v1/openapi.json": {
-                "get": _operation(
-                    "openapi", [], {200: {"application/json": {"schema": {"type": "object"}}}}, _PLAIN_ERRORS
-                )
+                "get": _operation("openapi", [], {200: {JSON: {"schema": {"type": "object"}}}}, _PLAIN_ERRORS)
             },
             "/v1/colorize": {
                 "post": _operation("colorize", query, {200: _picture_answer()}, _PICTURE_ERRORS, body=body)
@@ -78,6 +76,15 @@ def openapi_document(limits: Limits) -> Members:
                     body={"required": True, "content": {RAW: {"schema": _BINARY}}},
                 )
             },
+            "/v1/provenance": {
+                "post": _operation(
+                    "provenance",
+                    _record_query(),
+                    {200: {XMP: {"schema": _BINARY}}},
+                    (400, 401, 403, 408, 413, 415, 431, 503),
+                    body={"required": False, "content": {XMP: {"schema": _BINARY}}},
+                )
+            },
             "/v1/jobs": {
                 "post": _operation(
                     "createJob", [*query, {**places, "required": False}], {202: job}, _PICTURE_ERRORS, body=body
@@ -96,9 +103,7 @@ def openapi_document(limits: Limits) -> Members:
                 )
             },
             "/v1/shutdown": {
-                "post": _operation(
-                    "shutdown", [], {202: {"application/json": {"schema": {"type": "object"}}}}, _PLAIN_ERRORS
-                )
+                "post": _operation("shutdown", [], {202: {JSON: {"schema": {"type": "object"}}}}, _PLAIN_ERRORS)
             },
         },
         "components": {
@@ -164,6 +169,16 @@ def _layer_query(limits: Limits) -> list[Members]:
     return [_parameter("width", side, required=True), _parameter("height", side, required=True), _client()]
 
 
+def _record_query() -> list[Members]:
+    low, high = SATURATION_RANGE
+    return [
+        _parameter("size", _INTEGER),
+        _parameter("saturation", {"type": "number", "minimum": low, "maximum": high}),
+        _parameter("hints", {"type": "string", "enum": ["painted"]}),
+        _client(),
+    ]
+
+
 def _picture_body() -> Members:
     parts = {
         "type": "object",
@@ -177,7 +192,7 @@ def _picture_body() -> Members:
 
 
 def _picture_answer() -> Members:
-    return {kind: {"schema": _BINARY} for kind in (RAW, PNG, TIFF, "multipart/mixed")}
+    return {kind: {"schema": _BINARY} for kind in (RAW, PNG, TIFF, PSD, "multipart/mixed")}
 
 
 def _suggestions_schema() -> Members:
@@ -200,7 +215,7 @@ def _suggestions_schema() -> Members:
 
 
 def _json_schema(name: str) -> Members:
-    return {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}}}
+    return {JSON: {"schema": {"$ref": f"#/components/schemas/{name}"}}}
 
 
 def _operation(

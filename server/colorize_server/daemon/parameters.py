@@ -6,21 +6,24 @@ from enum import StrEnum
 from typing import Final, TypeVar
 
 from ..errors import BadRequestError, PictureError, SizeNotOfferedError
-from ..inference.task import ENCODED, JSON, PNG, RAW, TIFF, RawPicture, Task
-from ..picture.options import MIN_SIDE, MOST_PLACES, SATURATION_RANGE, Blend, Host, Options, Output, check_places
+from ..formats.limits import PictureLimits
+from ..inference.task import RawPicture, Task
+from ..media_types import ENCODED, JSON, MULTIPART, PNG, PSD, RAW, TIFF
+from ..picture.options import (
+    MOST_PLACES,
+    PROFILES,
+    SATURATION_RANGE,
+    Blend,
+    Host,
+    Options,
+    Output,
+    check_not_too_small,
+    check_places,
+)
 from ..settings import Limits
 
-MULTIPART: Final = "multipart/form-data"
 MAX_WAIT_S: Final = 30.0
 """Longest time that the answer to a question about a job is held back."""
-PROFILES: Final = {
-    "srgb": (1, 2, 3, 4),
-    "linear": (1, 2, 3, 4),
-    "gray-gamma-2.2": (1, 2),
-    "adobe-rgb": (3, 4),
-    "prophoto": (3, 4),
-}
-"""Names of profiles, with the channel counts they are for."""
 
 RAW_ONLY: Final = ("width", "height", "channels", "depth", "profile", "hints", "recipe")
 COMMON: Final = ("output", "host", "blend", "size", "saturation", "include")
@@ -73,13 +76,20 @@ def task_from_query(
                 raise BadRequestError(
                     f"The parameter {name} makes no sense with a recipe.", "The recipe says what the network said."
                 )
+    chosen = RAW if is_raw else answer_type(content_type, accept)
+    if chosen == PSD:
+        for name in ("output", "host", "blend"):
+            if name in values:
+                raise BadRequestError(
+                    f"The parameter {name} makes no sense with a layered file.", "It is made for all programs."
+                )
     return Task(
         options=_options(values, sizes),
         media_type=content_type,
         raw=_raw_picture(values, limits) if is_raw else None,
         wants_doubt="doubt" in include,
         wants_recipe="recipe" in include,
-        answer_type=RAW if is_raw else answer_type(content_type, accept),
+        answer_type=chosen,
         max_pixels=limits.max_pixels,
         max_side=limits.max_side,
     )
@@ -171,6 +181,21 @@ def touch_ups_task(pairs: Sequence[tuple[str, str]], content_type: str, limits: 
     )
 
 
+def record_settings(pairs: Sequence[tuple[str, str]]) -> tuple[dict[str, str], bool]:
+    """Read what ``POST /v1/provenance`` is told of a run: its settings as they are written, and whether it had hints.
+
+    Raises:
+        BadRequestError: as `task_from_query`.
+    """
+    values = single_values(pairs, ("size", "saturation", "hints"))
+    settings = {}
+    if "size" in values:
+        settings["size"] = str(_integer(values, "size"))
+    if "saturation" in values:
+        settings["saturation"] = f"{number(values, 'saturation', *SATURATION_RANGE, default=1.0):g}"
+    return settings, one_of(values, "hints", ("", "painted"), "") == "painted"
+
+
 def _include(values: Mapping[str, str], *, is_raw: bool) -> set[str]:
     """Return what is to come with the picture."""
     if "include" not in values:
@@ -189,7 +214,7 @@ def answer_type(content_type: str, accept: str) -> str:
     """Choose the format of an encoded answer: what Accept names, else that of the picture, else PNG."""
     for choice in accept.split(","):
         wanted = choice.split(";")[0].strip().lower()
-        if wanted in (PNG, TIFF):
+        if wanted in (PNG, TIFF, PSD):
             return wanted
     return TIFF if content_type == TIFF else PNG
 
@@ -200,19 +225,8 @@ def check_shape(width: int, height: int, limits: Limits) -> None:
     Raises:
         PictureError: with the reason.
     """
-    if width > limits.max_side or height > limits.max_side or width * height > limits.max_pixels:
-        raise PictureError(
-            f"A picture of {width} by {height} pixels is larger than this server takes.",
-            f"At most {limits.max_pixels // 1_000_000} megapixels and {limits.max_side} pixels a side are taken.",
-            code="picture_too_large",
-            status=413,
-        )
-    if width < MIN_SIDE or height < MIN_SIDE:
-        raise PictureError(
-            f"A picture of {width} by {height} pixels is too small to be colorized.",
-            f"Each side needs at least {MIN_SIDE} pixels.",
-            code="picture_too_small",
-        )
+    check_not_too_small(width, height)
+    PictureLimits(limits.max_pixels, limits.max_side).check(width, height)
 
 
 def _options(values: Mapping[str, str], sizes: Sequence[int]) -> Options:

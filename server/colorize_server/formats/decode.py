@@ -16,6 +16,7 @@ import numpy as np
 from ..color.icc import GreyProfile
 from ..color.rgb import SRGB
 from ..errors import HintsError, PictureError
+from ..media_types import BMP, GIF, JPEG, NAMES, PNG, TIFF, WEBP
 from ..picture.photograph import GREY_PROFILES, Photograph
 from .embedded import read_embedded
 from .jpeg import decode_jpeg
@@ -25,18 +26,9 @@ from .png import decode_png
 from .tiff import decode_tiff
 from .with_pillow import decode_with_pillow
 
-__all__ = ["MEDIA_TYPES", "PictureLimits", "decode_hints", "decode_picture", "media_type_of", "remark_on_pages"]
+__all__ = ["PictureLimits", "decode_hints", "decode_picture", "media_type_of", "remark_on_pages"]
 
-MEDIA_TYPES: Final = {
-    "image/png": "PNG",
-    "image/jpeg": "JPEG",
-    "image/tiff": "TIFF",
-    "image/webp": "WebP",
-    "image/gif": "GIF",
-    "image/bmp": "BMP",
-}
-"""Media type to what people call the format."""
-_PILLOW: Final = {"image/webp": "WEBP", "image/gif": "GIF", "image/bmp": "BMP"}
+_PILLOW: Final = {WEBP: "WEBP", GIF: "GIF", BMP: "BMP"}
 """Media type to Pillow's name, where Pillow alone reads it."""
 
 # It tells of odd files on standard error, without their names; what matters comes as an exception.
@@ -44,20 +36,20 @@ logging.getLogger("PIL").setLevel(logging.CRITICAL)
 
 
 def media_type_of(data: bytes | memoryview) -> str | None:
-    """Return the media type that the first bytes of a file show, or None if it is none of `MEDIA_TYPES`."""
+    """Return the media type that the first bytes of a file show, or None if it is none of `NAMES`."""
     head = bytes(data[:12])
     if head.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "image/png"
+        return PNG
     if head.startswith(b"\xff\xd8\xff"):
-        return "image/jpeg"
+        return JPEG
     if head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
-        return "image/tiff"
+        return TIFF
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return "image/webp"
+        return WEBP
     if head[:6] in (b"GIF87a", b"GIF89a"):
-        return "image/gif"
+        return GIF
     if head[:2] == b"BM" and head[6:10] == bytes(4):
-        return "image/bmp"
+        return BMP
     return None
 
 
@@ -90,22 +82,22 @@ def decode_picture(
         raise PictureError("The file is no picture that can be read.", "Save it as a PNG, JPEG, TIFF or WebP.")
     if media_type is not None and media_type != found:
         raise PictureError(f"The file is {found}, not {media_type} as it claims.", "Give it its right type.")
-    if page not in (None, 1) and found != "image/tiff":
+    if page not in (None, 1) and found != TIFF:
         raise PictureError(f"The file has no page {page}.", "Pages can be chosen in TIFF files.")
     with _decoder_errors(found):
         photograph = _decode(bytes(data), found, limits, page)
-    if found == "image/tiff":  # knows which of its directories speaks
+    if found == TIFF:  # knows which of its directories speaks
         return photograph
     embedded = read_embedded(data)
     return replace(photograph, metadata=replace(photograph.metadata, xmp=embedded.xmp, iptc=embedded.iptc))
 
 
 def _decode(data: bytes, media_type: str, limits: PictureLimits, page: int | None) -> Photograph:
-    if media_type == "image/tiff":
+    if media_type == TIFF:
         return decode_tiff(data, limits, page)
-    if media_type == "image/png":
+    if media_type == PNG:
         return decode_png(data, limits)
-    if media_type == "image/jpeg":
+    if media_type == JPEG:
         return decode_jpeg(data, limits)
     return decode_with_pillow(data, _PILLOW[media_type], limits)
 
@@ -129,9 +121,9 @@ def decode_hints(data: bytes | memoryview, limits: PictureLimits | None = None) 
         HintsError: it is not a PNG with an alpha channel.
         PictureError: it is damaged or too large.
     """
-    if media_type_of(data) != "image/png":
+    if media_type_of(data) != PNG:
         raise HintsError("The hints are not a PNG picture.", "Save the strokes as a PNG with transparency.")
-    with _decoder_errors("image/png"):
+    with _decoder_errors(PNG):
         photograph = decode_png(bytes(data), limits or PictureLimits())
     if not photograph.has_alpha:
         raise HintsError("The hints have no transparency.", "Paint them on a transparent layer and save that as a PNG.")
@@ -163,7 +155,7 @@ def _colours_in_srgb(photograph: Photograph) -> np.ndarray[Any, np.dtype[np.uint
 @contextlib.contextmanager
 def _decoder_errors(media_type: str) -> Iterator[None]:
     """Turn whatever a decoder raises into a PictureError."""
-    name = MEDIA_TYPES[media_type]
+    name = NAMES[media_type]
     try:
         with warnings.catch_warnings():
             # Decoders warn of oddities in metadata; a picture that decodes is good enough for a painter.

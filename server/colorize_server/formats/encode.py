@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 from ..errors import BadRequestError
+from ..media_types import JPEG, PNG, PSD, TIFF
 from ..picture.photograph import Metadata, Pixels
 from .embedded import (
     MAX_SEGMENT_BYTES,
@@ -24,14 +25,12 @@ from .embedded import (
 )
 from .exif import PREFIX, add_to_tiff
 
-PSD: Final = "image/vnd.adobe.photoshop"
-"""Layered files, which are not one picture: see layered.py."""
 ENCODED_TYPES: Final = {
-    ".png": "image/png",
-    ".tif": "image/tiff",
-    ".tiff": "image/tiff",
-    ".jpg": "image/jpeg",
-    ".jpeg": "image/jpeg",
+    ".png": PNG,
+    ".tif": TIFF,
+    ".tiff": TIFF,
+    ".jpg": JPEG,
+    ".jpeg": JPEG,
     ".psd": PSD,
     ".psb": PSD,
 }
@@ -69,11 +68,11 @@ def encode_picture(pixels: Pixels, metadata: Metadata, media_type: str, *, quick
     Raises:
         BadRequestError: it is none of these.
     """
-    if media_type == "image/png":
+    if media_type == PNG:
         return _encode_png(pixels, metadata, QUICK_LEVEL if quick else PNG_LEVEL)
-    if media_type == "image/tiff":
+    if media_type == TIFF:
         return _encode_tiff(pixels, metadata, QUICK_LEVEL if quick else _TIFF_LEVEL)
-    if media_type == "image/jpeg":
+    if media_type == JPEG:
         return _encode_jpeg(pixels, metadata)
     raise BadRequestError(f"Pictures cannot be written as {media_type}.", "Use PNG, TIFF or JPEG.")
 

@@ -116,30 +116,31 @@ class _InColorMode:
         self._top = np.float32(np.iinfo(photograph.dtype).max)
 
     def __getitem__(self, rows: slice, /) -> Pixels:
-        base, shown = self._photograph[rows], self._layer[rows, :, :3].astype(np.float32)
-        missing = np.zeros(base.shape[:2], np.float32)
+        base, layer = self._photograph[rows], self._layer[rows]
+        shown = np.ascontiguousarray(np.moveaxis(layer[..., :3], -1, 0), np.float32)
+        missing = np.zeros(shown.shape[1:], np.float32)
         for channel, weight in enumerate(LUMA_WEIGHTS):
-            missing += np.float32(weight) * (base[..., channel] - shown[..., channel])
-        shown += missing[..., None]
-        self._clip(shown)
+            missing += np.float32(weight) * (base[..., channel] - shown[channel])
+        shown += missing
+        self._clip(shown.reshape(3, -1))
         result = np.empty(base.shape, self.dtype)
         np.rint(shown, out=shown)
-        result[..., :3] = shown
+        for channel in range(3):
+            result[..., channel] = shown[channel]
         result[..., 3:] = base[..., 3:]
         return result
 
     def _clip(self, shown: NDArray[np.float32]) -> None:
-        """Draw colours outside the range towards their grey (ClipColor), in place."""
-        flat = shown.reshape(-1, 3)
-        outside = np.flatnonzero((flat.min(axis=1) < 0) | (flat.max(axis=1) > self._top))
-        colours = flat[outside]
-        luma = (colours @ np.array(LUMA_WEIGHTS, np.float32))[:, None].clip(0, self._top)
-        low, high = colours.min(axis=1, keepdims=True), colours.max(axis=1, keepdims=True)
+        """Draw colours outside the range, (3, n), towards their grey (ClipColor), in place."""
+        low, high = shown.min(axis=0), shown.max(axis=0)
+        outside = np.flatnonzero((low < 0) | (high > self._top))
+        colours, low, high = shown[:, outside], low[outside], high[outside]
+        luma = (np.array(LUMA_WEIGHTS, np.float32) @ colours).clip(0, self._top)
         share = np.minimum(
             np.where(low < 0, luma / np.maximum(luma - low, 1e-6), 1),
             np.where(high > self._top, (self._top - luma) / np.maximum(high - luma, 1e-6), 1),
         )
-        flat[outside] = np.clip(luma + (colours - luma) * share, 0, self._top)
+        shown[:, outside] = np.clip(luma + (colours - luma) * share, 0, self._top)
 
 
 def _colour_planes(pixels: Pixels) -> dict[int, NDArray[np.uint8] | NDArray[np.uint16]]:

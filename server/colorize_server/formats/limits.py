@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from ..errors import PictureError
+from ..settings import MAX_PIXELS, MAX_SIDE
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,8 +15,8 @@ class PictureLimits:
         max_side: largest width or height.
     """
 
-    max_pixels: int = 300_000_000
-    max_side: int = 60_000
+    max_pixels: int = MAX_PIXELS
+    max_side: int = MAX_SIDE
 
     def check(self, width: int, height: int) -> None:
         """Raise PictureError if a picture of that size is too large, or empty."""
@@ -23,7 +24,7 @@ class PictureLimits:
             raise PictureError("The picture has no pixels.", "Save it again from the program that made it.")
         if width * height > self.max_pixels or max(width, height) > self.max_side:
             raise PictureError(
-                f"The picture has {width} x {height} pixels, which is too large.",
+                f"A picture of {width} by {height} pixels is too large.",
                 f"At most {self.max_pixels // 1_000_000} megapixels and {self.max_side} pixels a side are taken.",
                 code="picture_too_large",
                 status=413,

@@ -86,6 +86,9 @@ def _by_littlecms(pixels: Pixels, icc: bytes, space: str) -> Pixels | None:
     return rgb
 
 
+FROM_CMYK: Final = "It was CMYK; its colours are in sRGB from here on."
+
+
 def srgb_from_cmyk(inks: Pixels, icc: bytes | None) -> Pixels:
     """Return sRGB of inks, at their depth.
 

@@ -225,7 +225,8 @@ class _Writer:
                 plane = layer.planes[channel]
                 key = plane.__array_interface__["data"][0]
                 if key not in seen:
-                    seen = {key: self._packed(plane)}
+                    seen.clear()  # before the next is packed: a channel of 100 megapixels takes 200 MB
+                    seen[key] = self._packed(plane)
                 self._put(struct.pack(">H", _ZIP_WITH_PREDICTION))
                 self._put(seen[key])
             else:

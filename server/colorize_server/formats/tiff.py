@@ -13,7 +13,7 @@ from .embedded import read_embedded
 from .exif import block_from_tiff
 from .jpeg import decode_jpeg
 from .limits import PictureLimits, unsupported
-from .meaning import photograph_of, upright
+from .meaning import FROM_CMYK, photograph_of, upright
 from .tiff_page import choose_picture, dpi_of, orientation_of, photometric_of, profile_of
 from .tiff_samples import CMYK, RGB, YCBCR, check_samples, colours_of
 from .tiff_segments import OLD_JPEG, check_segments, is_subsampled, read_subsampled
@@ -72,7 +72,8 @@ def _decoded(tiff: tifffile.TiffFile, page: tifffile.TiffPage, photometric: int,
         photometric = RGB  # the decoder has converted it
     icc = profile_of(page)
     pixels, is_srgb = colours_of(samples, page, photometric, icc)
-    return photograph_of(pixels, None if is_srgb else icc, metadata)
+    photograph = photograph_of(pixels, None if is_srgb else icc, metadata)
+    return replace(photograph, remarks=(FROM_CMYK,)) if photometric == CMYK else photograph
 
 
 def _decode_old_jpeg(data: bytes, page: tifffile.TiffPage, limits: PictureLimits) -> Photograph:

@@ -13,7 +13,7 @@ from ..color.rgb import RgbSpace
 from ..picture.photograph import Metadata, Photograph
 from .exif import PREFIX, clean_block
 from .limits import PictureLimits
-from .meaning import as_channels, photograph_of, srgb_from_cmyk, upright, with_keyed_alpha
+from .meaning import FROM_CMYK, as_channels, photograph_of, srgb_from_cmyk, upright, with_keyed_alpha
 
 _DAMAGED_EXIF: Final = (SyntaxError, struct.error, ValueError, TypeError, KeyError, OverflowError, ZeroDivisionError)
 """What reading a damaged block raises: common in old scans, where the picture matters more."""
@@ -87,7 +87,8 @@ def _from_pillow(
     if image.mode in ("1", "L", "LA", "La") or (image.mode == "P" and not keyed and _palette_is_grey(image)):
         wanted = "LA" if keyed or image.mode in ("LA", "La") else "L"
     elif image.mode == "CMYK":
-        return photograph_of(srgb_from_cmyk(np.asarray(image), icc), None, metadata)
+        photograph = photograph_of(srgb_from_cmyk(np.asarray(image), icc), None, metadata)
+        return replace(photograph, remarks=(FROM_CMYK,))
     else:
         wanted = "RGBA" if keyed or image.mode in ("RGBA", "RGBa", "PA") else "RGB"
     converted = image if image.mode == wanted else image.convert(wanted)

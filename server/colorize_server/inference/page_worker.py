@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import BadRequestError
-from ..picture.colorizer import Colorizer, Generated, Planes, Seen
+from ..picture.colorizer import Colorizer
 from ..picture.control import Control
+from ..picture.exchange import Generated, Planes, Seen
 from ..picture.geometry import plan_network
 from ..picture.hints import Rgba, anchor_at_network_size
 from ..picture.photograph import Photograph

@@ -7,18 +7,11 @@ import enum
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 from ..picture.control import Control
 from ..picture.options import Options
 from .memory import SharedBuffer
-
-RAW: Final = "application/octet-stream"
-PNG: Final = "image/png"
-TIFF: Final = "image/tiff"
-JSON: Final = "application/json"
-ENCODED: Final = (PNG, "image/jpeg", TIFF, "image/webp")
-"""Kinds of encoded pictures that are taken; nothing else reaches a decoder."""
 
 Members = dict[str, Any]
 

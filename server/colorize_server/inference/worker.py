@@ -1,5 +1,6 @@
 """The product's worker: model, backend and picture path, over pixels that lie in shared memory."""
 
+import io
 import json
 import math
 import time
@@ -12,11 +13,12 @@ from numpy.typing import NDArray
 
 from ..backends import open_backend
 from ..errors import OutOfMemoryError, PictureError
+from ..media_types import PSD
 from ..model import load_model, shipped_model_path
 from ..picture.colorizer import Colorizer
 from ..picture.control import Control
 from ..picture.hints import Rgba
-from ..picture.photograph import Photograph, profile_by_name
+from ..picture.photograph import Photograph, Pixels, profile_by_name
 from ..picture.recipe import unpack
 from .memory import SharedBuffer
 from .page_worker import colours, opened, read_strokes, suggestions
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from ..formats.decode import PictureLimits
 
 _SAMPLE_TYPES: Final[dict[int, np.dtype[Any]]] = {8: np.dtype("u1"), 16: np.dtype("<u2")}
+_BYTES_PER_LAYERED_PIXEL: Final = 48
+"""Likewise for a layered file, which holds the photograph, its colours, and the picture of both."""
 _BYTES_PER_ENCODED_PIXEL: Final = 24
 """Memory for decoding, colorizing and encoding: 4 bytes a pixel twice (8 bits, alpha), and as much again and more
 for what decoders and encoders hold meanwhile.  A few kilobytes can decode to gigabytes, so this is checked first."""
@@ -210,7 +214,9 @@ class PictureWorker:
 
         from ..formats.decode import PictureLimits, decode_picture
 
-        affordable = psutil.virtual_memory().available // _BYTES_PER_ENCODED_PIXEL
+        is_layered = task.answer_type == PSD
+        bytes_per_pixel = _BYTES_PER_LAYERED_PIXEL if is_layered else _BYTES_PER_ENCODED_PIXEL
+        affordable = psutil.virtual_memory().available // bytes_per_pixel
         limits = PictureLimits(min(task.max_pixels, affordable), task.max_side)
         try:
             with control.alive():
@@ -225,11 +231,10 @@ class PictureWorker:
     def _run_encoded(self, task: Task, inputs: Sequence[SharedBuffer], control: Control) -> tuple[Answer, SharedBuffer]:
         """Decode, colorize, encode."""
         from ..formats.decode import decode_hints, remark_on_pages
-        from ..formats.encode import encode_grey, encode_picture
-        from ..provenance.of_run import record_of
-        from ..provenance.record import merge
+        from ..formats.layered import in_document_space, layer_options
 
         began = time.perf_counter()
+        is_layered = task.answer_type == PSD
         photograph, limits = self._decoded(task, inputs[0], control)
         hints = None
         if task.page is not None:
@@ -243,16 +248,19 @@ class PictureWorker:
         doubt: NDArray[np.uint8] | None = None
         if task.wants_doubt:
             doubt = np.empty((photograph.height, photograph.width), np.uint8)
+        options = task.options
+        remarks: list[str | None] = [*remark_on_pages(photograph.pages - 1), *photograph.remarks]
+        if is_layered:
+            photograph, changed = in_document_space(photograph)
+            remarks = [*remarks, changed]
+            options = layer_options(options)
         pixels, timings = self._colorizer.colorize(
-            photograph, task.options, hints=hints, doubt_out=doubt, control=control, keep_profile=False
+            photograph, options, hints=hints, doubt_out=doubt, control=control, keep_profile=is_layered
         )
         began = time.perf_counter()
         control.check()
         with control.alive():
-            record = record_of(self._model, task.options, with_hints=hints is not None)
-            merged = merge(photograph.metadata.xmp, record, task.answer_type)
-            picture = encode_picture(pixels, replace(photograph.metadata, xmp=merged.packet), task.answer_type)
-            doubt_picture = b"" if doubt is None else encode_grey(doubt)
+            picture, doubt_picture, remark = self._encode(task, photograph, pixels, hints, doubt)
         buffer = SharedBuffer.create(len(picture) + len(doubt_picture))
         buffer.view[: len(picture)] = picture
         buffer.view[len(picture) :] = doubt_picture
@@ -265,11 +273,7 @@ class PictureWorker:
             picture_bytes=len(picture),
             doubt_bytes=len(doubt_picture),
             hinted=_painted(hints),
-            remarks=(
-                *remark_on_pages(photograph.pages - 1),
-                *photograph.remarks,
-                *([merged.remark] if merged.remark else []),
-            ),
+            remarks=tuple(told for told in (*remarks, remark) if told),
             timings_ms={
                 "decode": decode_ms,
                 "network": timings.network_ms,
@@ -278,6 +282,27 @@ class PictureWorker:
             },
         )
         return answer, buffer
+
+    def _encode(
+        self, task: Task, photograph: Photograph, pixels: Pixels, hints: Rgba | None, doubt: NDArray[np.uint8] | None
+    ) -> tuple[bytes | memoryview, bytes, str | None]:
+        """Return the file with its record, the doubt picture (none if the file has it as a layer), and a remark."""
+        from ..formats.encode import encode_grey, encode_picture
+        from ..formats.layered import layered_document
+        from ..formats.psd import write_psd
+        from ..provenance.of_run import record_of
+        from ..provenance.record import merge
+
+        is_layered = task.answer_type == PSD
+        record = record_of(self._model, task.options, with_hints=hints is not None, is_layered=is_layered)
+        merged = merge(photograph.metadata.xmp, record, task.answer_type)
+        metadata = replace(photograph.metadata, xmp=merged.packet)
+        if is_layered:
+            stream = io.BytesIO()
+            write_psd(stream, layered_document(photograph, pixels, metadata, doubt=doubt, hints=hints))
+            return stream.getbuffer(), b"", merged.remark
+        doubt_picture = b"" if doubt is None else encode_grey(doubt)
+        return encode_picture(pixels, metadata, task.answer_type), doubt_picture, merged.remark
 
 
 def _painted(strokes: Rgba | None) -> int | None:

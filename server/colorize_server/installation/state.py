@@ -122,19 +122,9 @@ class StateFolder:
         Raises:
             OutputError: if the disk is full or the folder cannot be written.
         """
-        temporary = file.with_name(f".{file.name}.{os.getpid()}.{secrets.token_hex(4)}")
         try:
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _O_NOFOLLOW | _O_BINARY, 0o600)
-            try:
-                with os.fdopen(descriptor, "wb") as stream:
-                    stream.write(content)
-                    stream.flush()
-                    os.fsync(stream.fileno())
-                temporary.replace(file)  # replaces a link itself, never the file it points to
-            except BaseException:
-                with contextlib.suppress(OSError):
-                    temporary.unlink()
-                raise
+            with files.replacing(file, mode=0o600) as stream:
+                stream.write(content)
         except OSError as error:
             raise refusal(file, error) from error
 

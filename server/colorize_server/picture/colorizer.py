@@ -8,9 +8,8 @@ import os
 import time
 from collections.abc import Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +20,8 @@ from ..contract import CHROMA_SCALE, COLOURS_STRIDE, LIGHTNESS_SCALE
 from ..errors import NoSuggestionsError
 from ..model import Model
 from .control import Control
-from .geometry import NetworkPlan, pad_by_reflection, plan_network
+from .exchange import Generated, Planes, Question, Seen, Timings
+from .geometry import pad_by_reflection, plan_network
 from .hints import Rgba, anchor_at_network_size, anchor_rows, check_hints, network_hints, without_faint_strokes
 from .join import Joiner, output_space
 from .options import Options, check_places
@@ -34,8 +34,6 @@ from .upsample import JointUpsampler, enlarge_linear
 if TYPE_CHECKING:
     from ..backends.onnxruntime_backend import OnnxRuntimeBackend
 
-Planes: TypeAlias = NDArray[np.float32]
-
 DOUBT_FULL_SCALE: Final = 40.0
 """C*; doubt of this size is white in the doubt picture (PROTOCOL.md)."""
 MAX_THREADS: Final = 8
@@ -44,72 +42,6 @@ _TRANSPARENT_LIGHTNESS: Final = 50.0
 """L* that the network sees where the picture is transparent: its input is 0 there."""
 _SHARE_REDUCE, _SHARE_NETWORK = 0.1, 0.5
 """Where the progress stands after the reduction and after the network."""
-
-
-@dataclass(frozen=True, slots=True)
-class Timings:
-    """Milliseconds that the steps of one picture took.
-
-    Attributes:
-        network_ms: the generator's forward pass.
-        picture_ms: everything else, from pixels to pixels.
-    """
-
-    network_ms: float
-    picture_ms: float
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """A photograph as the network sees it.
-
-    Attributes:
-        plan: the sizes.
-        lightness: (h, w) float32, L* of the photograph at network size.
-    """
-
-    plan: NetworkPlan
-    lightness: Planes
-
-
-@dataclass(frozen=True, slots=True)
-class Generated:
-    """What the network said about one photograph.
-
-    Attributes:
-        recipe: its chroma, and the strokes that it was given.
-        lightness: (h, w) float32, L* of the photograph at network size.
-        hint_planes: the strokes at network size, see `network_hints`; None for none.
-        doubt: (h, w) float32, C* at network size.
-        network_ms: milliseconds of the generator's forward pass.
-    """
-
-    recipe: Recipe
-    lightness: Planes
-    hint_planes: Planes | None
-    doubt: Planes
-    network_ms: float
-
-
-@dataclass(frozen=True, slots=True)
-class _Question:
-    """What the network is asked about one photograph.
-
-    Attributes:
-        plan: its sizes.
-        hints: the strokes at full size; None for none.
-        lightness: (h, w) float32, L* at network size.
-        hint_planes: see `Generated`.
-        luminance: (1, 1, H, W) float32, the network's input, padded.
-        network_hints: (1, 3, H, W) float32, likewise.
-    """
-
-    plan: NetworkPlan
-    hints: Rgba | None
-    lightness: Planes
-    hint_planes: Planes | None
-    luminance: Planes
-    network_hints: Planes
 
 
 def usable_cores() -> int:
@@ -321,7 +253,7 @@ class Colorizer:
 
         return suggesting_backend(self._backend, self.model)
 
-    def _question(self, seen: Seen, hints: Rgba | None, control: Control) -> "_Question":
+    def _question(self, seen: Seen, hints: Rgba | None, control: Control) -> Question:
         """Return what the network is shown of a photograph and its strokes."""
         if hints is not None and not hints[..., 3].any():
             hints = None
@@ -333,7 +265,7 @@ class Colorizer:
             told = np.zeros((1, 3, *padded), np.float32)
         else:
             told = pad_by_reflection(without_faint_strokes(hint_planes), *padded)[None]
-        return _Question(plan, hints, low, hint_planes, luminance, told)
+        return Question(plan, hints, low, hint_planes, luminance, told)
 
     def recall(self, photograph: Photograph, recipe: Recipe, *, control: Control | None = None) -> Generated:
         """Return what the network said about a photograph (which may have been mended since), from its recipe."""

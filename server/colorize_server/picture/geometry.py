@@ -6,8 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from ..errors import PictureError
-from .options import MIN_SIDE
+from .options import check_not_too_small
 
 MAX_NETWORK_ASPECT: Final = 4
 """The network's long side is at most this many times its short side; longer pictures are squeezed into it."""
@@ -44,12 +43,7 @@ def plan_network(height: int, width: int, size: int, multiple_of: int) -> Networ
     Raises:
         PictureError: a side is under `MIN_SIDE`.
     """
-    if min(height, width) < MIN_SIDE:
-        raise PictureError(
-            f"The picture is only {width} x {height} pixels.",
-            f"Each side must have at least {MIN_SIDE} pixels.",
-            code="picture_too_small",
-        )
+    check_not_too_small(width, height)
     aspect = min(max(height, width) / min(height, width), MAX_NETWORK_ASPECT)
     long_side = max(size, round(size * aspect))
     net_h, net_w = (size, long_side) if height <= width else (long_side, size)

@@ -5,10 +5,19 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, Self
 
-from ..errors import BadRequestError
+from ..errors import BadRequestError, PictureError
 
 MIN_SIDE: Final = 8
 """Pixels; a picture with a shorter side holds nothing that a network could recognise."""
+
+PROFILES: Final = {
+    "srgb": (1, 2, 3, 4),
+    "linear": (1, 2, 3, 4),
+    "gray-gamma-2.2": (1, 2),
+    "adobe-rgb": (3, 4),
+    "prophoto": (3, 4),
+}
+"""Names of the profiles that raw pixels may have, with the channel counts they are for."""
 
 SATURATION_RANGE: Final = (0.0, 2.0)
 """Lowest and highest factor on the model's chroma."""
@@ -16,6 +25,16 @@ SATURATION_RANGE: Final = (0.0, 2.0)
 
 MOST_PLACES: Final = 16
 """Places of a photograph that may be asked about at once."""
+
+
+def check_not_too_small(width: int, height: int) -> None:
+    """Raise PictureError if a side is under `MIN_SIDE`."""
+    if min(width, height) < MIN_SIDE:
+        raise PictureError(
+            f"A picture of {width} by {height} pixels is too small to be colorized.",
+            f"Each side must have at least {MIN_SIDE} pixels.",
+            code="picture_too_small",
+        )
 
 
 def _as_it_is(value: Any) -> Any:

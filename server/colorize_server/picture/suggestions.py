@@ -26,7 +26,7 @@ MOST_USED: Final = 3
 OPAQUE: Final = 128
 """Alpha of 255 from which a pixel counts as a stroke's own colour."""
 _LEVELS: Final = 32
-"""Steps of each channel by which strokes of different colours are told apart."""
+"""Steps of each channel; colours of strokes that share all three steps count as one."""
 _BLOCK_PIXELS: Final = 1 << 20
 _MOST_COLOURS: Final = 64
 _LAB_TO_LINEAR: Final = np.linalg.inv(SRGB.to_relative_xyz)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
+from ..media_types import JPEG
 from .packet import Packet, UnreadablePacketError
 
 MAX_JPEG_PACKET_BYTES: Final = 65_502
@@ -115,7 +116,7 @@ def merge(old: bytes | None, record: Record | None, media_type: str | None) -> M
     if record is not None:
         _add(packet, record)
     data = packet.to_bytes()
-    if media_type == "image/jpeg" and len(data) > MAX_JPEG_PACKET_BYTES:
+    if media_type == JPEG and len(data) > MAX_JPEG_PACKET_BYTES:
         left_out = "The photograph's own XMP record was left out: a JPEG holds none so long. Write a PNG or TIFF."
         return Merged(merge(None, record, media_type).packet, left_out)
     return Merged(data, remark)

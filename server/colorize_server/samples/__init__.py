@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ..contract import LIGHTNESS_SCALE
 from ..formats.decode import decode_picture
+from ..media_types import JPEG
 from ..picture.control import Control
 from ..picture.geometry import pad_by_reflection, plan_network
 from ..picture.reduce import reduce_area
@@ -62,7 +63,7 @@ def network_inputs(paths: list[Path], size: int, multiple_of: int, *, with_hints
 def _network_input(
     path: Path, size: int, multiple_of: int, executor: ThreadPoolExecutor, *, with_hints: bool
 ) -> NetworkInput:
-    photograph = decode_picture(path.read_bytes(), "image/jpeg")
+    photograph = decode_picture(path.read_bytes(), JPEG)
     plan = plan_network(photograph.height, photograph.width, size, multiple_of)
     lightness = reduce_area(
         lambda start, stop: photograph.lightness(start, stop)[None],

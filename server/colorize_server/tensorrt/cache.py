@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from .. import folders
-from ..errors import BackendError, OutputError
+from ..errors import BackendError
+from ..files import refusal, replacing
 from .card import EngineCard, EngineRecipe, card_path, read_card, read_engine
 
 CACHE_DIR_VARIABLE: Final = "COLORIZE_CACHE_DIR"
@@ -90,26 +91,16 @@ def save_engine(path: Path, engine: bytes, card: EngineCard) -> None:
     Raises:
         OutputError: the disk is full, or the folder cannot be written.
     """
-    parts = {target: target.with_name(f".{target.name}.{os.getpid()}.part") for target in (path, card_path(path))}
-    contents = (engine, json.dumps(card.as_members(), indent=1).encode())
+    content = json.dumps(card.as_members(), indent=1).encode()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        for part, content in zip(parts.values(), contents, strict=True):
-            with part.open("wb") as stream:
-                stream.write(content)
-                stream.flush()
-                os.fsync(stream.fileno())
-        kernels_path(path).unlink(missing_ok=True)
-        # The old card goes first: an engine without its own card is never used.
-        card_path(path).unlink(missing_ok=True)
-        for target, part in parts.items():
-            part.replace(target)
+        with replacing(card_path(path)) as card_file, replacing(path) as engine_file:
+            for file, data in ((engine_file, engine), (card_file, content)):
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())  # both are on the disk before either has its name
+            kernels_path(path).unlink(missing_ok=True)
+            # The old card goes first: an engine without its own card is never used.
+            card_path(path).unlink(missing_ok=True)
     except OSError as error:
-        raise OutputError(
-            f"The engine {path} cannot be written: {error.strerror or error}.",
-            "Free some space on that disk, or name another file with -o.",
-        ) from error
-    finally:
-        for part in parts.values():
-            with contextlib.suppress(OSError):
-                part.unlink(missing_ok=True)
+        raise refusal(path, error, "name another file with -o") from error

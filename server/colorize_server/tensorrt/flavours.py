@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..backends.gpu import Gpu
 from ..errors import BackendError, BadRequestError
+from ..files import replacing
 from .library import Library, version_of
 
 if TYPE_CHECKING:
@@ -118,10 +119,9 @@ class KernelCache:
         blob = bytes(serialized)
         if len(blob) == self._saved_bytes:
             return
-        part = self._path.with_name(f".{self._path.name}.part")
         with contextlib.suppress(OSError):
-            part.write_bytes(blob)
-            part.replace(self._path)
+            with replacing(self._path) as file:
+                file.write(blob)
             self._saved_bytes = len(blob)
 
 

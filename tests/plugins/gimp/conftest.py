@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from importlib import import_module
@@ -20,7 +19,7 @@ sys.path[:0] = [str(HERE), str(PLUG_IN)]
 
 import faults  # noqa: E402 - the path comes first
 from actions import GIRL, LINCOLN, Opened, open_photograph  # noqa: E402 - the path comes first
-from gimp_root import SUITE, Gimp, Session, root_folder  # noqa: E402
+from gimp_root import Gimp, Session, root_folder  # noqa: E402
 from real_daemon import SHIPPED_MODEL, Daemon  # noqa: E402
 
 REQUIRE_VARIABLE = "COLORIZE_REQUIRE_GIMP"
@@ -47,13 +46,6 @@ def tiny_daemon(tmp_path_factory: pytest.TempPathFactory, tiny_model_path: Path)
     daemon = Daemon(tmp_path_factory.mktemp("state"), tiny_model_path)
     yield daemon
     daemon.close()
-
-
-def pytest_collection_finish(session: pytest.Session) -> None:
-    """Where a real GIMP is demanded, make its folder before the first test: that may take longer than a test may."""
-    wanted = any(item.get_closest_marker("gimp") for item in session.items) and not session.config.option.collectonly
-    if wanted and os.environ.get(REQUIRE_VARIABLE) and not is_there(root_folder()):
-        subprocess.run([HERE / "make_root.sh", root_folder(), SUITE], check=True)
 
 
 def is_there(root: Path) -> bool:

@@ -13,6 +13,7 @@ from PIL import Image
 SCREEN = (1280, 860)
 TITLE_BAR_PX = 30
 SHORTCUTS = {
+    "plug-in-colorize-start-server": "<Primary>F8",
     "plug-in-colorize-photograph": "<Primary>F9",
     "plug-in-colorize-again": "<Primary>F10",
     "plug-in-colorize-doctor": "<Primary>F11",
@@ -158,6 +159,13 @@ class Window:
         # Few colours keep the picture small in the repository.
         shown = Image.open(shot).convert("RGB").crop(box or (0, 0, *SCREEN))
         shown.quantize(96, dither=Image.Dither.NONE).save(file, optimize=True)
+
+    def progress_bar(self) -> Image.Image:
+        """Return the foot of the window, where progress is told, in shades of grey."""
+        file = self.session.folder / "progress.png"
+        width, height = SCREEN
+        self.screenshot(file, (width // 4, height - TITLE_BAR_PX - 15, width - 220, height - 10))
+        return Image.open(file).convert("L")
 
     def close(self) -> None:
         """End everything."""

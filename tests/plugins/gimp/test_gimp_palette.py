@@ -46,7 +46,17 @@ def test_colours_of_the_selected_place_become_a_palette(gimp: Gimp, small: Opene
 @pytest.fixture
 def suggesting(session: Session, daemon: Daemon, tmp_path: Path) -> Iterator[Daemon]:
     """The real server with a small model that suggests colours."""
-    real = Daemon(session.folder / "suggesting", write_tiny_model(tmp_path / "suggests.onnx", suggests=True))
+    yield from _served(session, write_tiny_model(tmp_path / "suggests.onnx", suggests=True))
+
+
+@pytest.fixture
+def old(session: Session, daemon: Daemon, tmp_path: Path) -> Iterator[Daemon]:
+    """The real server with a model of version 1 of the contract."""
+    yield from _served(session, write_tiny_model(tmp_path / "old.onnx"))
+
+
+def _served(session: Session, model: Path) -> Iterator[Daemon]:
+    real = Daemon(session.folder / model.stem, model)
     session.use_state(real.state_file)
     yield real
     real.close()
@@ -57,7 +67,7 @@ def test_the_real_server_suggests_colours_for_the_selected_place(
 ) -> None:
     """At the photograph's lightness, the likeliest first; with the colour of a stroke before all others."""
     image, layer = small
-    x, y = 60, 70
+    x, y = 30, 30
     gimp.call("select", image=image, x=x, y=y, width=5, height=5)
     result = ask(gimp, image, layer)
     assert (result["status"], result["text"]) == ("success", NAME), result["error"]
@@ -89,10 +99,8 @@ def lightness_of(luminance: float) -> float:
     return float(lightness_from_y(np.array([luminance]))[0])
 
 
-def test_a_model_that_suggests_nothing_is_told(gimp: Gimp, small: Opened, daemon: Daemon) -> None:
+def test_a_model_that_suggests_nothing_is_told(gimp: Gimp, small: Opened, old: Daemon) -> None:
     image, layer = small
-    if daemon.health().get("suggestions"):
-        pytest.skip("the shipped model suggests colours")
     gimp.call("select", image=image, x=60, y=70, width=5, height=7)
     result = ask(gimp, image, layer)
     assert result["status"] == "execution-error"

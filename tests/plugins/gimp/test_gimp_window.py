@@ -1,8 +1,10 @@
 """In the real window of GIMP: the dialog, remembered values, one undo step, Cancel, an image closed meanwhile."""
 
+import shutil
 import subprocess
 import sys
 import time
+import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -87,7 +89,7 @@ def test_the_dialog_colours_the_photograph_in_one_undo_step(window: Window, sess
 def test_hints_and_detail_are_chosen_in_the_dialog(
     window: Window, session: Session, image: int, daemon: Daemon
 ) -> None:
-    """The name of a hints layer is typed; the sizes are those that the model vouches for, whatever is remembered."""
+    """The name of a hints layer is typed; the sizes are those that the model was tested at, whatever is remembered."""
     session.remember(size=OTHER_MODELS_SIZE)
     model = daemon.health()["model"]
     width, height = layers_of(window, image)[0]["size"]
@@ -188,6 +190,57 @@ def test_one_undo_takes_a_whole_run_back(window: Window, session: Session, image
 def test_the_doctor_shows_its_report(window: Window, image: int) -> None:
     window.key("ctrl+F11")
     window.wait_for("^Server Doctor$")
+    window.key("Escape")
+    wait_until(lambda: not window.gimp.plug_in_processes(), "the plug-in stayed")
+
+
+def test_nothing_is_said_to_be_looked_for_while_a_report_is_open(window: Window, image: int) -> None:
+    """The foot of the window is as it was before, without “Looking for the colorize server”."""
+    window.tool("mousemove", "20", "400")
+    time.sleep(1)
+    before = np.asarray(window.progress_bar(), int)
+    window.key("ctrl+F8")
+    window.wait_for("^Colorize Server$")
+    time.sleep(1)
+    changed = np.abs(np.asarray(window.progress_bar(), int) - before) > 30
+    assert changed.mean() < 0.01
+    window.key("Escape")
+    wait_until(lambda: not window.gimp.plug_in_processes(), "the plug-in stayed")
+
+
+@pytest.fixture
+def opened_pages(session: Session) -> Iterator[Path]:
+    """A web browser that only writes down what it is asked to open."""
+    applications = session.folder / ".local" / "share" / "applications"
+    applications.mkdir(parents=True)
+    pages, program = session.folder / "pages", session.folder / "browser"
+    program.write_text(f'#!/bin/sh\necho "$1" >> {session.inside(pages)}\n')
+    program.chmod(0o755)
+    kinds = ("text/html", "x-scheme-handler/file", "x-scheme-handler/https")
+    (applications / "browser.desktop").write_text(
+        f"[Desktop Entry]\nType=Application\nName=Browser\nExec={session.inside(program)} %u\n"
+        f"MimeType={';'.join(kinds)};\n"
+    )
+    lines = ["[Default Applications]", *(f"{kind}=browser.desktop" for kind in kinds), ""]
+    (applications / "mimeapps.list").write_text("\n".join(lines))
+    yield pages
+    shutil.rmtree(applications)
+
+
+def test_the_help_button_opens_the_plug_ins_own_page(
+    window: Window, session: Session, image: int, opened_pages: Path
+) -> None:
+    window.key("ctrl+F9")
+    window.wait_for(TITLE)
+    time.sleep(1)
+    window.key("alt+h")
+    wait_until(opened_pages.exists, "no page was opened")
+    address = urllib.parse.urlsplit(opened_pages.read_text().strip())
+    assert (address.scheme, address.fragment) == ("file", "photograph")
+    page = session.root / address.path.lstrip("/")
+    assert page == session.plug_in / "help" / "en" / "index.html"
+    assert 'id="photograph"' in page.read_text("utf-8")
+    window.wait_for(TITLE)
     window.key("Escape")
     wait_until(lambda: not window.gimp.plug_in_processes(), "the plug-in stayed")
 

@@ -32,7 +32,7 @@ class Run:
         self.inserted: list[str] = []
         self.values = {"size": 0, "saturation": 1.0, "doubt": False, "scope": "layer", "server": ""}
         self.values |= {"hints-layer": "", "touch-ups": True, "hide-previous": False, "recolour": False}
-        chosen = SimpleNamespace(
+        self.chosen = chosen = SimpleNamespace(
             width=64, height=48, has_alpha=False, depth=8, hints=[], own_layers=list, image=MagicMock()
         )
         monkeypatch.setattr(self.dialog, "ask", lambda *_: [])
@@ -174,3 +174,28 @@ def test_the_dialog_offers_the_models_sizes_and_keeps_no_other(run: Run, remembe
     assert values["size"] == selected
     labels = {0: "Model's choice (256 px)", 256: "256 px", 384: "384 px"}
     assert dict(store.rows) == labels
+
+
+@pytest.mark.parametrize(("touch_ups", "lifted"), [(True, [b"stroke"]), (False, ())])
+def test_strokes_are_read_once_with_those_that_were_lifted(
+    run: Run, monkeypatch: pytest.MonkeyPatch, touch_ups: bool, lifted: object
+) -> None:
+    """Reading them from a large scan takes longer than the server does."""
+    reads: list[object] = []
+    monkeypatch.setattr(run.run.hints, "read", lambda source, layers, more=(): reads.append(more))
+    found = run.run.touchups.Lifted(strokes=[b"stroke"])
+    monkeypatch.setattr(run.run.touchups, "lift", lambda *_: found)
+    run.chosen.image.get_base_type.return_value = run.gimp.ImageBaseType.RGB
+    run.start("NONINTERACTIVE", **{"touch-ups": touch_ups})
+    assert reads == [lifted]
+
+
+def test_strokes_in_a_grey_image_are_looked_at_before_the_server_is_waited_for(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[str] = []
+    monkeypatch.setattr(run.run.hints, "read", lambda *_: order.append("strokes"))
+    monkeypatch.setattr(run.run.touchups, "lift", lambda *_: order.append("server") or run.run.touchups.Lifted())
+    run.chosen.image.get_base_type.return_value = run.gimp.ImageBaseType.GRAY
+    run.start("NONINTERACTIVE")
+    assert order == ["strokes", "server"]

@@ -9,27 +9,27 @@
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { plain, simpleDocument } from "./documents.mjs";
-import { MANIFEST, launchBrowser } from "./host/page.mjs";
+import { plain, roundSelection, simpleDocument } from "./documents.mjs";
+import { MANIFEST, Pages, launchBrowser } from "./host/page.mjs";
 import { Kit } from "./scenarios/kit.mjs";
 import { Server } from "./scenarios/server.mjs";
 
 const [folder, locale = "en_US"] = process.argv.slice(2);
 const work = mkdtempSync(join(tmpdir(), "colorize-"));
 const viewport = MANIFEST.entrypoints[0].preferredDockedSize;
-const server = await Server.start(join(work, "server"));
+const server = await Server.start(join(work, "server"), process.env.COLORIZE_MODEL);
 const browser = await launchBrowser();
-const kit = new Kit({ browser, server, folder: work, patches: [] });
+const kit = new Kit({ pages: new Pages(browser), server, folder: work, patches: [] });
 
 /** What each picture shows, by theme. */
 const states = {
   async darkest() {},
   async dark(panel) {
-    await panel.page.evaluate(() => {
-      document.getElementById("status").textContent = document.documentElement.lang === "de" ? "Kolorieren …" : "Colorizing …";
+    await panel.page.evaluate((isGerman) => {
+      document.getElementById("status").textContent = isGerman ? "Kolorieren …" : "Colorizing …";
       document.getElementById("progress").value = 45;
       document.getElementById("running").classList.remove("hidden");
-    });
+    }, locale.startsWith("de"));
   },
   async light(panel) {
     const grey = plain(200, 160, [120, 120, 120, 255]);
@@ -38,6 +38,10 @@ const states = {
     await panel.colorize();
     await panel.artist("select", id, ["Photograph"]);
     await panel.colorize({ saturation: 130 });
+    if (!(await panel.isShown("suggest"))) return;
+    await panel.artist("setSelection", id, roundSelection(60, 50, 60));
+    await panel.press("suggest");
+    await panel.untilIdle();
   },
   async lightest(panel) {
     // As after pairing; the token itself is nobody's business.

@@ -180,7 +180,7 @@ def test_multiply_colours_paper_and_keeps_lines(evidence: Any, scenario: str) ->
     """In Multiply mode white paper takes the colour that Color mode could not give it, and black lines stay black."""
     folder = evidence.of(scenario)
     document = facts_of(folder)["document"]
-    colour, drawing = document["layers"]
+    _touch_ups, colour, drawing = document["layers"]
     assert colour["blendMode"] == "multiply"
     art = samples_of(drawing["pixels"], 4)[..., :3]
     composed = composite_of(PSDImage.open(folder / "result.psd"))

@@ -11,7 +11,7 @@ SIDE = 64
 
 def _sure_of(colour: tuple[float, float], cells: int = SIDE // 8) -> torch.Tensor:
     """Logits of one colour everywhere."""
-    logits = torch.full((1, len(BINS), cells, cells), -20.0)
+    logits = torch.full((1, len(BINS), cells, cells), -40.0)
     logits[:, torch.cdist(torch.tensor([colour]), BINS).argmin()] = 0.0
     return logits
 

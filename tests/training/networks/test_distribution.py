@@ -72,22 +72,38 @@ def test_a_low_temperature_decides_where_the_mean_is_between():
     assert sharp > 38
 
 
-def test_the_expected_distance_is_the_mean_over_the_shares():
+def test_the_expected_distance_is_the_root_of_the_mean_square():
     logits = _logits(((40.0, 0.0), 0.75), ((0.0, 30.0), 0.25))
     at_first, between = (
         expected_distance(logits, torch.tensor(at)[None, :, None, None] / contract.CHROMA_SCALE).item()
         for at in ((40.0, 0.0), (0.0, 0.0))
     )
-    assert at_first * contract.CHROMA_SCALE == pytest.approx(0.25 * 50, abs=0.1)
-    assert between * contract.CHROMA_SCALE == pytest.approx(0.75 * 40 + 0.25 * 30, abs=0.1)
+    assert at_first * contract.CHROMA_SCALE == pytest.approx((0.25 * 50**2) ** 0.5, abs=0.1)
+    assert between * contract.CHROMA_SCALE == pytest.approx((0.75 * 40**2 + 0.25 * 30**2) ** 0.5, abs=0.1)
 
 
 def test_suggestions_are_apart_and_the_likeliest_comes_first():
-    found = suggestions(_logits(((40.0, 0.0), 0.5), ((40.0, 10.0), 0.1), ((-30.0, 20.0), 0.4)))[0, :, :, 0, 0]
-    assert found.shape == (7, 3)
-    assert found[:2, 2].numpy() == pytest.approx([0.6, 0.4], abs=1e-3)
-    assert found[1, :2].numpy() * contract.CHROMA_SCALE == pytest.approx([-30, 20], abs=0.1)
-    assert found[:, 2].sum() <= 1 + 1e-5
+    likely = (((40.0, 0.0), 0.5), ((40.0, 10.0), 0.06), ((40.0, -10.0), 0.04), ((-30.0, 20.0), 0.4))
+    logits = _logits(*likely).repeat(1, 1, 2, 2)
+    found = suggestions(logits)
+    assert found.shape == (1, 7, 3, 2, 2)
+    first = found[0, :, :, 0, 0]
+    assert first[:2, 2].numpy() == pytest.approx([0.6, 0.4], abs=0.06)
+    assert first[1, :2].numpy() * contract.CHROMA_SCALE == pytest.approx([-30, 20], abs=0.1)
+    assert (torch.pdist(first[:4, :2]) * contract.CHROMA_SCALE > 7).all()  # none is there twice
+
+
+def test_a_sure_colour_is_suggested_once():
+    first = suggestions(_logits(((-30.0, 20.0), 1.0)).repeat(1, 1, 2, 2))[0, :, :, 0, 0]
+    assert first[0, 2] > 0.99
+    assert (first[1:, 2] < 1e-3).all()
+
+
+def test_the_shares_of_suggestions_sum_to_at_most_one():
+    logits = _logits(((20.0, 0.0), 0.3), ((30.0, 0.0), 0.35), ((40.0, 0.0), 0.35)).repeat(1, 1, 2, 4)
+    found = suggestions(logits)
+    assert found[:, :, 2].sum(dim=1).max() <= 1 + 1e-5
+    assert found[0, 0, 2].min() > 0.5
 
 
 @pytest.fixture(scope="module")

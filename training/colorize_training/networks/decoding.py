@@ -175,17 +175,25 @@ def with_leftovers(chroma: Tensor, luminance: Tensor, hints: Tensor) -> Tensor:
     strongest = functional.max_pool2d(coverage, _HINT_STRIDE).flatten(2)
     sigmas = torch.tensor([_REACH_PX] * 2 + [_REACH_LIGHTNESS] + [_REACH_CHROMA] * 2, device=chroma.device)
 
-    def kind(cells: Tensor, stride: int) -> Tensor:
+    def kinds(cells: Tensor, stride: int) -> tuple[Tensor, Tensor, Tensor]:
+        """What cells are like (N, 5, cells), one (N, 1, cells), and - half the square of what they are like."""
         places = _places(cells, stride).expand(cells.shape[0], -1, -1, -1)
-        return torch.cat([places, cells], dim=1).flatten(2) / sigmas[:, None]
+        like = torch.cat([places, cells], dim=1).flatten(2) / sigmas[:, None]
+        return like, torch.ones_like(like[:, :1]), -0.5 * (like**2).sum(dim=1, keepdim=True)
 
     asking = functional.avg_pool2d(of_pixels, STRIDE)
-    query, key = kind(asking, STRIDE), kind(gathered[:, :3], _HINT_STRIDE)
-    likeness = query.transpose(1, 2) @ key - 0.5 * (query**2).sum(1)[:, :, None] - 0.5 * (key**2).sum(1)[:, None]
-    weights = likeness.clamp_max(0).exp() * strongest
-    sums = weights @ gathered[:, 3:].flatten(2).transpose(1, 2)
-    change = sums / (weights.sum(dim=2, keepdim=True) + _NO_HINT_WEIGHT)
-    return chroma + _enlarged(change.transpose(1, 2).reshape(-1, 2, *asking.shape[2:]))
+    query, one, square = kinds(asking, STRIDE)
+    key, key_one, key_square = kinds(gathered[:, :3], _HINT_STRIDE)
+    # -|x - y|^2 / 2 = x.y - |x|^2 / 2 - |y|^2 / 2, all of it as one product.
+    likeness = torch.cat([query, square, one], 1).transpose(1, 2) @ torch.cat([key, key_one, key_square], 1)
+    left_over = torch.cat([gathered[:, 3:].flatten(2), key_one], dim=1) * strongest
+    sums = _map_of(likeness.exp() @ left_over.transpose(1, 2), asking)
+    return chroma + _enlarged(sums[:, :2] / (sums[:, 2:] + _NO_HINT_WEIGHT))
+
+
+def _map_of(cells: Tensor, like: Tensor) -> Tensor:
+    """Lay (N, h w, C) out as (N, C, h, w)."""
+    return cells.transpose(1, 2).reshape(cells.shape[0], -1, *like.shape[2:])
 
 
 def doubt_with_spread(doubt: Tensor, logits: Tensor, chroma: Tensor) -> Tensor:

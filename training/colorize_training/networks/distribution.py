@@ -22,6 +22,7 @@ _STEP: Final = 10.0
 _REACH: Final = 110.0
 _AXIS_BINS: Final = int(2 * _REACH / _STEP) + 1
 _HEAD_CHANNELS: Final = 192
+_ROUNDING: Final = 1e-3
 _GAMUT_LIGHTNESS: Final = range(10, 96, 5)
 _GAMUT_TOLERANCE: Final = 0.02
 """Linear light beyond 0..1 that still counts as inside: the bins at the gamut's rim are needed."""
@@ -116,6 +117,16 @@ class DistributionHead(nn.Module):
         return self.logits(x)
 
 
+def _shares(logits: Tensor, temperature: float = 1.0) -> Tensor:
+    """Return (N, h w, Q) shares of (N, Q, h, w) logits: with the bins last a softmax takes a third of the time."""
+    return torch.softmax(logits.float().flatten(2).transpose(1, 2) / temperature, dim=2)
+
+
+def _as_map(cells: Tensor, like: Tensor) -> Tensor:
+    """Lay (N, h w, C) out as (N, C, h, w)."""
+    return cells.transpose(1, 2).reshape(cells.shape[0], -1, *like.shape[2:])
+
+
 def annealed_mean(logits: Tensor, temperature: float) -> Tensor:
     """Return the mean colour of a sharpened distribution.
 
@@ -126,9 +137,8 @@ def annealed_mean(logits: Tensor, temperature: float) -> Tensor:
     Returns:
         (N, 2, h, w) network units.
     """
-    shares = torch.softmax(logits.float() / temperature, dim=1)
-    weight = (BINS / contract.CHROMA_SCALE).T[:, :, None, None].to(logits.device)
-    return functional.conv2d(shares, weight)
+    colours = (BINS / contract.CHROMA_SCALE).to(logits.device)
+    return _as_map(_shares(logits, temperature) @ colours, logits)
 
 
 def expected_distance(logits: Tensor, chroma: Tensor) -> Tensor:
@@ -139,38 +149,48 @@ def expected_distance(logits: Tensor, chroma: Tensor) -> Tensor:
         chroma: (N, 2, h, w) network units.
 
     Returns:
-        (N, 1, h, w) network units: the mean distance over the shares.
+        (N, 1, h, w) network units: the root of the mean square distance over the shares.
     """
-    shares = torch.softmax(logits.float(), dim=1)
     colours = (BINS / contract.CHROMA_SCALE).to(logits.device)
-    # |x - y|^2 = |x|^2 - 2 x.y + |y|^2, the product as a convolution.
-    product = functional.conv2d(chroma.float(), -2 * colours[:, :, None, None])
-    square = (colours**2).sum(dim=1)[:, None, None] + (chroma.float() ** 2).sum(dim=1, keepdim=True) + product
-    return (shares * square.clamp_min(0).sqrt()).sum(dim=1, keepdim=True)
+    moments = torch.cat([colours, (colours**2).sum(dim=1, keepdim=True)], dim=1)
+    means = _as_map(_shares(logits) @ moments, logits)
+    # E|x - y|^2 = E|x|^2 - 2 y.E[x] + |y|^2
+    square = means[:, 2:] + (chroma.float() * (chroma.float() - 2 * means[:, :2])).sum(dim=1, keepdim=True)
+    return square.clamp_min(0).sqrt()
 
 
-def suggestions(logits: Tensor, count: int = 7, radius: float = 10.0) -> Tensor:
+def suggestions(logits: Tensor, count: int = 7) -> Tensor:
     """Return the likely colours of every cell, most likely first.
 
-    Each is the mean of the bins within a radius of the place where most of what is left lies; then those bins are out.
+    Each is the mean of the five bins within 10 a*b* of the place where most lies; then that bin and the eight around it
+    are out.  Four cells share their colours, which takes a quarter of the time and misses 0.3 % more of the true ones.
 
     Args:
-        logits: (N, Q, h, w).
+        logits: (N, Q, h, w); h and w even.
         count: of colours.
-        radius: a*b* units.
 
     Returns:
-        (N, count, 3, h, w): a*, b* (network units) and share 0..1.
+        (N, count, 3, h, w): a*, b* (network units) and share 0..1; the shares sum to at most 1.
     """
     batch, bins, height, width = logits.shape
-    left = torch.softmax(logits.float(), dim=1).permute(0, 2, 3, 1).reshape(-1, bins)
+    quarters = _shares(logits).reshape(batch, height // 2, 2, width // 2, 2, bins)
+    shares = quarters.mean(dim=(2, 4)).reshape(-1, bins)
     colours = (BINS / contract.CHROMA_SCALE).to(logits.device)
-    near = (torch.cdist(BINS, BINS) <= radius + 1e-3).float().to(logits.device)
+    apart = torch.cdist(BINS, BINS).to(logits.device)
+    near = (apart <= _STEP + _ROUNDING).float()
+    others = (apart > _STEP * 2**0.5 + _ROUNDING).float()
+    # Its own bin counts twice, so that a sure colour is taken at its middle and not twice from both sides.
+    left = shares @ (near + torch.eye(bins, device=logits.device))
     found = []
     for _ in range(count):
-        around = near[(left @ near).argmax(dim=1)]
-        taken = left * around
+        place = left.argmax(dim=1)
+        taken = shares * near[place]
         share = taken.sum(dim=1, keepdim=True)
         found.append(torch.cat([taken @ colours / share.clamp_min(1e-9), share], dim=1))
-        left = left * (1 - around)
-    return torch.stack(found, dim=1).reshape(batch, height, width, count, 3).permute(0, 3, 4, 1, 2)
+        left = left * others[place]
+    joined = torch.stack(found, dim=1)  # two places 20 apart may both have counted the bin between them
+    total = joined[:, :, 2:].sum(dim=1, keepdim=True).clamp_min(1)
+    joined = torch.cat([joined[:, :, :2], joined[:, :, 2:] / total], dim=2)
+    cells = joined.reshape(batch, height // 2, width // 2, count * 3).permute(0, 3, 1, 2)
+    enlarged = functional.interpolate(cells, scale_factor=2.0, mode="nearest")
+    return enlarged.reshape(batch, count, 3, height, width)

@@ -10,7 +10,8 @@ from aiohttp import web
 
 from ...errors import BadRequestError, ColorizeError, PictureError, RefusedError
 from ...inference.memory import SharedBuffer
-from ...inference.task import ENCODED, JSON, PNG, RAW, TIFF, PageStep, Task
+from ...inference.task import PageStep, Task
+from ...media_types import ENCODED, JSON, PNG, PSD, RAW, TIFF
 from ...picture.options import SATURATION_RANGE, Options, Output
 from ...picture.proof import packed, unpacked
 from ..access import check_nonce
@@ -25,7 +26,7 @@ from .sessions import OpenPhotograph
 
 MAX_STROKES_BYTES: Final = 8 << 20
 _MAX_WORDS_BYTES: Final = 4096
-EXPORTS: Final = {"png": PNG, "tiff": TIFF}
+EXPORTS: Final = {"png": PNG, "tiff": TIFF, "psd": PSD}
 
 
 async def make_code(request: web.Request) -> web.Response:
@@ -131,6 +132,7 @@ async def export(request: web.Request) -> web.StreamResponse:
     task = replace(
         _task(request, PageStep.EXPORT, opened.media_type),
         options=Options(output=Output.COMPOSITE, saturation=saturation),
+        wants_doubt=chosen == PSD,  # a hidden layer of it, beside the one of the strokes
         answer_type=chosen,
     )
     async with _queued(request, task, [opened.encoded.view]) as work:

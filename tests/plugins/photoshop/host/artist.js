@@ -290,8 +290,9 @@ const host = {
   storeToken: (token) => secureStorage.setItem("colorize.token", token),
   /** What a test asserts on. */
   report(hasDocuments = true) {
-    const { undisposed, violations, isCrashed, calls } = state;
+    const { undisposed, violations, isCrashed, calls, getters } = state;
     return {
+      getters,
       undisposed,
       violations,
       isCrashed,

@@ -104,11 +104,29 @@ function convertMode({ to, merge, flatten, rasterize }, document) {
   noteEdit(document, "RGB Color");
 }
 
-const COMMANDS = { get, select, make, set, convertMode };
+/** Properties of all layers of a document, from the lowest, groups' ends and a Background left out. */
+function multiGet({ _target: [target], extendedReference: [names, { _obj: kind, index, count }] }) {
+  const document = documentOf(target._id);
+  if (!document || kind !== "layer" || index !== 1 || count !== -1 || state.rules.multiGetFails) throw refused("Get");
+  const everyLayer = (layers) => layers.flatMap((layer) => [layer, ...everyLayer(layer.children || [])]);
+  const known = ({ id, isVisible, opacity, blendMode }) => ({
+    layerID: id,
+    visible: isVisible,
+    opacity: Math.round(opacity * 2.55),
+    mode: { _enum: "blendMode", _value: blendMode },
+  });
+  const list = everyLayer(document.layers)
+    .filter((layer) => !layer.isBackground)
+    .reverse()
+    .map((layer) => Object.fromEntries(names.map((name) => [name, known(layer)[name]])));
+  return { list };
+}
+
+const COMMANDS = { get, multiGet, select, make, set, convertMode };
 
 const action = {
   async batchPlay(commands) {
-    const isQuestion = commands.every((command) => command._obj === "get");
+    const isQuestion = commands.every((command) => ["get", "multiGet"].includes(command._obj));
     enter(isQuestion ? "batchPlay get" : "batchPlay");
     await turn();
     const answers = [];

@@ -76,6 +76,7 @@ class Layer {
     });
   }
   get kind() {
+    state.getters++;
     return this.#found.layer.kind;
   }
   get isBackgroundLayer() {
@@ -93,6 +94,7 @@ class Layer {
   }
 
   get visible() {
+    state.getters++;
     return this.#found.layer.isVisible;
   }
   set visible(isVisible) {
@@ -105,10 +107,12 @@ class Layer {
     return Boolean(this.#found.layer.isLocked);
   }
   get opacity() {
+    state.getters++;
     return this.#found.layer.opacity;
   }
 
   get blendMode() {
+    state.getters++;
     return this.#found.layer.blendMode;
   }
   set blendMode(blendMode) {

@@ -125,8 +125,50 @@ function exchange({ url, method, headers, body }, { shut, origin }) {
   });
 }
 
+/** Browser pages that panels can be opened in one after the other: to make a page takes longer than most scenarios. */
+export class Pages {
+  #browser;
+  #free = [];
+
+  /** @param {import("playwright-core").Browser} browser */
+  constructor(browser) {
+    this.#browser = browser;
+  }
+
+  /** @returns {Promise<HostPage>} one that no panel is open in */
+  async take() {
+    return this.#free.pop() || HostPage.make(this.#browser);
+  }
+
+  async giveBack(hostPage) {
+    await hostPage.leave();
+    this.#free.push(hostPage);
+  }
+}
+
+/** A page whose requests are answered by the panel that is open in it. */
+class HostPage {
+  /** what answers: {fetch, serve} */
+  current = null;
+
+  static async make(browser) {
+    const made = new HostPage();
+    const context = await browser.newContext({ deviceScaleFactor: 1 });
+    made.page = await context.newPage();
+    await made.page.exposeFunction("__hostFetch", (request) => made.current.fetch(request));
+    await made.page.route("**/*", (route) => made.current.serve(route));
+    return made;
+  }
+
+  async leave() {
+    await this.page.goto("about:blank");
+  }
+}
+
+let opened = 0;
+
 /**
- * @param {import("playwright-core").Browser} browser
+ * @param {Pages} pages
  * @param {object} options
  * @param {Record<string, number>} options.ports see `moved`
  * @param {number[]} [options.shut] ports that nobody listens on until the scenario takes them out of `connection.shut`
@@ -139,51 +181,78 @@ function exchange({ url, method, headers, body }, { shut, origin }) {
  * @param {object[]} [options.patches]
  * @param {(request: object) => Promise<void>} [options.onRequest] before each exchange
  */
-export async function openPanel(browser, options) {
-  const { ports, shut = [], token, origin, locale = "en_US", theme = "dark", patches = [] } = options;
+export async function openPanel(pages, options) {
+  const { ports, shut = [], origin, patches = [] } = options;
   const sources = panelSources(patches);
   sources["./server.js"] = moved(sources["./server.js"], ports);
-  const context = await browser.newContext({ viewport: options.viewport || { width: 270, height: 560 }, deviceScaleFactor: 1 });
-  const page = await context.newPage();
+  const before = firstScript(sources, options);
   const requests = [];
-  const connection = { shut: new Set(shut), origin };
-  await page.exposeFunction("__hostFetch", async (request) => {
-    const { pathname, port, searchParams } = new URL(request.url);
-    const record = {
-      method: request.method,
-      url: request.url,
-      path: pathname,
-      port,
-      query: Object.fromEntries(searchParams),
-      headers: request.headers,
-      bytes: Buffer.byteLength(request.body, "base64"),
-    };
-    requests.push(record);
-    if (options.onRequest) await options.onRequest(record);
-    const reply = await exchange(request, connection);
-    record.status = reply.status;
-    return reply;
-  });
   const strays = [];
-  await page.route("**/*", (route) => {
-    const url = new URL(route.request().url());
-    const name = url.pathname.slice(1);
-    if (url.origin !== ORIGIN) {
-      strays.push(url.href);
-      return route.abort();
-    }
-    try {
-      const source = sources[`./${name}`];
-      const body = source === undefined ? readFileSync(join(PANEL, name)) : source;
-      return route.fulfill({ body, contentType: TYPES[extname(name)], headers: { "Content-Security-Policy": POLICY } });
-    } catch {
-      return route.fulfill({ status: 404 });
-    }
-  });
-  if (options.withoutAbort) await page.addInitScript("delete window.AbortController;");
-  await page.addInitScript(`window.__theme = ${JSON.stringify(theme)};`);
-  await page.addInitScript(initScript(sources, ports, locale));
-  if (token) await page.addInitScript(`window.__host.storeToken(${JSON.stringify(token)});`);
+  const connection = { shut: new Set(shut), origin };
+  const hostPage = await pages.take();
+  const { page } = hostPage;
+  hostPage.current = {
+    async fetch(request) {
+      const { pathname, port, searchParams } = new URL(request.url);
+      const record = {
+        method: request.method,
+        url: request.url.replace(/^http:\/\/[^/]+/, ""),
+        path: pathname,
+        port,
+        query: Object.fromEntries(searchParams),
+        headers: request.headers,
+        bytes: Buffer.byteLength(request.body, "base64"),
+      };
+      requests.push(record);
+      if (options.onRequest) await options.onRequest(record);
+      const reply = await exchange(request, connection);
+      record.status = reply.status;
+      return reply;
+    },
+    serve(route) {
+      const url = new URL(route.request().url());
+      if (url.origin !== ORIGIN) {
+        strays.push(url.href);
+        return route.abort();
+      }
+      const body = fileOf(url.pathname.slice(1), sources, before);
+      if (body === null) return route.fulfill({ status: 404 });
+      const headers = { "Content-Security-Policy": POLICY };
+      return route.fulfill({ body, contentType: TYPES[extname(url.pathname)], headers });
+    },
+  };
+  await page.setViewportSize(options.viewport || { width: 270, height: 560 });
   await page.goto(`${ORIGIN}/index.html`);
-  return { page, requests, strays, connection, close: () => context.close() };
+  let isOpen = true;
+  const close = async () => {
+    if (isOpen) await pages.giveBack(hostPage);
+    isOpen = false;
+  };
+  return { page, requests, strays, connection, close };
+}
+
+const FIRST_SCRIPT = "host-before-the-panel.js";
+
+/** What the page is served: the panel's own files, and before them the host. */
+function fileOf(name, sources, before) {
+  if (name === FIRST_SCRIPT) return before;
+  if (sources[`./${name}`] !== undefined) return sources[`./${name}`];
+  try {
+    const file = readFileSync(join(PANEL, name));
+    return name.endsWith(".html") ? String(file).replace("<head>", `<head><script src="${FIRST_SCRIPT}"></script>`) : file;
+  } catch {
+    return null;
+  }
+}
+
+/** What an earlier panel of this page remembered is forgotten, but not what this one does when it is loaded anew. */
+function firstScript(sources, { ports, token, locale = "en_US", theme = "dark", withoutAbort = false }) {
+  opened++;
+  return [
+    `if (sessionStorage.getItem("panel") !== "${opened}") { localStorage.clear(); sessionStorage.setItem("panel", "${opened}"); }`,
+    withoutAbort ? "delete window.AbortController;" : "",
+    `window.__theme = ${JSON.stringify(theme)};`,
+    initScript(sources, ports, locale),
+    token ? `window.__host.storeToken(${JSON.stringify(token)});` : "",
+  ].join("\n");
 }

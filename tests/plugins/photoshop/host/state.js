@@ -28,6 +28,8 @@ const state = {
   /** whether a move lands one place too low, as is reported of moves between groups */
   movesWrongly: 0,
   isCrashed: false,
+  /** how often a property of a layer was asked for, each of which costs a call of the real host */
+  getters: 0,
   /** the foreground colour, once the panel has set one */
   foreground: null,
   /**
@@ -51,6 +53,8 @@ const state = {
     masksHideNothing: false,
     /** layers hold no metadata */
     metadataFails: false,
+    /** multiGet answers with an error descriptor */
+    multiGetFails: false,
     /** a change of mode loses what is no pixel layer, whatever was asked */
     convertLoses: false,
   },

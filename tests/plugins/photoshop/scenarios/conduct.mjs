@@ -128,6 +128,12 @@ export const conduct = {
         }),
       );
     assert.deepEqual(await chosen(), ["layer", "color", "0", ""]);
+    // What is picked and not saved yet stays, whatever is looked at again.
+    await panel.page.evaluate(() => document.getElementById("language").pick("de"));
+    await panel.press("selftest");
+    await panel.untilIdle();
+    await new Promise((resolve) => setTimeout(resolve, 2000));
+    assert.deepEqual(await chosen(), ["layer", "color", "0", "de"]);
     await panel.choose({ source: "visible", blend: "multiply" });
     // While they do not say what is chosen, what was remembered holds.
     await panel.page.evaluate(() => (document.getElementById("source").selectedIndex = -1));

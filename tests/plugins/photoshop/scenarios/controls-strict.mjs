@@ -56,6 +56,38 @@ export const strictControls = {
     patches: [{ file: "selftest.js", find: "if (!isSeen) throw", replace: "if (!isWritten) throw" }],
     fails: /did not match/,
   },
+  "asking about all layers at once": {
+    scenario: "hundreds of layers are asked about at once",
+    patches: [{ file: "layers.js", find: "if (Array.isArray(list)) return", replace: "if (!list) return" }],
+    fails: /properties were asked for/,
+  },
+  "refusing Quick Mask mode": {
+    scenario: "Quick Mask mode",
+    patches: [{ file: "plan.js", find: "if (document.quickMaskMode) throw", replace: "if (!document) throw" }],
+    fails: /did not match/,
+  },
+  "refusing a locked group": {
+    scenario: "a photograph in a locked group",
+    patches: [{ file: "plan.js", find: "if (locked) throw", replace: "if (locked === document) throw" }],
+    fails: /did not match/,
+  },
+  "refusing artboards": {
+    scenario: "artboards",
+    patches: [{ file: "plan.js", find: "  refuseArtboards(document, layer);\n", replace: "  void refuseArtboards;\n" }],
+    fails: /did not match/,
+  },
+  "rendering kinds that nobody knows": {
+    scenario: "a kind of layer that nobody knows yet",
+    patches: [
+      { file: "plan.js", find: "return ADJUSTMENT_KINDS.includes(layer.kind);", replace: "return !ADJUSTMENT_KINDS.includes(layer.kind) && layer.kind !== LayerKind.NORMAL;" },
+    ],
+    fails: /has no pixels of its own/,
+  },
+  "proposing everything visible": {
+    scenario: "an adjustment that is clipped to the photograph",
+    patches: [{ file: "plan.js", find: "return found ? found.name : null;", replace: "return found ? null : null;" }],
+    fails: /did not match/,
+  },
   "converting without merging": {
     scenario: "greyscale with adjustment and text layers",
     patches: [{ file: "layers.js", find: "      merge: false,\n", replace: "" }],

@@ -10,11 +10,13 @@ import { openPanel } from "../host/page.mjs";
 import { writePsd } from "./psd.mjs";
 
 const RUN_TIMEOUT_MS = 60000;
+const FIRST_LOOK_MS = 15;
+const SELDOM_LOOK_MS = 120;
 
 export class Kit {
   /**
    * @param {object} options
-   * @param {import("playwright-core").Browser} options.browser
+   * @param {import("../host/page.mjs").Pages} options.pages
    * @param {import("./server.mjs").Server} options.server
    * @param {Record<string, {width: number, height: number, data: Uint8Array}>} options.photographs
    * @param {string} options.folder for this scenario's evidence
@@ -34,7 +36,7 @@ export class Kit {
       patches: this.patches,
       ...options,
     };
-    const panel = new PanelDriver(await openPanel(this.browser, settings));
+    const panel = new PanelDriver(await openPanel(this.pages, settings));
     this.panels.push(panel);
     await panel.untilSettled();
     return panel;
@@ -48,7 +50,7 @@ export class Kit {
   }
 
   async close() {
-    for (const panel of this.panels) await panel.close();
+    for (const panel of this.panels.splice(0)) await panel.close();
   }
 
   /** Keep a document as PSD and as raw samples, with what the check needs to know. */
@@ -71,7 +73,7 @@ export class PanelDriver {
   async untilSettled() {
     const isSettled = () =>
       [...document.querySelectorAll("sp-dropdown")].every((dropdown) => dropdown.isSettled && dropdown.selectedIndex >= 0);
-    await this.page.waitForFunction(isSettled, undefined, { timeout: 10000 });
+    await this.until(() => this.page.evaluate(isSettled), "the choices in the dropdowns", 15000);
   }
 
   open(spec) {
@@ -114,14 +116,15 @@ export class PanelDriver {
   /** Wait until a condition in this process holds; a broken rule ends the waiting. */
   async until(condition, what, milliseconds = RUN_TIMEOUT_MS) {
     const end = Date.now() + milliseconds;
-    while (!(await condition())) {
+    // Looking costs the processor that others wait for: the longer it takes, the seldomer.
+    for (let wait = FIRST_LOOK_MS; !(await condition()); wait = Math.min(wait * 1.4, SELDOM_LOOK_MS)) {
       const { violations } = await this.report(false);
       if (violations.length) throw new assert.AssertionError({ message: `rules broken: ${violations.join("; ")}` });
       if (Date.now() > end)
         throw new assert.AssertionError({
           message: `waited in vain for ${what}; status: ${await this.text("status")}`,
         });
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      await new Promise((resolve) => setTimeout(resolve, wait));
     }
   }
 

@@ -7,7 +7,7 @@
 import { mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { halved } from "../documents.mjs";
-import { launchBrowser } from "../host/page.mjs";
+import { Pages, launchBrowser } from "../host/page.mjs";
 import { conduct } from "./conduct.mjs";
 import { controls } from "./controls.mjs";
 import { failures } from "./failures.mjs";
@@ -107,7 +107,7 @@ async function main(args) {
   const smallPhotographs = Object.fromEntries(
     Object.entries(photographs).map(([name, picture]) => [name, halved(picture)]),
   );
-  const real = { browser, server, photographs, whole: loadPhotographs(join(folder, "whole")), folder };
+  const real = { pages: new Pages(browser), server, photographs, whole: loadPhotographs(join(folder, "whole")), folder };
   const quick = { ...real, server: quickServer };
   const small = { ...quick, photographs: smallPhotographs };
   const surroundings = (name) => {

@@ -86,6 +86,22 @@ export const seen = {
     assert.doesNotMatch(await panel.text("status"), /The model saw the photograph alone/);
   },
 
+  async "hundreds of layers are asked about at once"(kit) {
+    for (const multiGetFails of [false, true]) {
+      const { width, height } = kit.photographs.girl;
+      const dots = Array.from({ length: 300 }, (_, i) => layerOf(`Dot ${i}`, plain(2, 2, [9, 9, 9, 255]), { left: i % 100, top: 3 }));
+      const panel = await kit.readyPanel();
+      await panel.artist("setRule", "multiGetFails", multiGetFails);
+      const id = await panel.open({ width, height, layers: [...dots, layerOf("Photograph", kit.photographs.girl)] });
+      await assertDone(panel, await panel.colorize({ source: "visible" }), id);
+      const { getters } = await panel.report();
+      // Where Photoshop does not know the question each layer is asked.
+      assert.ok(multiGetFails ? getters > 900 : getters < 40, `${getters} properties were asked for`);
+      await panel.close();
+    }
+    kit.panels = [];
+  },
+
   async "an adjustment that is clipped to the photograph"(kit) {
     const spec = simpleDocument(kit.photographs.girl);
     spec.layers.unshift({ name: "Curves 1", kind: "curves", flags: { isClipped: true } });

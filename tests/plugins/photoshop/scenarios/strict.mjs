@@ -83,6 +83,9 @@ export const strict = {
     const { panel, id } = await opened(kit, spec, { getFails: true });
     const document = await assertDone(panel, await panel.colorize(), id);
     assert.equal(colourLayer(document).isClipped, true, "clipped");
+    // Again: whether the empty layer of touch-ups has a mask it does not say either.
+    assert.match(await panel.colorize(), /^Done in /);
+    assert.deepEqual(names((await panel.orderlyReport()).documents[0].layers).slice(0, 1), [TOUCH_UPS]);
   },
 
   async "an unclipped result inside a clipping stack"(kit) {

@@ -190,6 +190,17 @@ export const touchUps = {
     assert.equal(asked.document.layers.length, before.layers.length + 1);
   },
 
+  async "strokes that are lifted are seen"(kit) {
+    const panel = await kit.readyPanel();
+    const id = await panel.open(simpleDocument(kit.photographs.girl));
+    const colours = colourLayer((await run(panel, id)).document);
+    await panel.artist("hideLayer", id, TOUCH_UPS);
+    await panel.artist("paint", id, colours.name, [RED]);
+    const { document } = await run(panel, id);
+    assertStroke(touchUpsOf(document), RED, "lifted");
+    assert.equal(layerNamed(document, TOUCH_UPS).isVisible, true, "not onto a hidden layer");
+  },
+
   async "touch-ups count as they are seen"(kit) {
     const photograph = kit.photographs.girl;
     const panel = await kit.readyPanel();

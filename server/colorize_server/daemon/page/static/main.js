@@ -14,6 +14,7 @@ const server = new Server()
 const desk = { photograph: null, colours: new Map(), strokes: [], undone: [], now: null, cross: null, project: null, limits: null }
 let layer, painter, planes
 let isAsking = false; let isStale = false; let frame = 0
+let isGivenAway = false // the key: another tab works with it
 let wait = () => {} // for a tab that has a key to hand over
 const view = new View($('stage'), $('paper'), () => { $('zoom').value = 100 * view.share })
 
@@ -339,7 +340,7 @@ function listenToOtherTabs () {
   let isWaiting = false
   channel.onmessage = ({ data }) => {
     if (data.is === 'opened' && desk.photograph && isWaiting) channel.postMessage({ is: 'waiting' })
-    if (data.is === 'waiting' && !desk.photograph && server.isOpen) { channel.postMessage({ is: 'key', key: server.key }); tell('connected') }
+    if (data.is === 'waiting' && !desk.photograph && server.isOpen) { channel.postMessage({ is: 'key', key: server.key }); isGivenAway = true; tell('connected') }
     if (data.is === 'key' && isWaiting) { isWaiting = false; server.take(data.key); tell('continued'); follows() }
   }
   if (server.isOpen) channel.postMessage({ is: 'opened' })
@@ -366,7 +367,7 @@ async function start () {
       button.addEventListener('click', () => { if (planes) saveAs(type).catch(report) })
       return button
     }))
-    if (painter instanceof FastPainter) tell(kept()?.strokes.length ? 'newer' : 'ready')
+    if (painter instanceof FastPainter && !isGivenAway) tell(kept()?.strokes.length ? 'newer' : 'ready')
   } catch (error) { report(error) }
 }
 

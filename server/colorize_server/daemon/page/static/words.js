@@ -63,7 +63,24 @@ const DE = {
   tooLarge: ({ mb }) => `Die Datei ist größer als die ${mb} MB, die der Server annimmt. Nehmen Sie ein kleineres Bild.`,
   noPlace: 'Es gibt keine Stelle mehr, die weit von Ihren Strichen entfernt ist.',
   slow: 'Dieser Browser hat kein WebGL 2: Das Bild folgt langsamer.',
-  stroke: ({ number }) => `Strich ${number}`
+  stroke: ({ number }) => `Strich ${number}`,
+  errors: {
+    page_key_wrong: 'Diese Seite ist nicht mehr mit dem Server verbunden. Rufen Sie „colorize-server open“ noch einmal auf; was Sie gemalt haben, bleibt in diesem Tab.',
+    page_code_wrong: 'Der Code dieser Seite wurde schon benutzt oder ist zu alt. Rufen Sie „colorize-server open“ noch einmal auf.',
+    unsupported_media_type: 'Das ist keine Bilddatei, die hier geöffnet werden kann. Nehmen Sie PNG, JPEG, TIFF oder WebP.',
+    damaged_picture: 'Die Datei ist beschädigt, abgeschnitten oder kein Bild, das gelesen werden kann.',
+    bad_body: 'Die Datei ist leer oder kam nicht ganz an.',
+    picture_too_large: 'Das Bild ist größer, als der Server annimmt. Verkleinern Sie es.',
+    body_too_large: 'Die Datei ist größer, als der Server annimmt. Nehmen Sie ein kleineres Bild.',
+    picture_too_small: 'Das Bild ist zu klein: Jede Seite braucht mindestens 8 Pixel.',
+    out_of_memory: 'Der Speicher reicht nicht. Schließen Sie andere Programme oder nehmen Sie ein kleineres Bild.',
+    queue_full: 'Der Server hat gerade zu viel zu tun. Versuchen Sie es gleich noch einmal.',
+    starting: 'Der Server lädt noch sein Modell. Versuchen Sie es gleich noch einmal.',
+    stopping: 'Der Server wird beendet. Starten Sie ihn neu; Ihre Striche bleiben hier.',
+    no_suggestions: 'Dieses Modell schlägt keine Farben vor.',
+    bad_hints: 'Die Striche konnten nicht gelesen werden.',
+    deadline_exceeded: 'Das Bild hat zu lange gebraucht. Versuchen Sie es noch einmal oder nehmen Sie ein kleineres.'
+  }
 }
 
 export const LANGUAGES = { en: EN, de: DE }

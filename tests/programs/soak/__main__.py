@@ -21,7 +21,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="soak", description=__doc__)
     parser.add_argument("--short", action="store_true", help="minutes instead of most of an hour")
     parser.add_argument("--only", choices=SECTIONS, nargs="+", default=SECTIONS)
-    parser.add_argument("--output", type=Path, default=Path(__file__).parents[1] / "bench-results" / "soak.json")
+    parser.add_argument("--output", type=Path, default=Path(__file__).parents[3] / "bench-results" / "soak.json")
     parser.add_argument(
         "--budget", type=float, default=3600.0, metavar="SECONDS", help="longest time for the long fuzz"
     )

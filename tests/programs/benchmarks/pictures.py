@@ -14,8 +14,8 @@ from PIL import Image
 
 from benchmarks.bilinear import bilinear_chroma
 
-PHOTOGRAPHS = Path(__file__).parents[1] / "tests" / "photographs"
-TARGET = Path(__file__).parents[1] / "server" / "pictures"
+PHOTOGRAPHS = Path(__file__).parents[2] / "photographs"
+TARGET = Path(__file__).parents[3] / "server" / "pictures"
 SHOWN = ("migrant-mother-1936.jpg", "girl-1870.jpg", "walt-whitman-1880s.jpg")
 HEIGHT = 420
 EDGES_OF = "walt-whitman-1880s.jpg"

@@ -11,7 +11,7 @@ from typing import Any
 
 import coverage
 
-PACKAGE = Path(__file__).parents[1] / "server" / "colorize_server"
+PACKAGE = Path(__file__).parents[3] / "server" / "colorize_server"
 MODULES = tuple(
     str(PACKAGE / name)
     for name in (

@@ -4,7 +4,7 @@ The server here answers at once with a picture that was made before, so that wha
 pixels, sending them, receiving the colour and inserting the layer.  The same call on a tiny picture gives what does not
 depend on pixels (GIMP starting the plug-in's process); it is taken off, and reported.
 
-    python benchmarks/gimp.py        prints the section of ``make bench`` as JSON
+    python tests/programs/benchmarks/gimp.py        prints the section of ``make bench`` as JSON
 """
 
 import json
@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "plugins" / "gimp"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "plugins" / "gimp"))
 
 import faults
 import numpy as np

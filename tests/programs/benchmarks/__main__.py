@@ -9,13 +9,16 @@ import importlib.metadata
 import json
 import os
 import platform
+import re
 import time
 from pathlib import Path
 from typing import Any
 
+from colorize_server.model import load_model, shipped_model_path
+
 from benchmarks.section import measure_apart
 
-SECTIONS = ("startup", "picture", "memory", "backends", "training", "gimp")
+SECTIONS = ("startup", "picture", "memory", "archive", "backends", "training", "gimp", "page")
 """Modules of this folder.  A section that cannot run here says why in ``skipped`` (gimp: no GIMP root folder)."""
 PACKAGES = ("numpy", "aiohttp", "pillow", "onnxruntime", "opencv-python-headless", "torch", "openvino")
 
@@ -40,6 +43,7 @@ def machine() -> dict[str, Any]:
         "cores": os.cpu_count(),
         "system": platform.platform(),
         "python": platform.python_version(),
+        "model": load_model(shipped_model_path()).card.version,
         "packages": versions,
         "load_before": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
     }
@@ -48,6 +52,24 @@ def machine() -> dict[str, Any]:
 def met(value: float, relation: str, limit: float) -> bool:
     """Return whether a bar is met."""
     return value <= limit if relation == "<=" else value >= limit
+
+
+def escaped(text: str) -> str:
+    """Return text with the characters that mean something in Markdown's tables escaped."""
+    return re.sub(r"([*|])", r"\\\1", text)
+
+
+def table(results: dict[str, Any]) -> str:
+    """Return what was measured and its bars as a table for README.md, with what it was measured on."""
+    words = {"<=": "at most", ">=": "at least"}
+    rows = [
+        f"| {escaped(bar)} | {value:.3g} | {words[relation]} {limit:g} |"
+        for section in results["sections"].values()
+        for bar, (value, relation, limit) in section.get("bars", {}).items()
+    ]
+    on = results["machine"]
+    note = f"*{on['cores']} cores ({on['processor']}), model {on['model']}: ratios of one run, not times to expect.*"
+    return "\n".join(["| what | measured | bar |", "|---|---|---|", *rows, "", note, ""])
 
 
 def main() -> int:
@@ -74,7 +96,8 @@ def main() -> int:
             print(f"  {'ok    ' if ok else 'MISSED'} {bar}: {value:.3g} {relation} {limit:g}")
     args.output.parent.mkdir(parents=True, exist_ok=True)
     args.output.write_text(json.dumps(results, indent=1) + "\n")
-    print(f"\n{args.output} written; {missed} bar(s) missed")
+    args.output.with_suffix(".md").write_text(table(results))
+    print(f"\n{args.output} and its table (.md) written; {missed} bar(s) missed")
     return 1 if missed else 0
 
 

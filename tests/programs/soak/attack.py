@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-sys.path.append(str(Path(__file__).parents[1] / "tests" / "fixtures"))
+sys.path.append(str(Path(__file__).parents[2] / "fixtures"))
 
 from attacks import ATTACKS, check_answer
 
