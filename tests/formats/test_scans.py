@@ -324,6 +324,14 @@ def test_a_png_with_a_bad_checksum_of_its_pixels_is_refused() -> None:
         decode_picture(bytes(data))
 
 
+def test_a_png_whose_end_was_recovered_as_zeros_is_refused() -> None:
+    noise = np.random.default_rng(1).integers(0, 256, (48, 64, 3), dtype=np.uint8)
+    data = bytearray(saved(Image.fromarray(noise).resize((96, 72)), "PNG"))
+    data[len(data) // 2 :] = bytes(len(data) - len(data) // 2)
+    with pytest.raises(PictureError, match="damaged or cut off"):
+        decode_picture(bytes(data))
+
+
 def interlaced(pixels: np.ndarray) -> bytes:
     """Write a PNG of 16 bits in Adam7's seven passes (PNG, 8.2), without filters."""
     height, width, channels = pixels.shape

@@ -10,6 +10,7 @@ import imagecodecs
 import numpy as np
 
 from ..color.rgb import BT709_PRIMARIES, D65, LINEAR_CURVE, SRGB_CURVE, RgbSpace, TransferCurve, gamma_curve, space_of
+from ..errors import PictureError
 from ..picture.photograph import Photograph, Pixels
 from .limits import PictureLimits, unsupported
 from .meaning import as_channels, photograph_of, upright, with_keyed_alpha
@@ -87,14 +88,19 @@ def _chunks(data: bytes) -> Iterator[_Chunk]:
 
 
 def _without_damaged_ancillary(data: bytes) -> tuple[bytes, set[str]]:
-    """Leave out ancillary chunks whose checksum is wrong, as libpng does; the kinds of these are returned as well."""
+    """Leave out ancillary chunks whose checksum is wrong, as libpng does; the kinds of these are returned as well.
+
+    Raises:
+        PictureError: the checksum of the pixels, or of what they need, is wrong (Pillow does not look at it).
+    """
     kept, lost = [_SIGNATURE], set()
     for chunk in _chunks(data):
-        is_ancillary = bool(chunk.kind[:1].islower())
-        if is_ancillary and zlib.crc32(chunk.whole[4:-4]) != int.from_bytes(chunk.whole[-4:], "big"):
+        if zlib.crc32(chunk.whole[4:-4]) == int.from_bytes(chunk.whole[-4:], "big"):
+            kept.append(chunk.whole)
+        elif chunk.kind[:1].islower():
             lost.add(chunk.kind.decode("latin-1"))
         else:
-            kept.append(chunk.whole)
+            raise PictureError("The PNG picture is damaged or cut off.", "Copy it again from its source.")
     return (b"".join(kept), lost) if lost else (data, lost)
 
 
