@@ -66,7 +66,7 @@ def test_one_failure_does_not_stop_the_others(run, tmp_path: Path, photo: Path, 
     assert files(tmp_path / "out") == ["abe.colour.png"]
     for line in (
         f"{bad}: The file is empty.",
-        f"{small}: The picture is only 30 x 5 pixels.",
+        f"{small}: A picture of 30 by 5 pixels is too small",
         f"{tmp_path / 'missing.jpg'}: It cannot be read: No such file or directory.",
         "3 of 4 failed.",
     ):

@@ -15,6 +15,7 @@ SCRIPTS = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text
 FIRST_IMPORTS = {
     "colorize": "numpy",
     "colorize-server": "platformdirs",
+    "colorize-archive": "numpy",
     "trt-build": "platformdirs",
     "colorize-train": "argparse",
 }

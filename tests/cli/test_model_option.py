@@ -92,7 +92,7 @@ def test_a_file_is_kept_and_found_by_its_name(own: Path, tmp_path: Path, tiny_mo
     assert serve.main(["model", "list"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("  aunt-ida: tiny 1 (")
-    assert lines[1].startswith("  colorize-base: colorize-base 1.")
+    assert lines[1].startswith("  colorize-base: colorize-base ")
     assert lines[2].startswith("* uncle-bob: tiny 1 (")
 
 

@@ -35,6 +35,7 @@ NEEDED_PACKAGES: Final = (
     "onnx",
     "tifffile",
     "imagecodecs",
+    "lxml",
     "platformdirs",
     "psutil",
     "tqdm",
