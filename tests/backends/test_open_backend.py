@@ -86,7 +86,7 @@ def test_with_a_gpu_each_refusal_is_listed_with_its_own_reason(tiny: Model, monk
 def test_auto_takes_the_first_that_opens(tiny: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[tuple[str, int, bool]] = []
 
-    def fake_open(name: str, model: Model, device: int, *, require_gpu: bool) -> Any:
+    def fake_open(name: str, model: Model, device: int, *, require_gpu: bool, threads: int | None) -> Any:
         opened.append((name, device, require_gpu))
         if name == "tensorrt-rtx":
             raise BackendError("It is too old.", "Buy another.")
