@@ -241,6 +241,26 @@ def check_body_bytes(n_bytes: int, limits: Limits) -> None:
         )
 
 
+def media_type(request: web.Request) -> str:
+    """Return a body's media type, in lower case and without its parameters; empty for none."""
+    return request.headers.get("Content-Type", "").split(";")[0].strip().lower()
+
+
+def check_encoding(request: web.Request) -> None:
+    """Refuse a body that is compressed.
+
+    Raises:
+        PictureError: if it is.
+    """
+    if request.headers.getall("Content-Encoding", ["identity"]) != ["identity"]:
+        raise PictureError(
+            "A compressed body cannot be used.",
+            "Send the picture as it is, without Content-Encoding.",
+            code="unsupported_media_type",
+            status=415,
+        )
+
+
 def _part_kind(part: object, seen: Collection[str]) -> tuple[str, str]:
     """Return the name and media type of a part, which must be one of ours and come once."""
     if not isinstance(part, BodyPartReader):

@@ -3,39 +3,34 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator
-from dataclasses import replace
 from typing import Any, Final
 
 from aiohttp import web
 
 from .. import PRODUCT, __version__
-from ..errors import BadRequestError, ColorizeError, NoSuggestionsError, PictureError, RefusedError
+from ..errors import BadRequestError, NoSuggestionsError, RefusedError
 from ..inference.task import Task
 from ..media_types import JSON
+from ..settings import Limits
 from .access import proof_of
 from .answers import send_result
-from .body import BodyReader, check_body_bytes
+from .body import check_encoding, media_type
+from .exchange import exchange, received
 from .failures import HEADERS
 from .jobs import expired_error
-from .keys import ACCESS, CLIENT, INFERENCE, JOBS, MEMORY, SCHEDULER, SETTINGS, SHUTDOWN
+from .keys import ACCESS, INFERENCE, JOBS, SCHEDULER, SETTINGS, SHUTDOWN
 from .openapi import openapi_document
 from .parameters import (
     MAX_WAIT_S,
     PLACE,
-    answer_type,
     single_values,
     suggestions_task,
     task_from_query,
     touch_ups_task,
 )
-from .work import State, Work
+from .work import State
 
 PROTOCOL: Final = 1
-RECIPE_BYTES: Final = 4 << 20
-"""Room that is kept for a recipe's chroma."""
-SUGGESTIONS_BYTES: Final = 64 << 10
-"""Room that is kept for suggestions; those of 16 places take 12 kB."""
 FEATURES: Final = ("recipe", "touchups", "provenance", "layers")
 """What version 1 has learned since its first server, which names none."""
 
@@ -48,6 +43,11 @@ def answer_json(members: dict[str, Any], status: int = 200, **headers: str) -> w
         content_type=JSON,
         headers={**HEADERS, **headers},
     )
+
+
+def told_limits(limits: Limits) -> dict[str, int]:
+    """Return the limits that a client has to know before it sends a picture."""
+    return {name: getattr(limits, name) for name in ("max_body_bytes", "max_pixels", "max_side")}
 
 
 async def health(request: web.Request) -> web.Response:
@@ -81,11 +81,7 @@ async def health(request: web.Request) -> web.Response:
             "running": scheduler.running,
             "limit": settings.limits.max_waiting,
         },
-        "limits": {
-            "max_body_bytes": settings.limits.max_body_bytes,
-            "max_pixels": settings.limits.max_pixels,
-            "max_side": settings.limits.max_side,
-        },
+        "limits": told_limits(settings.limits),
     }
     if inference.failure is not None:
         members["error"] = inference.failure.as_dict()
@@ -97,46 +93,25 @@ async def health(request: web.Request) -> web.Response:
 
 async def colorize(request: web.Request) -> web.StreamResponse:
     """Colorize a picture in one exchange; a client that goes away takes its work with it."""
-    return await _exchange(request, _task(request))
+    return await exchange(request, _task(request))
 
 
 async def suggest(request: web.Request) -> web.StreamResponse:
     """Tell which colours places of a picture may have."""
-    return await _exchange(request, _suggestions(request))
+    return await exchange(request, _suggestions(request))
 
 
 async def touchups(request: web.Request) -> web.StreamResponse:
     """Find what was painted on a layer of colour."""
-    _check_encoding(request)
-    task = touch_ups_task(list(request.query.items()), _media_type(request), request.app[SETTINGS].limits)
-    return await _exchange(request, task)
-
-
-async def _exchange(request: web.Request, task: Task) -> web.StreamResponse:
-    scheduler = request.app[SCHEDULER]
-    async with _received(request, task) as work:
-        try:
-            with scheduler.answering():
-                return await _answer(request, work)
-        finally:
-            scheduler.cancel(work)
-            work.drop()
-
-
-async def _answer(request: web.Request, work: Work) -> web.StreamResponse:
-    await work.finished()
-    if work.error is not None:
-        raise work.error
-    info = request.app[INFERENCE].info
-    if work.state is not State.DONE or info is None:
-        raise ColorizeError("The work was cancelled.", "Send the picture again.", code="stopping", status=503)
-    return await send_result(request, work, info, request.app[SETTINGS].limits)
+    check_encoding(request)
+    task = touch_ups_task(list(request.query.items()), media_type(request), request.app[SETTINGS].limits)
+    return await exchange(request, task)
 
 
 async def create_job(request: web.Request) -> web.Response:
     """Take a picture; its client asks for the result later."""
     task = _suggestions(request) if PLACE in request.query else _task(request)
-    async with _received(request, task) as work:
+    async with received(request, task) as work:
         request.app[JOBS].add(work)
     return answer_json(work.as_members(), 202, Location=f"/v1/jobs/{work.id}")
 
@@ -203,39 +178,12 @@ def _wait(text: str) -> float:
     return seconds
 
 
-@contextlib.asynccontextmanager
-async def _received(request: web.Request, task: Task) -> AsyncIterator[Work]:
-    """Receive a picture and queue its work; yields the work."""
-    scheduler, limits = request.app[SCHEDULER], request.app[SETTINGS].limits
-    check_body_bytes(request.content_length or 0, limits)
-    work = Work(request[CLIENT], task, request.app[MEMORY])
-    try:
-        async with scheduler.admitted(work.client):
-            if task.raw is not None:
-                extra_bytes = task.raw.width * task.raw.height if task.wants_doubt else 0
-                # A recipe takes its strokes with it, packed; at the very worst they are as long as they came.
-                extra_bytes += RECIPE_BYTES + task.raw.body_bytes - task.raw.picture_bytes if task.wants_recipe else 0
-                work.hold(SUGGESTIONS_BYTES if task.places else task.raw.answer_bytes + extra_bytes)
-            body = await BodyReader(request, limits, work).read(task)
-            work.inputs = body.buffers
-            if task.raw is None:
-                accept = request.headers.get("Accept", "")
-                chosen = task.answer_type if task.places else answer_type(body.media_type, accept)
-                work.task = replace(task, media_type=body.media_type, answer_type=chosen)
-            scheduler.submit(work)
-    except BaseException:
-        scheduler.cancel(work)
-        work.close_inputs()
-        raise
-    yield work
-
-
 def _task(request: web.Request) -> Task:
-    _check_encoding(request)
+    check_encoding(request)
     info = request.app[INFERENCE].info
     return task_from_query(
         list(request.query.items()),
-        _media_type(request),
+        media_type(request),
         request.headers.get("Accept", ""),
         request.app[SETTINGS].limits,
         [] if info is None else info.sizes,
@@ -243,23 +191,9 @@ def _task(request: web.Request) -> Task:
 
 
 def _suggestions(request: web.Request) -> Task:
-    _check_encoding(request)
-    task = suggestions_task(list(request.query.items()), _media_type(request), request.app[SETTINGS].limits)
+    check_encoding(request)
+    task = suggestions_task(list(request.query.items()), media_type(request), request.app[SETTINGS].limits)
     info = request.app[INFERENCE].info
     if info is not None and not info.suggests_colours:
         raise NoSuggestionsError.of_model(f"{info.model['name']} {info.model['version']}")
     return task
-
-
-def _media_type(request: web.Request) -> str:
-    return request.headers.get("Content-Type", "").split(";")[0].strip().lower()
-
-
-def _check_encoding(request: web.Request) -> None:
-    if request.headers.getall("Content-Encoding", ["identity"]) != ["identity"]:
-        raise PictureError(
-            "A compressed body cannot be used.",
-            "Send the picture as it is, without Content-Encoding.",
-            code="unsupported_media_type",
-            status=415,
-        )

@@ -7,7 +7,7 @@ from aiohttp import web
 from .. import __version__
 from ..errors import BusyError, PictureError
 from ..media_types import XMP
-from .body import read_short
+from .body import media_type, read_short
 from .failures import HEADERS
 from .keys import INFERENCE, SETTINGS
 from .parameters import record_settings
@@ -16,8 +16,7 @@ from .parameters import record_settings
 async def provenance(request: web.Request) -> web.Response:
     """Put the record of a run into a packet, or into a new one if none comes."""
     settings, with_hints = record_settings(list(request.query.items()))
-    media_type = request.headers.get("Content-Type", "").split(";")[0].strip().lower()
-    if media_type != XMP or request.headers.getall("Content-Encoding", ["identity"]) != ["identity"]:
+    if media_type(request) != XMP or request.headers.getall("Content-Encoding", ["identity"]) != ["identity"]:
         raise PictureError(
             "The record of a picture is neither XMP nor empty.",
             f"Send it as {XMP}, or nothing under that type.",

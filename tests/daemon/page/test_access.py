@@ -141,6 +141,28 @@ async def test_words_that_are_none_are_refused(page_rig: Rig, body: bytes) -> No
     assert answer.status == 400
 
 
+async def test_words_may_come_in_pieces(page_rig: Rig) -> None:
+    body = json.dumps({"code": await new_code(page_rig)}).encode()
+    head = "".join(f"{name}: {value}\r\n" for name, value in own_headers(page_rig).items())
+    reader, writer = await asyncio.open_connection("127.0.0.1", page_rig.port)
+    lines = (
+        f"POST /v1/page/key HTTP/1.1\r\nHost: 127.0.0.1:{page_rig.port}\r\n{head}Content-Length: {len(body)}\r\n\r\n"
+    )
+    writer.write(lines.encode() + body[:10])
+    await writer.drain()
+    await asyncio.sleep(0.2)
+    writer.write(body[10:])
+    assert b" 200 " in await reader.readline()
+    writer.close()
+    await writer.wait_closed()
+
+
+async def test_a_compressed_photograph_is_refused(page_rig: Rig) -> None:
+    key = await new_key(page_rig)
+    answer = await ask(page_rig, "photograph", key, png(), Content_Type="image/png", Content_Encoding="gzip")
+    assert answer.code == "unsupported_media_type"
+
+
 async def test_the_files_are_for_a_person_and_for_the_page(page_rig: Rig) -> None:
     for headers in ({}, {"Sec-Fetch-Site": "none"}, {"Sec-Fetch-Site": "same-origin"}, NAVIGATION):
         answer = await page_rig.ask("GET", "/", None, headers, token=None)

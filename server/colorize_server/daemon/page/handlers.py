@@ -2,23 +2,22 @@
 
 import contextlib
 import json
-from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
 from aiohttp import web
 
-from ...errors import BadRequestError, ColorizeError, PictureError, RefusedError
+from ...errors import BadRequestError, PictureError, RefusedError
 from ...inference.memory import SharedBuffer
 from ...inference.task import PageStep, Task
 from ...media_types import ENCODED, JSON, PNG, PSD, RAW, TIFF
 from ...picture.options import SATURATION_RANGE, Options, Output
 from ...picture.proof import packed, unpacked
 from ..access import check_nonce
-from ..answers import send_result
-from ..body import BodyReader, check_body_bytes
-from ..handlers import answer_json
-from ..keys import ACCESS, CLIENT, INFERENCE, MEMORY, PAGE_KEYS, PAGE_SESSION, SCHEDULER, SETTINGS
+from ..body import check_encoding, media_type, read_short
+from ..exchange import answer, done, under_way
+from ..handlers import answer_json, told_limits
+from ..keys import ACCESS, INFERENCE, PAGE_KEYS, PAGE_SESSION, SCHEDULER, SETTINGS
 from ..parameters import number, one_of, place, single_values
 from ..work import State, Work
 from .access import wrong_key
@@ -61,14 +60,10 @@ async def proof(request: web.Request) -> web.Response:
 
 async def about(request: web.Request) -> web.Response:
     """Tell the page what it needs to know of the daemon."""
-    limits, info = request.app[SETTINGS].limits, request.app[INFERENCE].info
+    info = request.app[INFERENCE].info
     return answer_json(
         {
-            "limits": {
-                "max_body_bytes": limits.max_body_bytes,
-                "max_pixels": limits.max_pixels,
-                "max_side": limits.max_side,
-            },
+            "limits": told_limits(request.app[SETTINGS].limits),
             "exports": list(EXPORTS),
             "suggests": info is not None and info.suggests_colours,
             "model": None if info is None else {name: info.model[name] for name in ("name", "version")},
@@ -79,8 +74,9 @@ async def about(request: web.Request) -> web.Response:
 async def photograph(request: web.Request) -> web.StreamResponse:
     """Open a photograph, and answer with its proof and first colours."""
     single_values(list(request.query.items()), ())
-    media_type = request.headers.get("Content-Type", "").split(";")[0].strip().lower()
-    if media_type not in ENCODED:
+    check_encoding(request)
+    kind = media_type(request)
+    if kind not in ENCODED:
         raise PictureError(
             "This is not a picture that can be opened here.",
             "Open a PNG, JPEG, TIFF or WebP file.",
@@ -91,10 +87,10 @@ async def photograph(request: web.Request) -> web.StreamResponse:
     session.let_go()
     kept: list[SharedBuffer] = []
     try:
-        async with _queued(request, _task(request, PageStep.OPEN, media_type), kept=kept) as work:
-            await _finished(work)
-            session.hold(OpenPhotograph(kept.pop(), media_type, _low(work)))
-            return await _send(request, work)
+        async with under_way(request, _task(request, PageStep.OPEN, kind), kept=kept) as work:
+            await done(work)
+            session.hold(OpenPhotograph(kept.pop(), kind, _low(work)))
+            return await answer(request, work)
     finally:
         for buffer in kept:
             buffer.close()
@@ -107,10 +103,12 @@ async def colours(request: web.Request) -> web.StreamResponse:
     if session.reaction is not None and session.reaction.state is State.QUEUED:
         request.app[SCHEDULER].cancel(session.reaction)
     low = session.opened().low
-    async with _queued(request, _task(request, PageStep.COLOURS), [low]) as work:
+    async with _with_strokes(request, _task(request, PageStep.COLOURS), low) as work:
         session.reaction = work
-        await _finished(work)
-        return await _send(request, work)
+        await done(
+            work, RefusedError("A newer stroke took its place.", "Nothing is lost.", code="superseded", status=409)
+        )
+        return await answer(request, work)
 
 
 async def suggest(request: web.Request) -> web.StreamResponse:
@@ -118,9 +116,9 @@ async def suggest(request: web.Request) -> web.StreamResponse:
     at = place(single_values(list(request.query.items()), ("at",)).get("at", ""))
     low = request[PAGE_SESSION].opened().low
     task = replace(_task(request, PageStep.SUGGEST), places=(at,), answer_type=JSON)
-    async with _queued(request, task, [low]) as work:
-        await _finished(work)
-        return await _send(request, work)
+    async with _with_strokes(request, task, low) as work:
+        await done(work)
+        return await answer(request, work)
 
 
 async def export(request: web.Request) -> web.StreamResponse:
@@ -135,9 +133,9 @@ async def export(request: web.Request) -> web.StreamResponse:
         wants_doubt=chosen == PSD,  # a hidden layer of it, beside the one of the strokes
         answer_type=chosen,
     )
-    async with _queued(request, task, [opened.encoded.view]) as work:
-        await _finished(work)
-        return await _send(request, work)
+    async with _with_strokes(request, task, opened.encoded.view) as work:
+        await done(work)
+        return await answer(request, work)
 
 
 async def close(request: web.Request) -> web.Response:
@@ -161,50 +159,12 @@ def _task(request: web.Request, step: PageStep, media_type: str = RAW) -> Task:
     )
 
 
-@contextlib.asynccontextmanager
-async def _queued(
-    request: web.Request, task: Task, before: Sequence[bytes | memoryview] = (), kept: list[SharedBuffer] | None = None
-) -> AsyncIterator[Work]:
-    """Receive a body and queue its work; yields the work.
-
-    Args:
-        request: whose body it is.
-        task: what is asked for.
-        before: inputs that are here already; copied, and put in front of the body.
-        kept: gets a copy of the body; the caller's to close.
-    """
-    scheduler, limits = request.app[SCHEDULER], request.app[SETTINGS].limits
-    if task.page is not PageStep.OPEN:
-        limits = replace(limits, max_body_bytes=MAX_STROKES_BYTES)
-    check_body_bytes(request.content_length or 0, limits)
-    work = Work(request[CLIENT], task, request.app[MEMORY])
-    try:
-        async with scheduler.admitted(work.client):
-            for held in before:
-                work.hold(len(held))
-                work.inputs.append(SharedBuffer.of(held))
-            work.inputs += (await BodyReader(request, limits, work).read(task)).buffers
-            if kept is not None:
-                kept.append(SharedBuffer.of(work.inputs[-1].view))
-            scheduler.submit(work)
-    except BaseException:
-        scheduler.cancel(work)
-        work.close_inputs()
-        raise
-    try:
-        with scheduler.answering():
-            yield work
-    finally:
-        scheduler.cancel(work)
-        work.drop()
-
-
-async def _finished(work: Work) -> None:
-    await work.finished()
-    if work.error is not None:
-        raise work.error
-    if work.state is not State.DONE:
-        raise RefusedError("A newer stroke took its place.", "Nothing is lost.", code="superseded", status=409)
+def _with_strokes(
+    request: web.Request, task: Task, before: bytes | memoryview
+) -> contextlib.AbstractAsyncContextManager[Work]:
+    """Receive strokes for what is here already, and queue the work."""
+    limits = replace(request.app[SETTINGS].limits, max_body_bytes=MAX_STROKES_BYTES)
+    return under_way(request, task, limits=limits, before=[before])
 
 
 def _low(work: Work) -> bytes:
@@ -219,19 +179,11 @@ def _low(work: Work) -> bytes:
         work.close_output()
 
 
-async def _send(request: web.Request, work: Work) -> web.StreamResponse:
-    info = request.app[INFERENCE].info
-    if info is None:
-        raise ColorizeError("The server is being stopped.", "Start it again.", code="stopping", status=503)
-    return await send_result(request, work, info, request.app[SETTINGS].limits)
-
-
 async def _words(request: web.Request, names: tuple[str, ...]) -> dict[str, str]:
     """Read a small JSON object of strings."""
+    body = await read_short(request, request.app[SETTINGS].limits, _MAX_WORDS_BYTES)
     try:
-        if (request.content_length or 0) > _MAX_WORDS_BYTES:
-            raise ValueError
-        members: Any = json.loads(await request.content.read(_MAX_WORDS_BYTES))
+        members: Any = json.loads(body)
         if not isinstance(members, dict) or set(members) != set(names):
             raise ValueError
         if not all(isinstance(value, str) for value in members.values()):
