@@ -10,13 +10,11 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from ..errors import BadRequestError, RefusedError
-from ..installation.probe import health_proof, local_address
+from ..installation.probe import CLIENT_HEADER, TOKEN_HEADER, health_proof, local_address
 from .keys import ACCESS, ACTIVITY, CLIENT, PAGE_KEYS, PAGE_SESSION, Access
 from .page.access import WITHOUT_KEY, check_file, check_route, is_file, is_route, page_key, wrong_key
 
 HEALTH_PATH: Final = "/v1/health"
-TOKEN_HEADER: Final = "X-Colorize-Token"  # noqa: S105 - the header's name
-CLIENT_HEADER: Final = "X-Colorize-Client"
 CLIENT_PATTERN: Final = re.compile(r"[A-Za-z0-9._/-]{1,64}", re.ASCII)
 NONCE_PATTERN: Final = re.compile(r"[0-9A-Fa-f]{16,128}", re.ASCII)
 _LOOPBACK_NAMES: Final = ("127.0.0.1", "localhost", "[::1]")

@@ -5,10 +5,11 @@ from typing import Any, Final
 
 from .. import PRODUCT, __version__
 from ..contract import SUGGESTIONS
+from ..installation.probe import CLIENT_HEADER, TOKEN_HEADER
 from ..media_types import ENCODED, JSON, MULTIPART, PNG, PSD, RAW, TIFF, XMP
 from ..picture.options import MIN_SIDE, MOST_PLACES, PROFILES, SATURATION_RANGE, Blend, Host, Output
 from ..settings import Limits
-from .access import CLIENT_HEADER, CLIENT_PATTERN, NONCE_PATTERN, TOKEN_HEADER
+from .access import CLIENT_PATTERN, NONCE_PATTERN
 from .parameters import MAX_WAIT_S, PLACE
 from .work import State
 

@@ -139,8 +139,7 @@ class PictureWorker:
 
         began = time.perf_counter()
         strokes = lift(laid, painted, control)
-        buffer = SharedBuffer.create(strokes.nbytes)
-        buffer.view[:] = strokes.reshape(-1).data
+        buffer = SharedBuffer.of(strokes.reshape(-1).data)
         answer = Answer(
             width=raw.width,
             height=raw.height,
@@ -163,16 +162,14 @@ class PictureWorker:
         places, timings = self._colorizer.suggest(photograph, task.places, hints=hints, control=control)
         card = self._model.card
         members = {"model": f"{card.name} {card.version}", "places": as_members(places)}
-        content = json.dumps(members).encode()
-        buffer = SharedBuffer.create(len(content))
-        buffer.view[:] = content
+        buffer = SharedBuffer.of(json.dumps(members).encode())
         answer = Answer(
             width=photograph.width,
             height=photograph.height,
             channels=0,
             depth=0,
             size=card.default_size,
-            picture_bytes=len(content),
+            picture_bytes=buffer.n_bytes,
             doubt_bytes=0,
             timings_ms={"decode": decode_ms, "network": timings.network_ms, "picture": timings.picture_ms},
         )

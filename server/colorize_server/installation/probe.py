@@ -15,6 +15,8 @@ from .. import PRODUCT
 from ..settings import DEFAULT_HOST, OUR_PORTS
 from .state import DaemonState, StateFolder
 
+TOKEN_HEADER: Final = "X-Colorize-Token"  # noqa: S105 - the header's name
+CLIENT_HEADER: Final = "X-Colorize-Client"
 _MAX_ANSWER_BYTES: Final = 1 << 20
 
 
@@ -123,8 +125,7 @@ def ask_to_stop(state: DaemonState) -> None:
     Raises:
         OSError: if it cannot be reached any more.
     """
-    headers = {"X-Colorize-Token": state.token, "X-Colorize-Client": "command-line"}
-    _exchange(local_address(state.host), state.port, "POST", "/v1/shutdown", headers, 10.0)
+    _tell(state, "/v1/shutdown")
 
 
 def ask_for_page_code(state: DaemonState) -> str:
@@ -134,8 +135,12 @@ def ask_for_page_code(state: DaemonState) -> str:
         OSError: if it cannot be reached any more.
         ValueError, KeyError: if it does not answer with a code.
     """
-    headers = {"X-Colorize-Token": state.token, "X-Colorize-Client": "command-line"}
-    return str(_exchange(local_address(state.host), state.port, "POST", "/v1/pages", headers, 10.0)["code"])
+    return str(_tell(state, "/v1/pages")["code"])
+
+
+def _tell(state: DaemonState, target: str) -> dict[str, Any]:
+    headers = {TOKEN_HEADER: state.token, CLIENT_HEADER: "command-line"}
+    return _exchange(local_address(state.host), state.port, "POST", target, headers, 10.0)
 
 
 def local_address(host: str) -> str:

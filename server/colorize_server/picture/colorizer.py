@@ -169,11 +169,11 @@ class Colorizer:
         padded_chroma, padded_doubt = self._backend.run(asked.luminance, asked.network_hints)
         network_ms = 1000 * (time.perf_counter() - began)
         control.check()
-        h, w = asked.lightness.shape
+        h, w = seen.lightness.shape
         chroma = quantized(padded_chroma[0, :, :h, :w] * np.float32(CHROMA_SCALE * self._card.saturation))
         doubt = padded_doubt[0, 0, :h, :w] * np.float32(CHROMA_SCALE)
         recipe = Recipe(seen.plan.width, seen.plan.height, seen.plan.size, chroma, asked.hints)
-        return Generated(recipe, asked.lightness, asked.hint_planes, doubt, network_ms)
+        return Generated(recipe, seen.lightness, asked.hint_planes, doubt, network_ms)
 
     def suggest(
         self,
@@ -242,7 +242,7 @@ class Colorizer:
         for x, y in places:
             row = int((y + 0.5) * seen.plan.network_height / seen.plan.height)
             column = int((x + 0.5) * seen.plan.network_width / seen.plan.width)
-            lightness = float(asked.lightness[row, column])
+            lightness = float(seen.lightness[row, column])
             cell = colours[..., row // COLOURS_STRIDE, column // COLOURS_STRIDE]
             found.append(Place(x, y, lightness, swatches(cell, lightness, used)))
         return found, network_ms
@@ -265,7 +265,7 @@ class Colorizer:
             told = np.zeros((1, 3, *padded), np.float32)
         else:
             told = pad_by_reflection(without_faint_strokes(hint_planes), *padded)[None]
-        return Question(plan, hints, low, hint_planes, luminance, told)
+        return Question(hints, hint_planes, luminance, told)
 
     def recall(self, photograph: Photograph, recipe: Recipe, *, control: Control | None = None) -> Generated:
         """Return what the network said about a photograph (which may have been mended since), from its recipe."""

@@ -60,20 +60,16 @@ class Generated:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What the network is asked about one photograph.
+    """What the network is asked about one photograph that it has seen.
 
     Attributes:
-        plan: its sizes.
         hints: the strokes at full size; None for none.
-        lightness: (h, w) float32, L* at network size.
         hint_planes: see `Generated`.
         luminance: (1, 1, H, W) float32, the network's input, padded.
         network_hints: (1, 3, H, W) float32, likewise.
     """
 
-    plan: NetworkPlan
     hints: Rgba | None
-    lightness: Planes
     hint_planes: Planes | None
     luminance: Planes
     network_hints: Planes

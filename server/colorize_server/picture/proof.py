@@ -7,6 +7,8 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from .recipe import CHROMA_STEPS
+
 Plane: TypeAlias = NDArray[np.float32]
 
 PROOF_SIDE: Final = 1024
@@ -15,8 +17,6 @@ MAX_PROOF_PIXELS: Final = 3 << 20
 """A panorama gets a shorter side, so that no screen has more to draw than three megapixels."""
 LIGHTNESS_STEPS: Final = 655.0
 """Steps of one L* in the proof's 16-bit numbers."""
-CHROMA_STEPS: Final = 64.0
-"""Steps of one unit of a* or b*, as in a recipe."""
 DOUBT_STEPS: Final = 6.0
 """Steps of one C* of doubt in 8 bits; what is above 42 is as good as a guess."""
 

@@ -8,6 +8,7 @@ from typing import Final
 from aiohttp import web
 
 from ...errors import RefusedError
+from ...installation.probe import TOKEN_HEADER
 
 KEY_HEADER: Final = "X-Colorize-Page"
 ROUTES: Final = "/v1/page/"
@@ -53,7 +54,7 @@ def check_route(request: web.Request) -> None:
     is_own = request.headers.getall("Origin", []) == [_own(request)]
     if not is_own or request.headers.getall("Sec-Fetch-Site", []) != ["same-origin"]:
         raise _refused()
-    if "X-Colorize-Token" in request.headers:  # no page has it; one that does has stolen it
+    if TOKEN_HEADER in request.headers:  # no page has it; one that does has stolen it
         raise _refused()
 
 
