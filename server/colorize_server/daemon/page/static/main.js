@@ -7,12 +7,13 @@ import { hashOf, keep, kept, projectFrom, projectOf } from './project.js'
 import { Refused, Server, Unreachable, unpacked } from './server.js'
 import { Layer } from './strokes.js'
 import { follow, View } from './view.js'
-import { LANGUAGES, say, speak } from './words.js'
+import { say, speak } from './words.js'
 
 const $ = id => document.getElementById(id)
 const server = new Server()
 const desk = { photograph: null, colours: new Map(), strokes: [], undone: [], now: null, cross: null, project: null, limits: null }
 let layer, painter, planes
+let isInkNew = false // the layer of strokes: it is sent to the painter once, and not for every move of a slider
 let isAsking = false; let isStale = false; let frame = 0
 let isGivenAway = false // the key: another tab works with it
 let wait = () => {} // for a tab that has a key to hand over
@@ -35,9 +36,15 @@ function repaint () {
   if (!frame) frame = requestAnimationFrame(() => { frame = 0; paintNow() })
 }
 
+function repaintInk () {
+  isInkNew = true
+  repaint()
+}
+
 function paintNow () {
   if (!planes) return
-  painter.takeInk(desk.now ? layer.with(desk.now) : layer.pixels, layer.width, layer.height)
+  if (isInkNew) painter.takeInk(desk.now ? layer.with(desk.now) : layer.pixels, layer.width, layer.height)
+  isInkNew = false
   painter.paint({ saturation: $('saturation').value / 100, cut: $('compare').value / 100, showDoubt: $('doubt').checked })
   mark()
 }
@@ -111,6 +118,7 @@ async function openPhotograph (file, { isAgain = false } = {}) {
   if (isAgain) return
   planes = answer.planes
   layer = new Layer(planes.proof.width, planes.proof.height)
+  isInkNew = true
   Object.assign(desk, { strokes: [], undone: [], now: null, cross: null })
   painter.take(planes)
   Object.assign($('marks'), { width: layer.width, height: layer.height })
@@ -171,7 +179,7 @@ function change (strokes, undone = []) {
 
 function settle () {
   keep(projectOf(desk.photograph, desk.strokes, $('saturation').value / 100))
-  repaint()
+  repaintInk()
   list()
   follows()
 }
@@ -260,15 +268,15 @@ const hands = {
     if (tool() === 'pick' || tool() === 'ask') { use(place); return null }
     desk.cross = null
     desk.now = newStroke([place])
-    repaint()
+    repaintInk()
     return 'draw'
   },
   draw (events) {
     for (const event of events) desk.now.points.push(view.at(event))
-    repaint()
+    repaintInk()
   },
   end () { finish(desk.now) },
-  drop () { desk.now = null; repaint() }
+  drop () { desk.now = null; repaintInk() }
 }
 
 const undo = () => desk.strokes.length && change(desk.strokes.slice(0, -1), [...desk.undone, desk.strokes.at(-1)])
@@ -395,6 +403,5 @@ for (const kind of ['dragenter', 'dragover']) document.addEventListener(kind, ev
 for (const kind of ['dragleave', 'drop']) document.addEventListener(kind, () => $('stage').classList.remove('over'))
 document.addEventListener('drop', event => { event.preventDefault(); if (event.dataTransfer.files[0]) takeFile(event.dataTransfer.files[0]) })
 addEventListener('pagehide', () => { if (desk.photograph) server.ask('close', '', { keepalive: true }).catch(() => {}) })
-document.documentElement.dataset.languages = Object.keys(LANGUAGES).join(' ')
 await start()
 document.documentElement.dataset.ready = 'true'

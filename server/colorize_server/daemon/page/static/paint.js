@@ -1,11 +1,14 @@
 // The picture on the screen: L* of the proof, a*b* of the network's size carried up along the photograph's edges (joint
 // bilateral upsampling, Kopf and others 2007, as `colorize_server.picture.upsample`), the strokes, saturation, gamut.
 
-import { labOf, srgbOf } from './color.js'
+import { FROM_XYZ, labOf, srgbOf, TO_XYZ, WHITE } from './color.js'
 
 const L_STEPS = 655; const AB_STEPS = 64; const DOUBT_FULL = 240 // 40 C* in steps of 1/6
 const AGREEMENT = 'exp2(-e*e*0.18033688)' // half of the square of e / 2 L*, in powers of two
 const FLOOR = 1e-4
+
+const vec3 = numbers => `vec3(${numbers.map(v => v.toFixed(7))})`
+const times = (matrix, vector) => `vec3(${matrix.map(row => `dot(${vec3(row)},${vector})`)})`
 
 const VERTEX = `#version 300 es
 in vec2 p;void main(){gl_Position=vec4(p,0,1);}`
@@ -19,12 +22,10 @@ float enc(float c){return c<=.0031308?12.92*c:1.055*pow(c,1./2.4)-.055;}
 float dec(float c){return c<=.04045?c/12.92:pow((c+.055)/1.055,2.4);}
 float cube(float f){return f>D?f*f*f:3.*D*D*(f-4./29.);}
 float root(float t){return t>D*D*D?pow(t,1./3.):t/(3.*D*D)+4./29.;}
-const vec3 W=vec3(.9504559,1.,1.0890578);
-vec3 lin(float l,vec2 ab){float y=(l+16.)/116.;vec3 x=vec3(cube(y+ab.x/500.),cube(y),cube(y-ab.y/200.))*W;
- return vec3(dot(vec3(3.2409699,-1.5373832,-.4986108),x),dot(vec3(-.9692436,1.8759675,.0415551),x),dot(vec3(.0556301,-.203977,1.0569715),x));}
+const vec3 W=${vec3(WHITE)};
+vec3 lin(float l,vec2 ab){float y=(l+16.)/116.;vec3 x=vec3(cube(y+ab.x/500.),cube(y),cube(y-ab.y/200.))*W;return ${times(FROM_XYZ, 'x')};}
 bool inside(vec3 c){return all(greaterThanEqual(c,vec3(-1e-5)))&&all(lessThanEqual(c,vec3(1.+1e-5)));}
-vec2 abOf(vec3 s){vec3 c=vec3(dec(s.r),dec(s.g),dec(s.b));
- vec3 x=vec3(dot(vec3(.4123908,.3575843,.1804808),c),dot(vec3(.212639,.7151687,.0721923),c),dot(vec3(.0193308,.1191948,.9505322),c))/W;
+vec2 abOf(vec3 s){vec3 c=vec3(dec(s.r),dec(s.g),dec(s.b));vec3 x=${times(TO_XYZ, 'c')}/W;
  float y=root(x.y);return vec2(500.*(root(x.x)-y),200.*(y-root(x.z)));}
 void main(){
  ivec2 size=textureSize(proof,0),n=textureSize(low,0);ivec2 at=ivec2(gl_FragCoord.xy);at.y=size.y-1-at.y;

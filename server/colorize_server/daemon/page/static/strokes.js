@@ -2,26 +2,23 @@
 
 const SPACING = 0.1
 
-/** A layer of sRGB with straight alpha, and the strokes that lie on it. */
+/** A layer of sRGB with straight alpha. */
 export class Layer {
   constructor (width, height) {
     this.width = width
     this.height = height
     this.pixels = new Uint8Array(width * height * 4)
     this.nearest = new Float32Array(width * height)
-    this.strokes = []
   }
 
   /** Draw all strokes anew. */
   redraw (strokes) {
     this.pixels.fill(0)
-    this.strokes = [...strokes]
     for (const stroke of strokes) this.#lay(stroke, this.pixels, this.#cover(stroke))
   }
 
   /** Draw one more stroke. */
   add (stroke) {
-    this.strokes.push(stroke)
     this.#lay(stroke, this.pixels, this.#cover(stroke))
   }
 

@@ -83,7 +83,7 @@ const DE = {
   }
 }
 
-export const LANGUAGES = { en: EN, de: DE }
+const LANGUAGES = { en: EN, de: DE }
 let words = EN
 
 /** Say a word or sentence in the language that was chosen. */
