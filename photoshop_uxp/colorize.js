@@ -118,7 +118,6 @@ async function colorize(settings, panel, cancellation) {
 async function take(context, plan) {
   const taken = await source.take(context, plan);
   const document = layers.documentById(plan.documentID);
-  if (!document) throw new PanelError("changed.closed");
   const unseen = plans.unseenAbove(document, plan.layerID);
   return { taken, loop: await touchups.take(document, plan, taken.pixels.bounds), unseen };
 }

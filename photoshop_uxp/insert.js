@@ -108,7 +108,7 @@ async function edit(insertion, document) {
   await renew(insertion, document);
   await touchups.takeIn(document, touchUps, lifted, taken.pixels);
   progress(0.9);
-  await layers.selectLayers([touchUps.id]);
+  await layers.selectLayer(touchUps.id);
   cancellation.check();
   return isKept;
 }
@@ -264,7 +264,7 @@ async function resaturate(insertion, document, again) {
   colours.name = nameOf({ model: again.record.model || answer.model, size: again.record.size || answer.size }, settings);
   const state = await stateOf(document, colours, taken.pixels);
   const isKept = await keepRecord(document, colours, { ...again.record, ...state, saturation: settings.saturation });
-  if (loop.touchUpsID !== null) await layers.selectLayers([loop.touchUpsID]);
+  if (loop.touchUpsID !== null) await layers.selectLayer(loop.touchUpsID);
   cancellation.check();
   return isKept;
 }

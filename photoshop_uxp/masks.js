@@ -33,7 +33,7 @@ const BLOCKS = 3;
  */
 async function maskLayer(context, document, layer, mask, pixels) {
   const isStillSelected = await isSelection(document, mask);
-  await layers.selectLayers([layer.id]);
+  await layers.selectLayer(layer.id);
   const target = { _ref: "channel", _enum: "channel", _value: "mask" };
   const shows = isStillSelected ? "revealSelection" : "revealAll";
   const make = { _obj: "make", new: { _class: "channel" }, at: target, using: { _enum: "userMaskEnabled", _value: shows } };

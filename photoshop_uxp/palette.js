@@ -47,7 +47,6 @@ async function suggest(settings, panel, cancellation) {
   const { taken, loop, places } = await inModal(label("command.read"), cancellation, async (context) => {
     const read = await source.take(context, plan);
     const open = layers.documentById(plan.documentID);
-    if (!open) throw new PanelError("changed.closed");
     const { bounds } = read.pixels;
     return { taken: read, loop: await touchups.take(open, plan, bounds), places: picked(open, read.mask, bounds) };
   });

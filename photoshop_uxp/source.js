@@ -51,7 +51,6 @@ const PROFILES = { [SRGB]: "srgb", "Adobe RGB (1998)": "adobe-rgb", "ProPhoto RG
  */
 async function take(context, plan) {
   const document = layers.documentById(plan.documentID);
-  if (!document) throw new PanelError("changed.closed");
   const snapshot = await snapshotOf(document, plan);
   // Reading a document of another mode than was refused or asked about may end Photoshop.
   if (snapshot.kind !== plan.kind) throw new PanelError("changed.mode");
@@ -186,7 +185,6 @@ async function snapshotOf(document, plan) {
  */
 async function stillFitting(context, plan, taken) {
   const document = layers.documentById(plan.documentID);
-  if (!document) throw new PanelError("changed.closed");
   const before = taken.snapshot;
   const now = await snapshotOf(document, plan);
   if (now.width !== before.width || now.height !== before.height) throw new PanelError("changed.canvas");

@@ -236,7 +236,6 @@ function asShown(document, pixels, cancellation) {
   const command = label("command.strokes");
   return inModal(command, cancellation, async (context) => {
     const open = layers.documentById(document.id);
-    if (!open) throw new PanelError("changed.closed");
     layers.activate(open);
     return rolledBack(context, open.id, command, async () => {
       const layer = await layers.insertAbove(open, open.layers[0], command, constants.BlendMode.NORMAL);
