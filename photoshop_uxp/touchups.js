@@ -70,10 +70,7 @@ async function belonging(document, photographID) {
     if (!plans.isOurs(layer) && !plans.isTouchUps(layer)) continue;
     const record = await readRecord(document, layer);
     const isOfAnother =
-      record !== null &&
-      record.of !== (photographID || 0) &&
-      (photographID === null ? record.of !== 0 : true) &&
-      layers.layerById(document, record.of) !== null;
+      record !== null && record.of !== (photographID || 0) && layers.layerById(document, record.of) !== null;
     if (!isOfAnother) found.push({ layer, record });
   }
   return found;
@@ -94,9 +91,7 @@ async function take(document, plan, bounds) {
     if (plans.isTouchUps(layer)) {
       if (loop.touchUpsID !== null) continue;
       loop.touchUpsID = layer.id;
-      if (!layer.visible) continue;
-      const strokes = faded(await readOver(document, layer, bounds), layer.opacity);
-      loop.strokes = hasPaint(strokes) ? strokes : null;
+      loop.strokes = await strokesOn(document, layer, bounds);
     } else if (layer.visible && record && record.kind === "colours" && record.recipe) {
       const now = await readOver(document, layer, bounds);
       const sum = digest(now);
@@ -112,6 +107,30 @@ async function take(document, plan, bounds) {
     }
   }
   return loop;
+}
+
+/**
+ * Read the touch-ups alone, without the layers of colour.  Must be called from inside a modal scope.
+ * @param {Document} document
+ * @param {Plan} plan
+ * @param {Bounds} bounds of the picture
+ * @returns {Promise<Uint8Array | null>} see `Loop.strokes`
+ */
+async function takeStrokes(document, plan, bounds) {
+  const touchUps = (await belonging(document, plan.layerID)).find(({ layer }) => plans.isTouchUps(layer));
+  return touchUps ? strokesOn(document, touchUps.layer, bounds) : null;
+}
+
+/**
+ * @param {Document} document
+ * @param {Layer} layer of touch-ups
+ * @param {Bounds} bounds of the picture
+ * @returns {Promise<Uint8Array | null>} see `Loop.strokes`
+ */
+async function strokesOn(document, layer, bounds) {
+  if (!layer.visible) return null;
+  const strokes = faded(await readOver(document, layer, bounds), layer.opacity);
+  return hasPaint(strokes) ? strokes : null;
 }
 
 /**
@@ -178,7 +197,7 @@ async function lift(document, loop, work) {
       lifted.kept.push({ id, name });
       continue;
     }
-    const laid = { ...pixels, samples: await layAgain(record, record.saturation || 0, work) };
+    const laid = { ...pixels, samples: await layAgain(record, work) };
     const again = await asShown(document, laid, cancellation);
     if (isTurned(again, painted, pixels.width, pixels.height)) {
       lifted.kept.push({ id, name });
@@ -198,15 +217,14 @@ async function lift(document, loop, work) {
 /**
  * Lay a layer of colour from its recipe, without the model.
  * @param {LayerRecord} record with a recipe
- * @param {number} saturation
  * @param {Work} work
  * @returns {Promise<import("./samples.js").Samples>} in the host's range
  */
-async function layAgain({ recipe, blend, size }, saturation, { address, token, picture, cancellation }) {
+async function layAgain({ recipe, blend, size, saturation }, { address, token, picture, cancellation }) {
   const options = {
     blend: blend || "color",
     size: size || 0,
-    saturation,
+    saturation: saturation || 0,
     doubt: false,
     wantsRecipe: false,
     recipe: recipe || null,
@@ -246,15 +264,13 @@ function asShown(document, pixels, cancellation) {
 }
 
 /**
- * The strokes that guide the next run: hints, over them touch-ups, over them what was lifted.
+ * The strokes that guide the next run.
  * @param {Uint8Array | null} hints RGBA
- * @param {Loop} loop
- * @param {Lifted} lifted
- * @param {boolean} usesTouchUps
+ * @param {(Uint8Array | null)[]} touchUps what lies over the hints, the lowest first: RGBA, null for none
  * @returns {Uint8Array | null} RGBA, null for none
  */
-function hintsOf(hints, loop, lifted, usesTouchUps) {
-  const more = usesTouchUps ? [...(loop.strokes ? [loop.strokes] : []), ...lifted.strokes] : [];
+function hintsOf(hints, touchUps) {
+  const more = touchUps.flatMap((strokes) => (strokes ? [strokes] : []));
   if (more.length === 0) return hints;
   const all = hints ? hints.slice() : new Uint8Array(more[0].length);
   for (const strokes of more) layOver(all, 255, strokes);
@@ -308,4 +324,4 @@ function unionOf(a, b) {
   };
 }
 
-module.exports = { hintsOf, layAgain, lift, readOver, samplesOf, take, takeIn };
+module.exports = { hintsOf, lift, readOver, samplesOf, take, takeIn, takeStrokes };
