@@ -8,7 +8,7 @@ const { PanelError } = require("./errors.js");
 const layers = require("./layers.js");
 const { readPixels, readSelection } = require("./pixels.js");
 const { isNoPhotograph, kindOf } = require("./plan.js");
-const { bytesFromHost, fingerprint, hasPaint, intersection, isSamePicture, paste } = require("./samples.js");
+const { bytesFromHost, fingerprint, hasPaint, intersection, isSamePicture, paste, sidesOf } = require("./samples.js");
 const { digest, faded } = require("./strokes.js");
 
 /**
@@ -170,7 +170,7 @@ async function snapshotOf(document, plan) {
     width: document.width,
     height: document.height,
     kind: kindOf(document),
-    layerBounds: bounds && [bounds.left, bounds.top, bounds.right, bounds.bottom].join(),
+    layerBounds: bounds && sidesOf(bounds).join(),
     appearance: JSON.stringify([document.activeHistoryState.id, look]),
   };
 }

@@ -13,7 +13,7 @@ const { inModal, rolledBack } = require("./modal.js");
 const { readPixels, writePixels } = require("./pixels.js");
 const plans = require("./plan.js");
 const { readRecord } = require("./records.js");
-const { bytesFromHost, hasPaint, hostFromBytes, hostFromFullRange, intersection, maximumOf, paste } = require("./samples.js");
+const { bytesFromHost, hasPaint, hostFromBytes, hostFromFullRange, intersection, maximumOf, paste, sidesOf } = require("./samples.js");
 const source = require("./source.js");
 const { digest, faded, isTurned, layOver, paintedShare } = require("./strokes.js");
 
@@ -95,14 +95,13 @@ async function take(document, plan, bounds) {
     } else if (layer.visible && record && record.kind === "colours" && record.recipe) {
       const now = await readOver(document, layer, bounds);
       const sum = digest(now);
-      const { left, top, right, bottom } = layer.boundsNoEffects;
       loop.colours.push({
         id: layer.id,
         name: layer.name,
         record,
         digest: sum,
         painted: sum === record.laid ? null : now,
-        isMoved: isMoved(record, bounds, [left, top, right, bottom]),
+        isMoved: isMoved(record, bounds, sidesOf(layer.boundsNoEffects)),
       });
     }
   }
@@ -140,7 +139,7 @@ async function strokesOn(document, layer, bounds) {
  * @returns {boolean}
  */
 function isMoved({ bounds: before, place: laid }, bounds, place) {
-  if (!before || !laid || before.join() !== [bounds.left, bounds.top, bounds.right, bounds.bottom].join()) return true;
+  if (!before || !laid || before.join() !== sidesOf(bounds).join()) return true;
   const isAsLarge = place[2] - place[0] === laid[2] - laid[0] && place[3] - place[1] === laid[3] - laid[1];
   return isAsLarge && place.join() !== laid.join();
 }

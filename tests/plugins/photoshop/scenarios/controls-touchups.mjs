@@ -52,8 +52,8 @@ export const touchUpControls = {
     patches: [
       {
         file: "insert.js",
-        find: "if (!colours || digest(await touchups.readOver(document, colours, laid.bounds)) !== before)",
-        replace: "if (!colours || !before)",
+        find: "if (!layer || digest(await touchups.readOver(document, layer, pixels.bounds)) !== before)",
+        replace: "if (!layer || !before)",
       },
     ],
     fails: /Done in/,
