@@ -95,7 +95,7 @@ async function colorize(settings, panel, cancellation) {
   const options = optionsOf(settings, health);
   const sum = hints ? digest(hints) : "";
   const again = onlySaturationChanged(loop, taken, sum, options, health);
-  const asked = again ? { ...options, wantsRecipe: false, recipe: again.record.recipe || null } : options;
+  const asked = again ? { ...options, doubt: false, wantsRecipe: false, recipe: again.record.recipe || null } : options;
   const answer = await client.colorize(address, settings.token, sent, asked, cancellation, (step) => {
     panel.progress(label(`step.${step.key}`, { ahead: step.ahead }), 0.1 + 0.8 * step.fraction);
   });
