@@ -106,6 +106,15 @@ function queryOf(picture, options) {
 /**
  * @param {Uint8Array} first
  * @param {Uint8Array | null} second
+ * @returns {Init} a request with both as its body
+ */
+function rawPost(first, second) {
+  return { method: "POST", headers: { "Content-Type": "application/octet-stream" }, body: bodyOf(first, second) };
+}
+
+/**
+ * @param {Uint8Array} first
+ * @param {Uint8Array | null} second
  * @returns {ArrayBuffer} a request's body: both, one after the other
  */
 function bodyOf(first, second) {
@@ -166,8 +175,7 @@ async function colorize(address, token, picture, options, cancellation, onStep) 
  */
 async function post(ask, picture, options, cancellation, forget, onStep) {
   const path = `/v1/jobs?${queryOf(picture, options)}`;
-  const headers = { "Content-Type": "application/octet-stream" };
-  const init = { method: "POST", headers, body: bodyOf(picture.bytes, options.recipe || picture.hints) };
+  const init = rawPost(picture.bytes, options.recipe || picture.hints);
   for (let attempt = 1; ; attempt++) {
     const reply = await ask(path, init, TRANSFER_TIMEOUT_MS, (late) => {
       if (late.status === 202) forget(jsonOf(late).id);
@@ -240,6 +248,21 @@ function answerOf(reply, picture, options) {
 }
 
 /**
+ * One exchange that is answered at once, without a job.
+ * @param {string} address of a server that has proved itself
+ * @param {string} token
+ * @param {string} path
+ * @param {Init} init
+ * @param {Cancellation} cancellation
+ * @returns {Promise<Reply>}
+ */
+async function answered(address, token, path, init, cancellation) {
+  const reply = await exchangeProved(address, token, path, init, TRANSFER_TIMEOUT_MS, cancellation);
+  if (reply.status !== 200) throw errorOf(reply);
+  return reply;
+}
+
+/**
  * Find what was painted on a layer of colour.
  * @param {string} address of a server that has proved itself
  * @param {string} token
@@ -250,11 +273,8 @@ function answerOf(reply, picture, options) {
  * @returns {Promise<Uint8Array>} RGBA: the strokes alone
  */
 async function liftStrokes(address, token, { width, height }, laid, painted, cancellation) {
-  const headers = { "Content-Type": "application/octet-stream" };
-  const init = { method: "POST", headers, body: bodyOf(laid, painted) };
   const path = `/v1/touchups?width=${width}&height=${height}`;
-  const reply = await exchangeProved(address, token, path, init, TRANSFER_TIMEOUT_MS, cancellation);
-  if (reply.status !== 200) throw errorOf(reply);
+  const reply = await answered(address, token, path, rawPost(laid, painted), cancellation);
   if (reply.bytes.byteLength !== painted.length) throw new PanelError("answer");
   return new Uint8Array(reply.bytes);
 }
@@ -272,11 +292,8 @@ async function suggest(address, token, picture, places, cancellation) {
   const { width, height, channels, depth, profile } = picture;
   const shape = `width=${width}&height=${height}&channels=${channels}&depth=${depth}&profile=${profile}`;
   const query = `${shape}${picture.hints ? "&hints=rgba8" : ""}${places.map(([x, y]) => `&at=${x},${y}`).join("")}`;
-  const headers = { "Content-Type": "application/octet-stream" };
-  const init = { method: "POST", headers, body: bodyOf(picture.bytes, picture.hints) };
-  const path = `/v1/suggest?${query}`;
-  const reply = await exchangeProved(address, token, path, init, TRANSFER_TIMEOUT_MS, cancellation);
-  if (reply.status !== 200) throw errorOf(reply);
+  const init = rawPost(picture.bytes, picture.hints);
+  const reply = await answered(address, token, `/v1/suggest?${query}`, init, cancellation);
   const answer = jsonOf(reply);
   /** @type {Suggestion[]} */
   const suggestions = ((answer && answer.places) || []).flatMap((/** @type {any} */ place) => place.colours || []);

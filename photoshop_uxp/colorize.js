@@ -89,17 +89,17 @@ async function colorize(settings, panel, cancellation) {
   checkLimits(picture, health);
   if (loop.colours.some(({ painted }) => painted)) panel.progress(label("step.strokes"), 0.06);
   const lifted = await touchups.lift(document, loop, work);
-  const hints = touchups.hintsOf(taken.hints, loop, lifted, settings.useTouchUps);
+  const hints = touchups.hintsOf(taken.hints, settings.useTouchUps ? [loop.strokes, ...lifted.strokes] : []);
   const sent = { ...picture, hints };
   checkLimits(sent, health);
   const options = optionsOf(settings, health);
-  const again = onlySaturationChanged(loop, taken, hints, options, health);
-  const asked = again ? { ...options, wantsRecipe: false, recipe: again.record.recipe || null } : options;
+  const sum = hints ? digest(hints) : "";
+  const again = onlySaturationChanged(loop, taken, sum, options, health);
+  const asked = again ? { ...options, doubt: false, wantsRecipe: false, recipe: again.record.recipe || null } : options;
   const answer = await client.colorize(address, settings.token, sent, asked, cancellation, (step) => {
     panel.progress(label(`step.${step.key}`, { ahead: step.ahead }), 0.1 + 0.8 * step.fraction);
   });
   panel.progress(label("step.write"), 0.92);
-  const sum = hints ? digest(hints) : "";
   const isKept = await inModal(
     label("command.write"),
     cancellation,
@@ -118,7 +118,6 @@ async function colorize(settings, panel, cancellation) {
 async function take(context, plan) {
   const taken = await source.take(context, plan);
   const document = layers.documentById(plan.documentID);
-  if (!document) throw new PanelError("changed.closed");
   const unseen = plans.unseenAbove(document, plan.layerID);
   return { taken, loop: await touchups.take(document, plan, taken.pixels.bounds), unseen };
 }
@@ -128,7 +127,7 @@ async function take(context, plan) {
  * that is needed, and it is laid again where it is.
  * @param {Loop} loop
  * @param {Taken} taken
- * @param {Uint8Array | null} hints
+ * @param {string} hints digest of the strokes, "" for none
  * @param {JobOptions} options
  * @param {Health} health
  * @returns {Colours | null}
@@ -139,7 +138,7 @@ function onlySaturationChanged(loop, taken, hints, options, health) {
   const { record } = present;
   const isAsMade =
     record.photograph === taken.digest &&
-    record.hints === (hints ? digest(hints) : "") &&
+    record.hints === hints &&
     record.size === options.size &&
     record.blend === options.blend &&
     record.hasDoubt === options.doubt &&

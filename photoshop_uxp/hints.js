@@ -28,7 +28,7 @@ async function newHintsLayer(cancellation) {
     const known = Array.from(layers.everyLayer(document.layers)).find(plans.isHints);
     const layer =
       known || (await layers.insertAbove(document, document.layers[0], name, constants.BlendMode.NORMAL));
-    await layers.selectLayers([layer.id]);
+    await layers.selectLayer(layer.id);
   };
   await inModal(label("hints.new"), cancellation, async (context) => {
     layers.activate(document);

@@ -12,7 +12,7 @@ const { asOneStep } = require("./modal.js");
 const { writePixels } = require("./pixels.js");
 const plans = require("./plan.js");
 const { keepRecord } = require("./records.js");
-const { rgbFromGrey } = require("./samples.js");
+const { rgbFromGrey, sidesOf } = require("./samples.js");
 const source = require("./source.js");
 const { digest } = require("./strokes.js");
 const touchups = require("./touchups.js");
@@ -108,7 +108,7 @@ async function edit(insertion, document) {
   await renew(insertion, document);
   await touchups.takeIn(document, touchUps, lifted, taken.pixels);
   progress(0.9);
-  await layers.selectLayers([touchUps.id]);
+  await layers.selectLayer(touchUps.id);
   cancellation.check();
   return isKept;
 }
@@ -127,8 +127,7 @@ async function insertColours({ plan, loop, lifted, answer, settings, taken }, do
   // Of everything visible the colours go on top of all but the touch-ups of their own.
   if (plan.layerID === null && base.id === loop.touchUpsID && document.layers[1]) below = document.layers[1];
   const name = nameOf(answer, settings);
-  const blendMode = settings.blend === "multiply" ? constants.BlendMode.MULTIPLY : constants.BlendMode.COLOR;
-  const colours = await layers.insertAbove(document, below, name, blendMode);
+  const colours = await layers.insertAbove(document, below, name, blendModeOf(settings));
   const samples = touchups.samplesOf(answer.picture, taken.pixels.depth);
   await writePixels(document.id, colours.id, { ...taken.pixels, samples });
   if (isClipped) hideCovering(document, colours, isEarlier);
@@ -150,6 +149,14 @@ function hideCovering(document, colours, isEarlier) {
 }
 
 /**
+ * @param {Settings} settings
+ * @returns {Layer["blendMode"]} of the colours, and of what is painted over them
+ */
+function blendModeOf({ blend }) {
+  return blend === "multiply" ? constants.BlendMode.MULTIPLY : constants.BlendMode.COLOR;
+}
+
+/**
  * @param {Pick<Answer, "model" | "size">} answer
  * @param {Settings} settings
  * @returns {string}
@@ -166,7 +173,6 @@ function nameOf(answer, settings) {
  * @returns {Promise<boolean>} whether its recipe could be kept, if there is one
  */
 async function keepColours({ plan, taken, answer, settings, hints }, document, colours) {
-  const { left, top, right, bottom } = taken.pixels.bounds;
   /** @type {LayerRecord} */
   const record = {
     kind: "colours",
@@ -181,7 +187,7 @@ async function keepColours({ plan, taken, answer, settings, hints }, document, c
     hasDoubt: answer.doubt !== null,
     photograph: taken.digest,
     hints,
-    bounds: [left, top, right, bottom],
+    bounds: sidesOf(taken.pixels.bounds),
     ...(await stateOf(document, colours, taken.pixels)),
     recipe: answer.recipe,
   };
@@ -195,8 +201,7 @@ async function keepColours({ plan, taken, answer, settings, hints }, document, c
  * @returns {Promise<{laid: string, place: number[]}>}
  */
 async function stateOf(document, colours, { bounds }) {
-  const { left, top, right, bottom } = colours.boundsNoEffects;
-  return { laid: digest(await touchups.readOver(document, colours, bounds)), place: [left, top, right, bottom] };
+  return { laid: digest(await touchups.readOver(document, colours, bounds)), place: sidesOf(colours.boundsNoEffects) };
 }
 
 /**
@@ -225,8 +230,7 @@ async function insertGuesses({ plan, taken }, document, colours, doubt) {
  * @returns {Promise<Layer>} an empty layer to go on painting on, in the mode of the colours
  */
 async function insertTouchUps({ plan, settings }, document, below) {
-  const blendMode = settings.blend === "multiply" ? constants.BlendMode.MULTIPLY : constants.BlendMode.COLOR;
-  const touchUps = await layers.insertAbove(document, below, label("touchups.layer"), blendMode);
+  const touchUps = await layers.insertAbove(document, below, label("touchups.layer"), blendModeOf(settings));
   await keepRecord(document, touchUps, { kind: "touch-ups", of: plan.layerID || 0 });
   return touchUps;
 }
@@ -236,15 +240,26 @@ async function insertTouchUps({ plan, settings }, document, below) {
  * @param {Insertion} insertion
  * @param {Document} document
  */
-async function renew({ lifted, taken }, document) {
-  for (const { id, record, digest: before, laid } of lifted.renewed) {
-    const colours = layers.layerById(document, id);
-    // What was painted since it was read is not among the strokes that were lifted.
-    if (!colours || digest(await touchups.readOver(document, colours, laid.bounds)) !== before)
-      throw new PanelError("changed.strokes");
-    await writePixels(document.id, id, laid);
-    await keepRecord(document, colours, { ...record, ...(await stateOf(document, colours, taken.pixels)) });
-  }
+async function renew({ lifted }, document) {
+  for (const colours of lifted.renewed) await layAgain(document, colours, colours.laid, colours.record);
+}
+
+/**
+ * Write a layer of colour anew, and let it say how it is now.
+ * @param {Document} document
+ * @param {{id: number, digest: string}} colours with the digest of its pixels when they were read
+ * @param {Pixels} pixels
+ * @param {LayerRecord} record
+ * @returns {Promise<{layer: Layer, isKept: boolean}>} whether the record could be kept
+ * @throws {PanelError} "changed.strokes": what was painted since then is not among the strokes that were lifted
+ */
+async function layAgain(document, { id, digest: before }, pixels, record) {
+  const layer = layers.layerById(document, id);
+  if (!layer || digest(await touchups.readOver(document, layer, pixels.bounds)) !== before)
+    throw new PanelError("changed.strokes");
+  await writePixels(document.id, id, pixels);
+  const isKept = await keepRecord(document, layer, { ...record, ...(await stateOf(document, layer, pixels)) });
+  return { layer, isKept };
 }
 
 /**
@@ -256,15 +271,11 @@ async function renew({ lifted, taken }, document) {
  */
 async function resaturate(insertion, document, again) {
   const { answer, settings, taken, loop, cancellation } = insertion;
-  const colours = layers.layerById(document, again.id);
-  const before = colours && digest(await touchups.readOver(document, colours, taken.pixels.bounds));
-  if (!colours || before !== again.digest) throw new PanelError("changed.strokes");
-  const samples = touchups.samplesOf(answer.picture, taken.pixels.depth);
-  await writePixels(document.id, colours.id, { ...taken.pixels, samples });
-  colours.name = nameOf({ model: again.record.model || answer.model, size: again.record.size || answer.size }, settings);
-  const state = await stateOf(document, colours, taken.pixels);
-  const isKept = await keepRecord(document, colours, { ...again.record, ...state, saturation: settings.saturation });
-  if (loop.touchUpsID !== null) await layers.selectLayers([loop.touchUpsID]);
+  const { record } = again;
+  const laid = { ...taken.pixels, samples: touchups.samplesOf(answer.picture, taken.pixels.depth) };
+  const { layer, isKept } = await layAgain(document, again, laid, { ...record, saturation: settings.saturation });
+  layer.name = nameOf({ model: record.model || answer.model, size: record.size || answer.size }, settings);
+  if (loop.touchUpsID !== null) await layers.selectLayer(loop.touchUpsID);
   cancellation.check();
   return isKept;
 }

@@ -17,10 +17,13 @@ const { PanelError } = require("./errors.js");
 
 /**
  * @param {number} id
- * @returns {Document | null}
+ * @returns {Document}
+ * @throws {PanelError} "changed.closed": the artist closed it meanwhile
  */
 function documentById(id) {
-  return Array.from(app.documents).find((document) => document.id === id) || null;
+  const document = Array.from(app.documents).find((open) => open.id === id);
+  if (!document) throw new PanelError("changed.closed");
+  return document;
 }
 
 /**
@@ -336,17 +339,11 @@ function clip(layer) {
 }
 
 /**
- * Select layers, as they were before a new one became the active layer.
- * @param {number[]} ids
+ * Select a layer of the active document, and no other.
+ * @param {number} id
  */
-async function selectLayers(ids) {
-  const commands = ids.map((id, index) => ({
-    _obj: "select",
-    _target: [{ _ref: "layer", _id: id }],
-    makeVisible: false,
-    ...(index > 0 ? { selectionModifier: { _enum: "selectionModifierType", _value: "addToSelection" } } : {}),
-  }));
-  if (commands.length > 0) await play(commands);
+async function selectLayer(id) {
+  await play([{ _obj: "select", _target: [{ _ref: "layer", _id: id }], makeVisible: false }]);
 }
 
 module.exports = {
@@ -365,7 +362,7 @@ module.exports = {
   layerById,
   placeOf,
   putAbove,
-  selectLayers,
+  selectLayer,
   showOnly,
   withCopy,
 };

@@ -33,15 +33,15 @@ const BLOCKS = 3;
  */
 async function maskLayer(context, document, layer, mask, pixels) {
   const isStillSelected = await isSelection(document, mask);
-  await layers.selectLayers([layer.id]);
+  await layers.selectLayer(layer.id);
   const target = { _ref: "channel", _enum: "channel", _value: "mask" };
   const shows = isStillSelected ? "revealSelection" : "revealAll";
   const make = { _obj: "make", new: { _class: "channel" }, at: target, using: { _enum: "userMaskEnabled", _value: shows } };
   await play([make]);
   if (!isStillSelected) await writeMask(document.id, layer.id, mask);
   if (!isSameMask(mask, await readMask(document.id, layer.id, mask.bounds))) throw new PanelError("mask");
-  for (const block of blocksOutside(mask, pixels.bounds))
-    if (!(await isHidden(context, document, layer, block, pixels.profile))) throw new PanelError("mask");
+  const blocks = blocksOutside(mask, pixels.bounds);
+  if (!(await isHidden(context, document, layer, blocks, pixels.profile))) throw new PanelError("mask");
   if (isStillSelected) await selectMask(target);
 }
 
@@ -68,12 +68,13 @@ function blocksOutside({ bounds, samples }, within) {
  * @param {import("photoshop").ExecutionContext} context
  * @param {Document} document
  * @param {Layer} layer
- * @param {Bounds} bounds
+ * @param {Bounds[]} blocks
  * @param {string} profile
  * @returns {Promise<boolean>} whether the visible picture is there the same with the layer and without it
  */
-async function isHidden(context, document, layer, bounds, profile) {
-  const look = async () => {
+async function isHidden(context, document, layer, blocks, profile) {
+  if (blocks.length === 0) return true;
+  const lookAt = async (/** @type {Bounds} */ bounds) => {
     try {
       return (await readPixels({ documentID: document.id, layerID: null, bounds, profile })).samples.join();
     } catch (error) {
@@ -82,7 +83,13 @@ async function isHidden(context, document, layer, bounds, profile) {
       return "";
     }
   };
+  const look = async () => {
+    const seen = [];
+    for (const block of blocks) seen.push(await lookAt(block));
+    return seen.join("\n");
+  };
   const shown = await look();
+  // Hidden once for all blocks, not for each: the whole picture may have to be drawn anew.
   layer.visible = false;
   const hidden = await look();
   layer.visible = true;

@@ -44,18 +44,16 @@ async function suggest(settings, panel, cancellation) {
   const { address, health } = await connect(settings, panel, cancellation);
   if (!health.suggestions) throw new PanelError("suggest.none", { model: health.model ? health.model.name : "" });
   panel.progress(label("step.read"), 0.3);
-  const { taken, loop, places } = await inModal(label("command.read"), cancellation, async (context) => {
+  const { taken, strokes, places } = await inModal(label("command.read"), cancellation, async (context) => {
     const read = await source.take(context, plan);
     const open = layers.documentById(plan.documentID);
-    if (!open) throw new PanelError("changed.closed");
     const { bounds } = read.pixels;
-    return { taken: read, loop: await touchups.take(open, plan, bounds), places: picked(open, read.mask, bounds) };
+    const touchUps = settings.useTouchUps ? await touchups.takeStrokes(open, plan, bounds) : null;
+    return { taken: read, strokes: touchUps, places: picked(open, read.mask, bounds) };
   });
   if (places.length === 0) throw new PanelError("suggest.place");
   panel.progress(label("step.suggest"), 0.6);
-  const none = { strokes: [], renewed: [], kept: [] };
-  const hints = touchups.hintsOf(taken.hints, loop, none, settings.useTouchUps);
-  const picture = { ...pictureOf(taken), hints };
+  const picture = { ...pictureOf(taken), hints: touchups.hintsOf(taken.hints, [strokes]) };
   const found = await client.suggest(address, settings.token, picture, places, cancellation);
   const isUsed = (/** @type {Suggestion} */ { used }) => (used ? 1 : 0);
   const once = new Map(found.map((suggestion) => [suggestion.srgb.join(), suggestion]));

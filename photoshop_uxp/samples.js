@@ -86,6 +86,14 @@ function rgbFromGrey(grey, depth) {
 }
 
 /**
+ * @param {Bounds} bounds
+ * @returns {number[]} left, top, right, bottom: to be kept or compared
+ */
+function sidesOf({ left, top, right, bottom }) {
+  return [left, top, right, bottom];
+}
+
+/**
  * @param {Bounds} a
  * @param {Bounds} b
  * @returns {Bounds | null} what both cover, or null
@@ -181,4 +189,5 @@ module.exports = {
   maximumOf,
   paste,
   rgbFromGrey,
+  sidesOf,
 };

@@ -55,7 +55,6 @@ async function selfTest(settings, panel, cancellation) {
  */
 async function readWriteUndo(context, documentID, name) {
   const document = layers.documentById(documentID);
-  if (!document) throw new PanelError("changed.closed");
   layers.activate(document);
   const idsBefore = layerIds(document);
   const historyBefore = document.activeHistoryState.id;

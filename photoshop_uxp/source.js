@@ -8,7 +8,7 @@ const { PanelError } = require("./errors.js");
 const layers = require("./layers.js");
 const { readPixels, readSelection } = require("./pixels.js");
 const { isNoPhotograph, kindOf } = require("./plan.js");
-const { bytesFromHost, fingerprint, hasPaint, intersection, isSamePicture, paste } = require("./samples.js");
+const { bytesFromHost, fingerprint, hasPaint, intersection, isSamePicture, paste, sidesOf } = require("./samples.js");
 const { digest, faded } = require("./strokes.js");
 
 /**
@@ -51,7 +51,6 @@ const PROFILES = { [SRGB]: "srgb", "Adobe RGB (1998)": "adobe-rgb", "ProPhoto RG
  */
 async function take(context, plan) {
   const document = layers.documentById(plan.documentID);
-  if (!document) throw new PanelError("changed.closed");
   const snapshot = await snapshotOf(document, plan);
   // Reading a document of another mode than was refused or asked about may end Photoshop.
   if (snapshot.kind !== plan.kind) throw new PanelError("changed.mode");
@@ -171,7 +170,7 @@ async function snapshotOf(document, plan) {
     width: document.width,
     height: document.height,
     kind: kindOf(document),
-    layerBounds: bounds && [bounds.left, bounds.top, bounds.right, bounds.bottom].join(),
+    layerBounds: bounds && sidesOf(bounds).join(),
     appearance: JSON.stringify([document.activeHistoryState.id, look]),
   };
 }
@@ -186,7 +185,6 @@ async function snapshotOf(document, plan) {
  */
 async function stillFitting(context, plan, taken) {
   const document = layers.documentById(plan.documentID);
-  if (!document) throw new PanelError("changed.closed");
   const before = taken.snapshot;
   const now = await snapshotOf(document, plan);
   if (now.width !== before.width || now.height !== before.height) throw new PanelError("changed.canvas");

@@ -13,7 +13,7 @@ const { inModal, rolledBack } = require("./modal.js");
 const { readPixels, writePixels } = require("./pixels.js");
 const plans = require("./plan.js");
 const { readRecord } = require("./records.js");
-const { bytesFromHost, hasPaint, hostFromBytes, hostFromFullRange, intersection, maximumOf, paste } = require("./samples.js");
+const { bytesFromHost, hasPaint, hostFromBytes, hostFromFullRange, intersection, maximumOf, paste, sidesOf } = require("./samples.js");
 const source = require("./source.js");
 const { digest, faded, isTurned, layOver, paintedShare } = require("./strokes.js");
 
@@ -70,10 +70,7 @@ async function belonging(document, photographID) {
     if (!plans.isOurs(layer) && !plans.isTouchUps(layer)) continue;
     const record = await readRecord(document, layer);
     const isOfAnother =
-      record !== null &&
-      record.of !== (photographID || 0) &&
-      (photographID === null ? record.of !== 0 : true) &&
-      layers.layerById(document, record.of) !== null;
+      record !== null && record.of !== (photographID || 0) && layers.layerById(document, record.of) !== null;
     if (!isOfAnother) found.push({ layer, record });
   }
   return found;
@@ -94,24 +91,45 @@ async function take(document, plan, bounds) {
     if (plans.isTouchUps(layer)) {
       if (loop.touchUpsID !== null) continue;
       loop.touchUpsID = layer.id;
-      if (!layer.visible) continue;
-      const strokes = faded(await readOver(document, layer, bounds), layer.opacity);
-      loop.strokes = hasPaint(strokes) ? strokes : null;
+      loop.strokes = await strokesOn(document, layer, bounds);
     } else if (layer.visible && record && record.kind === "colours" && record.recipe) {
       const now = await readOver(document, layer, bounds);
       const sum = digest(now);
-      const { left, top, right, bottom } = layer.boundsNoEffects;
       loop.colours.push({
         id: layer.id,
         name: layer.name,
         record,
         digest: sum,
         painted: sum === record.laid ? null : now,
-        isMoved: isMoved(record, bounds, [left, top, right, bottom]),
+        isMoved: isMoved(record, bounds, sidesOf(layer.boundsNoEffects)),
       });
     }
   }
   return loop;
+}
+
+/**
+ * Read the touch-ups alone, without the layers of colour.  Must be called from inside a modal scope.
+ * @param {Document} document
+ * @param {Plan} plan
+ * @param {Bounds} bounds of the picture
+ * @returns {Promise<Uint8Array | null>} see `Loop.strokes`
+ */
+async function takeStrokes(document, plan, bounds) {
+  const touchUps = (await belonging(document, plan.layerID)).find(({ layer }) => plans.isTouchUps(layer));
+  return touchUps ? strokesOn(document, touchUps.layer, bounds) : null;
+}
+
+/**
+ * @param {Document} document
+ * @param {Layer} layer of touch-ups
+ * @param {Bounds} bounds of the picture
+ * @returns {Promise<Uint8Array | null>} see `Loop.strokes`
+ */
+async function strokesOn(document, layer, bounds) {
+  if (!layer.visible) return null;
+  const strokes = faded(await readOver(document, layer, bounds), layer.opacity);
+  return hasPaint(strokes) ? strokes : null;
 }
 
 /**
@@ -121,7 +139,7 @@ async function take(document, plan, bounds) {
  * @returns {boolean}
  */
 function isMoved({ bounds: before, place: laid }, bounds, place) {
-  if (!before || !laid || before.join() !== [bounds.left, bounds.top, bounds.right, bounds.bottom].join()) return true;
+  if (!before || !laid || before.join() !== sidesOf(bounds).join()) return true;
   const isAsLarge = place[2] - place[0] === laid[2] - laid[0] && place[3] - place[1] === laid[3] - laid[1];
   return isAsLarge && place.join() !== laid.join();
 }
@@ -178,7 +196,7 @@ async function lift(document, loop, work) {
       lifted.kept.push({ id, name });
       continue;
     }
-    const laid = { ...pixels, samples: await layAgain(record, record.saturation || 0, work) };
+    const laid = { ...pixels, samples: await layAgain(record, work) };
     const again = await asShown(document, laid, cancellation);
     if (isTurned(again, painted, pixels.width, pixels.height)) {
       lifted.kept.push({ id, name });
@@ -198,15 +216,14 @@ async function lift(document, loop, work) {
 /**
  * Lay a layer of colour from its recipe, without the model.
  * @param {LayerRecord} record with a recipe
- * @param {number} saturation
  * @param {Work} work
  * @returns {Promise<import("./samples.js").Samples>} in the host's range
  */
-async function layAgain({ recipe, blend, size }, saturation, { address, token, picture, cancellation }) {
+async function layAgain({ recipe, blend, size, saturation }, { address, token, picture, cancellation }) {
   const options = {
     blend: blend || "color",
     size: size || 0,
-    saturation,
+    saturation: saturation || 0,
     doubt: false,
     wantsRecipe: false,
     recipe: recipe || null,
@@ -236,7 +253,6 @@ function asShown(document, pixels, cancellation) {
   const command = label("command.strokes");
   return inModal(command, cancellation, async (context) => {
     const open = layers.documentById(document.id);
-    if (!open) throw new PanelError("changed.closed");
     layers.activate(open);
     return rolledBack(context, open.id, command, async () => {
       const layer = await layers.insertAbove(open, open.layers[0], command, constants.BlendMode.NORMAL);
@@ -247,15 +263,13 @@ function asShown(document, pixels, cancellation) {
 }
 
 /**
- * The strokes that guide the next run: hints, over them touch-ups, over them what was lifted.
+ * The strokes that guide the next run.
  * @param {Uint8Array | null} hints RGBA
- * @param {Loop} loop
- * @param {Lifted} lifted
- * @param {boolean} usesTouchUps
+ * @param {(Uint8Array | null)[]} touchUps what lies over the hints, the lowest first: RGBA, null for none
  * @returns {Uint8Array | null} RGBA, null for none
  */
-function hintsOf(hints, loop, lifted, usesTouchUps) {
-  const more = usesTouchUps ? [...(loop.strokes ? [loop.strokes] : []), ...lifted.strokes] : [];
+function hintsOf(hints, touchUps) {
+  const more = touchUps.flatMap((strokes) => (strokes ? [strokes] : []));
   if (more.length === 0) return hints;
   const all = hints ? hints.slice() : new Uint8Array(more[0].length);
   for (const strokes of more) layOver(all, 255, strokes);
@@ -309,4 +323,4 @@ function unionOf(a, b) {
   };
 }
 
-module.exports = { hintsOf, layAgain, lift, readOver, samplesOf, take, takeIn };
+module.exports = { hintsOf, lift, readOver, samplesOf, take, takeIn, takeStrokes };

@@ -33,10 +33,9 @@ function get({ _target: [{ _property: name }, ...reference] }) {
   return { [name]: known[name] };
 }
 
-function select({ _target: [target], selectionModifier }, document) {
+function select({ _target: [target] }, document) {
   if (target._ref !== "layer" || !find(document.layers, target._id)) throw refused("Select");
-  const isAdded = selectionModifier && selectionModifier._value === "addToSelection";
-  document.selectedIDs = isAdded ? [...document.selectedIDs, target._id] : [target._id];
+  document.selectedIDs = [target._id];
   noteEdit(document, "Select Layer");
 }
 

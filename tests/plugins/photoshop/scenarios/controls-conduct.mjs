@@ -110,14 +110,7 @@ export const conductControls = {
   },
   "looking whether the document is open": {
     scenario: "document closed meanwhile",
-    patches: [
-      {
-        file: "source.js",
-        find: 'async function stillFitting(context, plan, taken) {\n  const document = layers.documentById(plan.documentID);\n  if (!document) throw new PanelError("changed.closed");',
-        replace:
-          "async function stillFitting(context, plan, taken) {\n  const document = layers.documentById(plan.documentID);",
-      },
-    ],
+    patches: [{ file: "layers.js", find: '  if (!document) throw new PanelError("changed.closed");\n', replace: "" }],
     fails: /The document was closed/,
   },
   "looking whether the layer was moved": {
@@ -150,7 +143,7 @@ export const conductControls = {
   },
   "selecting the layer of touch-ups": {
     scenario: "again",
-    patches: [{ file: "insert.js", find: "  await layers.selectLayers([touchUps.id]);\n", replace: "" }],
+    patches: [{ file: "insert.js", find: "  await layers.selectLayer(touchUps.id);\n", replace: "" }],
     fails: /the layer to go on painting on is selected/,
   },
   "the proof before the token": {

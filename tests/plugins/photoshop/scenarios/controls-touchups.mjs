@@ -25,7 +25,7 @@ export const touchUpControls = {
   },
   "strokes of the touch-ups as hints": {
     scenario: "the touch-up loop",
-    patches: [{ file: "touchups.js", find: "const more = usesTouchUps ?", replace: "const more = !loop ?" }],
+    patches: [{ file: "colorize.js", find: "settings.useTouchUps ? [loop.strokes", replace: "!settings ? [loop.strokes" }],
     fails: /the hint/,
     isLarge,
   },
@@ -52,8 +52,8 @@ export const touchUpControls = {
     patches: [
       {
         file: "insert.js",
-        find: "if (!colours || digest(await touchups.readOver(document, colours, laid.bounds)) !== before)",
-        replace: "if (!colours || !before)",
+        find: "if (!layer || digest(await touchups.readOver(document, layer, pixels.bounds)) !== before)",
+        replace: "if (!layer || !before)",
       },
     ],
     fails: /Done in/,
@@ -62,7 +62,7 @@ export const touchUpControls = {
   "asking the model where strokes are new": {
     scenario: "only another saturation",
     patches: [
-      { file: "colorize.js", find: '    record.hints === (hints ? digest(hints) : "") &&\n', replace: "" },
+      { file: "colorize.js", find: "    record.hints === hints &&\n", replace: "" },
     ],
     fails: /with another stroke the model is asked/,
     isLarge,

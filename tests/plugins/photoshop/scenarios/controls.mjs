@@ -151,8 +151,8 @@ export const controls = {
     patches: [
       {
         file: "insert.js",
-        find: "await layers.selectLayers([touchUps.id]);\n  cancellation.check();",
-        replace: "await layers.selectLayers([touchUps.id]);",
+        find: "await layers.selectLayer(touchUps.id);\n  cancellation.check();",
+        replace: "await layers.selectLayer(touchUps.id);",
       },
     ],
     fails: /Done in/,

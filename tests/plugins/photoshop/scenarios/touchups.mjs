@@ -190,6 +190,17 @@ export const touchUps = {
     assert.equal(asked.document.layers.length, before.layers.length + 1);
   },
 
+  async "only another saturation, with the guesses shown"(kit) {
+    const panel = await kit.readyPanel();
+    const id = await panel.open(simpleDocument(kit.photographs.girl));
+    const { document: before } = await run(panel, id, { addDoubt: true });
+    const { document, status, request } = await run(panel, id, { addDoubt: true, saturation: 40 });
+    assert.match(status, /Only the saturation was new/);
+    assert.ok(Number(request.query.recipe) > 1000);
+    assert.equal(names(document.layers).filter((name) => name.includes("guesses")).length, 1, "the guesses stay");
+    assert.equal(document.layers.length, before.layers.length);
+  },
+
   async "strokes that are lifted are seen"(kit) {
     const panel = await kit.readyPanel();
     const id = await panel.open(simpleDocument(kit.photographs.girl));
